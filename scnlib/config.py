@@ -1,0 +1,151 @@
+"""What a run is: the profile (protocol), SCN's choices, and the run itself, frozen and checked.
+
+An unknown name or a wrong type fails when the object is made, before anything is trained. All
+methods share one profile; only `SCNOptions` belongs to one method. A field's comment says where
+its value comes from; "paper silent" marks a choice of ours.
+"""
+
+from dataclasses import replace
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Profile:
+    """The protocol that every method of a table shares.
+
+    Raises `pydantic.ValidationError` (a `ValueError`) for unknown names, wrong types or values out
+    of range.
+    """
+
+    name: str
+    size: int = Field(256, ge=16, multiple_of=16)  # images are resized to size x size (paper: 256)
+    batch: int = Field(24, ge=1)  # slices a step (paper: 24)
+    iterations: int = Field(30_000, ge=1)  # steps of a run (paper: 30,000)
+    validations: int = Field(20, ge=1)  # evenly spaced; the best of them is tested (paper silent)
+    optimiser: Literal["adam", "sgd"] = "adam"  # paper: Adam
+    lr: float = Field(1e-3, gt=0)  # paper: 1e-3
+    schedule: Literal["step", "poly"] = "step"  # paper: StepLR
+    lr_factor: float = Field(0.5, gt=0, le=1)  # paper silent; chosen on validation Dice of `full`
+    lr_steps: int = Field(5, ge=1)  # StepLR's step is iterations / lr_steps (paper silent)
+    weight_decay: float = Field(0.0, ge=0)  # paper silent
+    dropout: Literal["channel", "element"] = "channel"  # paper silent
+    scribble_rule: Literal["keep", "nearest"] = "keep"  # how thin scribbles are resized
+    bf16: bool = True  # autocast where the processor or GPU computes in bfloat16
+
+
+@dataclass(frozen=True, config=_STRICT)
+class SCNOptions:
+    """The paper's open choices. Defaults are the study's; alternatives are measured one by one."""
+
+    stride: Literal[4, 8, 16] = 8  # encoder level that f is taken from (paper silent)
+    scale_inside: bool = True  # f_i . f_j / sqrt(D) inside the softmax; printed outside
+    propagate: Literal["probabilities", "logits"] = "probabilities"  # what C is multiplied with
+    detach_propagated: bool = False  # stop the gradient through P (not through C)
+    pap_target: Literal["hard", "soft"] = "hard"  # the paper says hard pseudo-labels
+    rows: int = Field(128, ge=0)  # rows of C drawn for each image; 0 takes all (paper silent)
+    mask_threshold: float | None = 0.5  # of the shape masks (paper silent); None takes CGTM's tau
+    gate: Literal["none", "corrmatch"] = "none"  # when a shape mask may vote (paper: r unused)
+    scribbles_confident: bool = True  # scribbled pixels belong to M
+    overwrite: bool = False  # a mask may overwrite labels inside M, as printed
+    region_mean: Literal["pixels", "mask"] = "pixels"  # what the RSR losses divide by
+    tau: float = Field(0.85, ge=0, le=1)  # CGTM's initial threshold (paper: 0.85)
+    tau_momentum: float = Field(0.999, ge=0, le=1)  # of its average (paper silent); 1: fixed
+    temperature: float = Field(0.1, gt=0)  # T of CACL (paper silent)
+    normalise: bool = True  # L2-normalise CACL's features and means (paper silent)
+    detach_means: bool = False  # stop the gradient through the class means
+    contrast_mean: Literal["pixels", "classes"] = "pixels"  # the print divides by class
+    pce_sum: bool = False  # sum the partial cross-entropy, as printed
+    lambda1: float = Field(1.0, ge=0)  # weights of PCE, PAP, RSR, CACL (paper: 1, .3, .25, .1)
+    lambda2: float = Field(0.3, ge=0)
+    lambda3: float = Field(0.25, ge=0)
+    lambda4: float = Field(0.1, ge=0)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Run:
+    """One training: a method on a data set with a seed, under a profile."""
+
+    dataset: str
+    method: str
+    profile: Profile
+    seed: int = Field(0, ge=0)
+    scn: SCNOptions = SCNOptions()
+    variant: str = ""  # name of a departure from the protocol; such a run is never tested
+
+    def to_json(self) -> str:
+        """The run as JSON text; `Run.from_json` gives an equal run back."""
+        return TypeAdapter(Run).dump_json(self).decode()
+
+    @staticmethod
+    def from_json(text: str) -> "Run":
+        """Read `to_json`'s text; `ValueError` for unknown names or wrong types."""
+        return TypeAdapter(Run).validate_json(text)
+
+
+PROFILES = {
+    # The phantom in minutes on two cores: a demonstration, not evidence.
+    "demo": Profile(name="demo", size=64, batch=12, iterations=600),
+    # Real data on two cores, about 20 minutes for a run of SCN.
+    "cpu": Profile(name="cpu", size=128, batch=12, iterations=3_000),
+    # As printed in the paper, for a GPU.
+    "paper": Profile(name="paper"),
+}
+
+# Departures from the protocol, each to measure one choice on validation subjects.
+VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+    "factor03": {"profile": {"lr_factor": 0.3}},
+    "factor05": {"profile": {"lr_factor": 0.5}},
+    "factor07": {"profile": {"lr_factor": 0.7}},
+    # PCE as its benchmark's public code trains it: SGD at 0.03, poly decay, element-wise dropout.
+    "sgd": {
+        "profile": {
+            "optimiser": "sgd",
+            "lr": 0.03,
+            "schedule": "poly",
+            "weight_decay": 1e-4,
+            "dropout": "element",
+        }
+    },
+    "elementwise": {"profile": {"dropout": "element"}},
+    "nearest": {"profile": {"scribble_rule": "nearest"}},
+    "stride4": {"scn": {"stride": 4}},
+}
+
+
+def make_run(
+    dataset: str,
+    method: str,
+    seed: int = 0,
+    profile: str = "demo",
+    variant: str = "",
+    **protocol: Any,
+) -> Run:
+    """A run of a named profile, with a named variant or fields of the profile changed by keyword.
+
+    Raises `ValueError` naming the profiles or variants that exist, or the field that is wrong.
+    """
+    if profile not in PROFILES:
+        raise ValueError(f"unknown profile {profile!r}: choose one of {', '.join(PROFILES)}")
+    if variant and variant not in VARIANTS:
+        raise ValueError(f"unknown variant {variant!r}: choose one of {', '.join(VARIANTS)}")
+    changes = VARIANTS.get(variant, {})
+    return Run(
+        dataset=dataset,
+        method=method,
+        seed=seed,
+        profile=_change(PROFILES[profile], {**changes.get("profile", {}), **protocol}),
+        scn=_change(SCNOptions(), changes.get("scn", {})),
+        variant=variant,
+    )
+
+
+def _change(options: Any, changes: dict[str, Any]) -> Any:
+    unknown = [name for name in changes if not hasattr(options, name)]
+    if unknown:
+        raise ValueError(f"{type(options).__name__} has no field {', '.join(unknown)}")
+    return replace(options, **changes)

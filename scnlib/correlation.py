@@ -1,0 +1,66 @@
+r"""Pixel affinity propagation: the correlation map C and what it does to a prediction.
+
+The paper numbers both equations 1; here the second is called 2. Shapes: B batch, D features,
+K classes, N = h w cells of the map's grid, in row-major order.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def correlation_map(f: Tensor, *, scale_inside: bool = True) -> Tensor:
+    r"""Eq. 1: how alike every two cells are, C = softmax_j(f_i . f_j / sqrt(D)).
+
+    Departure: the print divides by sqrt(D) after the softmax, which only makes each row sum to
+    1/sqrt(D); `scale_inside=False` does that.
+
+    Args:
+        f: features (B, D, h, w), any float type; computed in float32.
+        scale_inside: divide by sqrt(D) before the softmax.
+
+    Returns:
+        C (B, N, N) float32 (float64 for float64 input): row i is cell i's affinity to every cell,
+        in 0..1, summing to 1 (to 1/sqrt(D) as printed).
+    """
+    B, D, h, w = f.shape
+    cells = f.reshape(B, D, h * w)  # (B, D, N)
+    cells = cells if f.dtype == torch.float64 else cells.float()
+    with torch.autocast(f.device.type, enabled=False):  # a softmax over N terms needs float32
+        affinity = cells.transpose(1, 2) @ cells  # (B, N, N)
+        if scale_inside:
+            return (affinity / math.sqrt(D)).softmax(dim=2)
+        return affinity.softmax(dim=2) / math.sqrt(D)
+
+
+def propagate(C: Tensor, P: Tensor) -> Tensor:
+    r"""Eq. 2: mix every cell's prediction from the cells that resemble it, Y_corr = C P.
+
+    Row i of C weighs the cells j that cell i reads from: the sum runs over the axis along which C
+    sums to 1, so that Y_corr is a convex mix. (The other axis gives columns that sum to anything.)
+
+    Args:
+        C: correlation map (B, N, N), rows summing to 1.
+        P: predictions (B, K, h, w), probabilities by default.
+
+    Returns:
+        Y_corr (B, K, h, w); probabilities where P holds probabilities.
+    """
+    B, K, h, w = P.shape
+    mixed = P.reshape(B, K, h * w) @ C.transpose(1, 2)  # (B, K, N)
+    return mixed.reshape(B, K, h, w)
+
+
+def to_grid(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Average maps (B, K, H, W) over the cells of a grid of `size` (h, w) that divides H and W."""
+    H, W = x.shape[-2:]
+    if H % size[0] or W % size[1]:
+        raise ValueError(f"a {H} x {W} image has no whole cells on a {size[0]} x {size[1]} grid")
+    return F.avg_pool2d(x, (H // size[0], W // size[1]))
+
+
+def to_image(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bring maps (B, K, h, w) to `size` (H, W), bilinear between cell centres."""
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)

@@ -1,0 +1,133 @@
+"""ACDC as WSL4MIS distributes it: one h5 file a volume, with the scribbles of Valvano et al. 2021.
+
+The images come clipped at the 99th percentile of their volume and scaled to 0..1 (in each volume
+0.9 to 1.2% of pixels are exactly 1), so there is nothing left to normalise. The files have no
+voxel spacing; splits/acdc_spacing.csv holds that of the official headers.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from scnlib.data.cases import HEART, Case, split_name
+from scnlib.data.checks import check_image, check_shape, log, one_line, to_classes, to_unit_range
+
+SPLITS = Path(__file__).parent / "splits"
+KEYS = ("image", "scribble", "label")
+UNLABELLED = 4
+UNKNOWN = (float("nan"), float("nan"), float("nan"))
+
+
+def read_acdc(path: str | Path) -> Case:
+    """Read one volume (h5 with image, scribble and label, each (n, H, W)).
+
+    An image outside 0..1 is scaled by min-max. Spacing is nan for a volume that is not ACDC's.
+    Raises FileNotFoundError, or ValueError naming the file for bad content, for arrays kept in
+    another file, and for a file that another process holds.
+    """
+    path = Path(path)
+    image, scribble, label = read_arrays(path)
+    source = str(path)
+    image = check_image(image, source)
+    if image.min() < 0 or image.max() > 1:
+        log.warning("%s: image outside 0..1, scaled by min-max", source)
+        image = to_unit_range(image, source)
+    values = {value: value for value in range(len(HEART))}
+    arguments = (image.shape, source)
+    tail = (values, UNLABELLED, len(HEART))
+    subject, frame = split_name(path.stem)
+    return Case(
+        subject=subject,
+        frame=frame,
+        image=image,
+        scribble=to_classes(scribble, *arguments, "scribble", *tail),
+        label=to_classes(label, *arguments, "mask", *tail),
+        spacing=spacings().get(path.stem, UNKNOWN),
+        source=source,
+    )
+
+
+def acdc_split(folder: Path, split: str, scheme: str = "acdc") -> list[Case]:
+    """All volumes of a split, sorted by name; other files in the folder are left aside, noted.
+
+    Raises FileNotFoundError that lists the patients with missing volumes.
+    """
+    expected = [v for v in spacings() if v.partition("_")[0] in patients(scheme, split)]
+    present = {p.name for p in folder.iterdir()}
+    missing = sorted({v.partition("_")[0] for v in expected if f"{v}.h5" not in present})
+    if missing:
+        raise FileNotFoundError(
+            f"{folder}: no complete volumes of {len(missing)} patients of the {split} split: "
+            f"{', '.join(missing)}; unpack the published folder again"
+        )
+    if strays := sorted(present - {f"{v}.h5" for v in spacings()}):
+        log.warning("%s: left aside, not of ACDC: %s", folder, ", ".join(strays[:10]))
+    return [read_acdc(folder / f"{volume}.h5") for volume in sorted(expected)]
+
+
+@cache
+def spacings() -> dict[str, tuple[float, float, float]]:
+    """Volume -> spacing (z, y, x) in mm, for the 200 volumes of ACDC."""
+    with open(SPLITS / "acdc_spacing.csv", newline="", encoding="utf-8") as file:
+        return {
+            row["volume"]: (float(row["z_mm"]), float(row["y_mm"]), float(row["x_mm"]))
+            for row in csv.DictReader(file)
+        }
+
+
+@cache
+def patients(scheme: str, split: str) -> frozenset[str]:
+    """Patients of a split: scheme "acdc", or "acdc_foldK" (which has no validation patients)."""
+    name, column = ("acdc.csv", "split") if scheme == "acdc" else ("acdc_folds.csv", "fold")
+    with open(SPLITS / name, newline="", encoding="utf-8") as file:
+        rows = {row["patient"]: row[column] for row in csv.DictReader(file)}
+    if scheme == "acdc":
+        return frozenset(p for p, part in rows.items() if part == split)
+    tested = {p for p, fold in rows.items() if fold == scheme.removeprefix("acdc_fold")}
+    return frozenset({"train": rows.keys() - tested, "val": set(), "test": tested}[split])
+
+
+def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Image, scribble and label as stored; raises as read_acdc does."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        with h5py.File(path, "r") as file:
+            _check_inside(file, path)
+            image, scribble, label = (np.asarray(file[key]) for key in KEYS)
+            return image, scribble, label
+    except (OSError, RuntimeError, KeyError) as error:
+        locked = getattr(error, "errno", 0) in (errno.EAGAIN, errno.ENOLCK)
+        if locked or re.search("unable to lock|already open", str(error)):
+            raise ValueError(
+                f"{path}: cannot open, another process writes to it or the file system has no "
+                "locks: wait for that process, or set HDF5_USE_FILE_LOCKING=FALSE if nobody writes"
+            ) from error
+        raise ValueError(
+            f"{path}: not a readable HDF5 file, perhaps truncated ({one_line(error)}): "
+            "copy it again"
+        ) from error
+
+
+def _check_inside(file: h5py.File, path: Path) -> None:
+    """All arrays must lie in this file: a link elsewhere could read any file of the user."""
+    for name in file:
+        if file.get(name, getclass=True, getlink=True) is not h5py.HardLink:
+            raise ValueError(f"{path}: {name} is a link, not an array: store the array itself")
+    for key in KEYS:
+        if key not in file:
+            raise ValueError(f"{path}: no array {key!r}: ACDC files hold {', '.join(KEYS)}")
+        if file.get(key, getclass=True) is not h5py.Dataset:
+            raise ValueError(f"{path}: {key} is not an array: store the array itself")
+        array: Any = file[key]
+        if array.external or array.is_virtual:
+            raise ValueError(f"{path}: {key} is kept in another file: store the array itself")
+        check_shape(array.dtype, array.shape, f"{path}: {key}")

@@ -1,0 +1,170 @@
+"""One volume as a Case, whole splits as lists of Cases, and the arrays a training loop takes.
+
+A Case holds one short-axis volume with whatever is known of it. Inside scnlib a class is its
+index 0..K-1 in ``Case.classes`` and an unlabelled scribble pixel is always K.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from scnlib.data.folders import ACDC, dataset_folder
+from scnlib.data.manifest import fingerprint
+from scnlib.data.resize import ScribbleRule, resize_image, resize_label, resize_scribble
+
+__all__ = [
+    "Case",
+    "TrainingSet",
+    "fingerprint",
+    "load_split",
+    "require_labels",
+    "require_scribbles",
+    "stack",
+]
+
+SPLITS = ("train", "val", "test")
+HEART = ("background", "RV", "MYO", "LV")
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One volume.
+
+    image     (n, H, W) float32 in 0..1, slices first
+    scribble  (n, H, W) uint8, classes 0..K-1 and K = unlabelled, or None
+    label     (n, H, W) uint8, classes 0..K-1, or None
+    spacing   (z, y, x) in mm, in the order of the axes; nan where unknown
+    source    the image's path as text, or "phantom"
+    classes   the K class names, background first
+    """
+
+    subject: str
+    frame: str
+    image: np.ndarray
+    scribble: np.ndarray | None
+    label: np.ndarray | None
+    spacing: tuple[float, float, float]
+    source: str
+    classes: tuple[str, ...] = HEART
+
+    @property
+    def volume(self) -> str:
+        """Name of the volume, as in "patient001_frame01"."""
+        return f"{self.subject}_{self.frame}"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """All slices of some Cases on one square grid.
+
+    image       (S, size, size) float32 in 0..1
+    scribble    (S, size, size) uint8, K = unlabelled, or None if the Cases have none
+    label       (S, size, size) uint8, or None if the Cases have none
+    case_index  (S, 2) int64: number of the Case in the list, number of the slice in the Case
+    """
+
+    image: np.ndarray
+    scribble: np.ndarray | None
+    label: np.ndarray | None
+    case_index: np.ndarray
+
+
+def load_split(
+    dataset: str, root: Path | None, split: Literal["train", "val", "test"] | str
+) -> list[Case]:
+    """Read a whole split into memory, sorted by file name.
+
+    dataset  "phantom", "acdc" (6:2:2 of the patients, stratified), "acdc_fold1" to "acdc_fold5"
+             (folds of WSL4MIS: 80 patients to train, 20 to test, none to validate), "mscmr", or
+             the name of a folder in root in MSCMR's layout with a dataset.toml
+    root     folder that holds ACDC, MSCMR and own data sets; ignored for the phantom
+    split    "train", "val" or "test"
+
+    Raises ValueError for an unknown data set or split and for bad files, FileNotFoundError for
+    missing folders and volumes; both name what to do.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}: use one of {', '.join(SPLITS)}")
+    if dataset == "phantom":
+        from scnlib.data.phantom import phantom_split
+
+        return phantom_split(split)
+    # The readers need Case from this module, so they are imported only here.
+    from scnlib.data.acdc import acdc_split
+    from scnlib.data.nifti import MSCMR, nifti_split, read_layout
+
+    folder = dataset_folder(dataset, root)
+    if dataset in ACDC:
+        return acdc_split(folder, split, scheme=dataset)
+    if dataset == "mscmr":
+        return nifti_split(folder, split, MSCMR)
+    return nifti_split(folder, split, read_layout(folder / "dataset.toml"))
+
+
+def split_name(stem: str) -> tuple[str, str]:
+    """Subject and frame of a file: "subject12_DE" is ("subject12", "DE").
+
+    What follows the last underscore is the frame unless it is a mere number, as in "patient_12".
+    """
+    subject, _, frame = stem.rpartition("_")
+    return (subject, frame) if subject and frame and not frame.isdigit() else (stem, "volume")
+
+
+def require_labels(cases: Sequence[Case], purpose: str) -> None:
+    """Refuse, with ValueError, a purpose that needs masks if a Case has none."""
+    bare = [case.volume for case in cases if case.label is None]
+    if bare:
+        raise ValueError(
+            f"{purpose} needs a full mask of every volume, and {_some(bare)} "
+            "have scribbles at most: use a split with masks or another method"
+        )
+
+
+def require_scribbles(cases: Sequence[Case]) -> None:
+    """Refuse, with ValueError, to train on scribbles if a Case has none."""
+    bare = [case.volume for case in cases if case.scribble is None]
+    if bare:
+        raise ValueError(
+            f"training on scribbles needs a scribble of every volume, and {_some(bare)} "
+            "have none: use the training split or add the scribbles"
+        )
+
+
+def stack(cases: Sequence[Case], size: int, scribble_rule: ScribbleRule = "keep") -> TrainingSet:
+    """Resize all slices of the Cases to size x size and keep them in memory.
+
+    Raises ValueError if there is no Case, if the Cases differ in their classes, or if only some
+    of them have scribbles or masks.
+    """
+    if not cases:
+        raise ValueError("no volumes to train on: the list of cases is empty")
+    if len({case.classes for case in cases}) > 1:
+        raise ValueError("the cases differ in their classes: train on one data set at a time")
+    unlabelled = len(cases[0].classes)
+    scribbles = [case.scribble for case in cases if case.scribble is not None]
+    labels = [case.label for case in cases if case.label is not None]
+    if scribbles and len(scribbles) < len(cases):
+        require_scribbles(cases)
+    if labels and len(labels) < len(cases):
+        require_labels(cases, "a training set in which some volumes have a mask")
+    index = [(c, s) for c, case in enumerate(cases) for s in range(len(case.image))]
+    return TrainingSet(
+        image=np.concatenate([resize_image(case.image, size) for case in cases]),
+        scribble=np.concatenate(
+            [resize_scribble(s, size, unlabelled, scribble_rule) for s in scribbles]
+        )
+        if scribbles
+        else None,
+        label=np.concatenate([resize_label(t, size) for t in labels]) if labels else None,
+        case_index=np.array(index, dtype=np.int64),
+    )
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

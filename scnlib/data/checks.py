@@ -1,0 +1,118 @@
+"""What every reader checks of an array before a later step relies on it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+log = logging.getLogger("scnlib.data")
+
+Kind = Literal["scribble", "mask"]
+
+
+def one_line(error: Exception) -> str:
+    """The text of a library's error without its line breaks."""
+    return " ".join(str(error).split())
+
+
+def check_image(array: np.ndarray, source: str) -> np.ndarray:
+    """The array as (n, H, W) float32.
+
+    Raises ValueError unless it is real-valued, three-dimensional, not empty and finite.
+    """
+    check_shape(array.dtype, array.shape, source)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{source}: image of type {array.dtype}: store real numbers")
+    image = array.astype(np.float32)
+    if not np.isfinite(image).all():
+        raise ValueError(f"{source}: image holds nan or infinite values: export it again")
+    return image
+
+
+def check_shape(dtype: np.dtype, shape: tuple[int, ...], source: str) -> None:
+    """Raises ValueError unless the shape is that of a volume with at least one pixel."""
+    if len(shape) != 3:
+        raise ValueError(
+            f"{source}: array of shape {shape} ({dtype}): a volume has three axes, store one each"
+        )
+    if 0 in shape:
+        raise ValueError(f"{source}: empty array of shape {shape}: remove it or export it again")
+
+
+def to_unit_range(image: np.ndarray, source: str) -> np.ndarray:
+    """Min-max scaling of a finite volume to 0..1, float32; a constant one becomes 0, noted."""
+    low, high = float(image.min()), float(image.max())
+    if high <= low:
+        log.warning("%s: image is the same everywhere: there is nothing to see in it", source)
+        return np.zeros_like(image, dtype=np.float32)
+    return np.clip((image - low) / (high - low), 0.0, 1.0).astype(np.float32)
+
+
+def to_classes(
+    array: np.ndarray,
+    shape: tuple[int, ...],
+    source: str,
+    kind: Kind,
+    classes: Mapping[int, int],
+    unlabelled: int,
+    count: int,
+) -> np.ndarray:
+    """Map the values in a file to classes 0..count-1 and, in a scribble, count = unlabelled.
+
+    array       values as stored
+    shape       of the image, which the array must share
+    classes     value in the file -> class
+    unlabelled  value in the file of a pixel nobody marked
+    Returns uint8 of that shape. Raises ValueError for another shape, values that are not whole
+    or not known, a scribble given as a mask, and a scribble without an unlabelled pixel.
+    """
+    if array.shape != shape:
+        raise ValueError(
+            f"{source}: {kind} of shape {array.shape} on an image of shape {shape}: "
+            "both must share one grid"
+        )
+    values = _whole(array, source, kind)
+    found = _distinct(values)
+    if kind == "mask" and unlabelled in found - classes.keys():
+        raise ValueError(
+            f"{source}: value {unlabelled} (unlabelled) in a mask: this is a scribble, "
+            "give it as one or supply the full mask"
+        )
+    known = classes.keys() | ({unlabelled} if kind == "scribble" else set())
+    if strange := sorted(found - known):
+        raise ValueError(
+            f"{source}: {kind} holds unknown values {strange[:5]}: known are {sorted(known)}"
+        )
+    if kind == "scribble" and unlabelled not in found:
+        raise ValueError(
+            f"{source}: scribble without an unlabelled pixel (value {unlabelled}): this is a full "
+            "mask, or unlabelled was written as background; write it as its own value"
+        )
+    result = np.full(shape, count, dtype=np.uint8)
+    for value, index in classes.items():
+        result[values == value] = index
+    return result
+
+
+def _whole(array: np.ndarray, source: str, kind: Kind) -> np.ndarray:
+    if array.dtype.kind in "iu":
+        return array
+    if array.dtype.kind != "f":
+        raise ValueError(f"{source}: {kind} of type {array.dtype}: store whole numbers")
+    rounded = np.rint(array)
+    # A scale factor in a NIfTI header leaves rounding errors; resampled masks are far from whole.
+    if not np.isfinite(array).all() or np.abs(array - rounded).max(initial=0) > 1e-3:
+        raise ValueError(
+            f"{source}: {kind} holds values that are not whole numbers: "
+            "resample label maps by nearest neighbour"
+        )
+    return rounded.astype(np.int64)
+
+
+def _distinct(values: np.ndarray) -> set[int]:
+    if values.min() >= 0 and values.max() < 1 << 16:  # counting is faster than sorting
+        return set(np.flatnonzero(np.bincount(values.ravel())).tolist())
+    return set(np.unique(values).tolist())

@@ -1,0 +1,37 @@
+"""Where the files of a data set lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ACDC = ("acdc", *(f"acdc_fold{k}" for k in range(1, 6)))  # one folder, six ways to split it
+
+
+def dataset_folder(dataset: str, root: Path | None) -> Path:
+    """Folder with the files of a data set that is not the phantom.
+
+    Raises ValueError for an unknown name, FileNotFoundError if root or the folder is missing.
+    """
+    if root is None:
+        raise ValueError(f"data set {dataset!r} needs the folder of the data: give --data DIR")
+    root = Path(root)
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root}: no such folder: give --data the folder of the data sets")
+    places = dict.fromkeys(ACDC, "ACDC/ACDC_training_volumes")
+    places["mscmr"] = "MSCMR/MSCMR_dataset"
+    if dataset in places:
+        folder = root / places[dataset]
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f"{folder}: no such folder: unpack the published {places[dataset]} there, "
+                "or give --data the folder that holds it"
+            )
+        return folder
+    own = sorted(p.parent.name for p in root.glob("*/dataset.toml"))
+    if dataset not in {p.name for p in root.iterdir() if p.is_dir()}:
+        known = ["phantom", *ACDC, "mscmr", *own]
+        raise ValueError(
+            f"unknown data set {dataset!r}: there are {', '.join(known)}; "
+            f"an own one is a folder {root}/NAME with a dataset.toml"
+        )
+    return root / dataset

@@ -1,0 +1,104 @@
+"""What the values in a folder of NIfTI mean: MSCMR's own rules, and dataset.toml for others."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scnlib.data.checks import one_line
+
+EXAMPLE = 'classes = ["background", "RV", "MYO", "LV"], unlabelled = 4, slice_axis = 2'
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How to read the files of a data set.
+
+    classes       names, background first; K = len(classes), at most 255
+    label_map     value in a mask -> class 0..K-1
+    scribble_map  value in a scribble -> class 0..K-1
+    unlabelled    value in a scribble of a pixel nobody marked
+    slice_axis    axis of the array along which the slices lie: 0, 1 or 2
+    arrays_fit    read a label array to array even if its affine differs from the image's
+    """
+
+    classes: tuple[str, ...]
+    label_map: Mapping[int, int]
+    scribble_map: Mapping[int, int]
+    unlabelled: int
+    slice_axis: int = 2
+    arrays_fit: bool = False
+
+
+_IN_ORDER = {0: 0, 1: 1, 2: 2, 3: 3}
+MSCMR = Layout(
+    ("background", "RV", "MYO", "LV"), _IN_ORDER, _IN_ORDER, unlabelled=4, arrays_fit=True
+)
+
+
+def read_layout(path: Path) -> Layout:
+    """Read a dataset.toml such as
+
+        classes = ["background", "RV", "MYO", "LV"]
+        unlabelled = 4           # value of an unmarked pixel; default: the number of classes
+        slice_axis = 2           # default: the last
+        arrays_fit = false       # default
+        [label_map]              # default: 0, 1, 2, ... in the order of classes
+        0 = "background"
+        500 = "LV"
+        [scribble_map]           # default: as label_map
+
+    Raises FileNotFoundError, or ValueError naming the file and the entry that is wrong.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file: write one, such as {EXAMPLE} (a line each)")
+    try:
+        with open(path, "rb") as file:
+            entries = tomllib.load(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not valid TOML ({one_line(error)}): correct it") from error
+    known = {"classes", "unlabelled", "slice_axis", "arrays_fit", "label_map", "scribble_map"}
+    if unknown := sorted(entries.keys() - known):
+        raise ValueError(f"{path}: unknown entries {unknown}: known are {sorted(known)}")
+    classes = _classes(path, entries.get("classes"))
+    in_order = {str(k): name for k, name in enumerate(classes)}
+    labels = entries.get("label_map", in_order)
+    label_map = _value_map(path, "label_map", labels, classes)
+    scribble_map = _value_map(path, "scribble_map", entries.get("scribble_map", labels), classes)
+    unlabelled = entries.get("unlabelled", len(classes))
+    if type(unlabelled) is not int or unlabelled in scribble_map:
+        raise ValueError(
+            f"{path}: unlabelled = {unlabelled!r} must be a whole number that is no class's value "
+            "in scribbles: give the value of unmarked pixels, or a scribble_map"
+        )
+    axis, fit = entries.get("slice_axis", 2), entries.get("arrays_fit", False)
+    if type(axis) is not int or axis not in (0, 1, 2):
+        raise ValueError(f"{path}: slice_axis = {axis!r} must be 0, 1 or 2")
+    if type(fit) is not bool:
+        raise ValueError(f"{path}: arrays_fit = {fit!r} must be true or false")
+    return Layout(classes, label_map, scribble_map, unlabelled, axis, fit)
+
+
+def _classes(path: Path, names: Any) -> tuple[str, ...]:
+    fine = isinstance(names, list) and all(isinstance(n, str) and n.strip() for n in names)
+    if not fine or not 2 <= len(names) <= 255 or len(set(names)) < len(names):
+        raise ValueError(
+            f"{path}: classes = {names!r} must list two or more different names, background first"
+        )
+    return tuple(names)
+
+
+def _value_map(path: Path, name: str, entries: Any, classes: tuple[str, ...]) -> dict[int, int]:
+    """Value in the file -> class index, from value = "class name"."""
+    try:
+        result = {int(value): classes.index(title) for value, title in entries.items()}
+    except (AttributeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: {name} must map whole numbers to names in classes ({one_line(error)})"
+        ) from error
+    if absent := set(range(len(classes))) - set(result.values()):
+        raise ValueError(f"{path}: {name} has no value for {[classes[k] for k in sorted(absent)]}")
+    return result

@@ -1,0 +1,100 @@
+"""Whether the data at hand are the published ones, by sha256 sums of their content.
+
+The sums cover what the files hold, not how they are packed: of an h5 file the arrays, of a NIfTI
+file the decompressed bytes. ``splits/{acdc,mscmr}_sha256.csv`` list those of the published sets.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scnlib.data.folders import ACDC, dataset_folder
+from scnlib.data.volume import decompressed
+
+SPLITS = Path(__file__).parent / "splits"
+
+
+def fingerprint(dataset: str, root: Path | None) -> dict[str, Any]:
+    """One sum for a whole data set: {"dataset", "sha256", "published"}.
+
+    sha256     of the sorted sums of the files, or of the generated arrays for the phantom
+    published  True exactly if the files are all those of the published set, unchanged
+    Reads every file once (seconds to a minute). Raises as load_split does.
+    """
+    if dataset == "phantom":
+        sums = _phantom_sums()
+    else:
+        sums = file_sums(dataset, dataset_folder(dataset, root))
+    total = hashlib.sha256("\n".join(sorted(sums.values())).encode()).hexdigest()
+    return {"dataset": dataset, "sha256": total, "published": sums == published(dataset)}
+
+
+def file_sums(dataset: str, folder: Path) -> dict[str, str]:
+    """File's path in the folder -> sha256 of its content, for all files a reader would take."""
+    from scnlib.data.acdc import read_arrays, spacings
+
+    if dataset in ACDC:
+        files = [p for p in sorted(folder.glob("*.h5")) if p.stem in spacings()]
+        return {path.name: _array_sum(*read_arrays(path)) for path in files}
+    parts = ("train", "val", "TestSet", "test")
+    files = [p for part in parts for p in sorted(folder.glob(f"{part}/*/*.nii*"))]
+    sums = {
+        path.relative_to(folder).as_posix().removesuffix(".gz"): _bytes_sum(decompressed(path))
+        for path in files
+        if not path.name.startswith(".") and path.name.endswith((".nii", ".nii.gz"))
+    }
+    if (folder / "dataset.toml").is_file():
+        sums["dataset.toml"] = _bytes_sum((folder / "dataset.toml").read_bytes())
+    return sums
+
+
+@cache
+def published(dataset: str) -> dict[str, str]:
+    """File -> sha256 of the published set; empty for others."""
+    if dataset not in (*ACDC, "mscmr"):
+        return {}
+    name = "acdc" if dataset in ACDC else "mscmr"
+    with open(SPLITS / f"{name}_sha256.csv", newline="", encoding="utf-8") as file:
+        return {row["file"]: row["sha256"] for row in csv.DictReader(file)}
+
+
+def published_subjects(split: str) -> set[str]:
+    """Stems of MSCMR's published images of a split."""
+    place = f"{'TestSet' if split == 'test' else split}/images/"
+    return {
+        name.removeprefix(place).removesuffix(".nii")
+        for name in published("mscmr")
+        if name.startswith(place)
+    }
+
+
+def _phantom_sums() -> dict[str, str]:
+    from scnlib.data.phantom import phantom_split
+
+    cases = [case for split in ("train", "val", "test") for case in phantom_split(split)]
+    return {
+        case.volume: _array_sum(
+            *(a for a in (case.image, case.scribble, case.label) if a is not None)
+        )
+        for case in cases
+    }
+
+
+def _array_sum(*arrays: np.ndarray) -> str:
+    """sha256 over shape, type and values (little-endian, C order) of each array in turn."""
+    total = hashlib.sha256()
+    for array in arrays:
+        array = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
+        total.update(f"{array.shape} {array.dtype.str}\n".encode())
+        total.update(array.data)
+    return total.hexdigest()
+
+
+def _bytes_sum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,207 @@
+"""NIfTI volumes: MSCMR as CycleMix distributes it, and any folder in its layout.
+
+    FOLDER/{train,val,TestSet}/{images,labels}/*.nii.gz     (own data: "test" will do for TestSet)
+
+Beside images/NAME.nii.gz stands labels/NAME_scribble.nii.gz or labels/NAME_manual.nii.gz (a full
+mask), or both; a plain labels/NAME.nii.gz is a scribble in train and a mask elsewhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from scnlib.data.cases import Case, split_name
+from scnlib.data.checks import Kind, check_image, log, to_classes, to_unit_range
+from scnlib.data.layout import MSCMR, Layout, read_layout
+from scnlib.data.volume import Volume, load_volume
+
+__all__ = ["MSCMR", "Layout", "nifti_split", "read_layout", "read_nifti"]
+
+
+def read_nifti(
+    image: str | Path,
+    scribble: str | Path | None = None,
+    label: str | Path | None = None,
+    layout: Layout = MSCMR,
+) -> Case:
+    """Read one subject from NIfTI files, slices first.
+
+    The image is clipped at the 99th percentile of the volume, then scaled by min-max to 0..1.
+    layout says what the values mean and on which axis the slices lie; its default is MSCMR's.
+
+    Raises FileNotFoundError, or ValueError naming the file: unreadable, not three-dimensional,
+    not finite, values out of range, another shape or voxel size than the image, a scribble given
+    as a mask or a mask as a scribble, and, unless layout.arrays_fit, another affine.
+    """
+    image = Path(image)
+    volume = load_volume(image)
+    source = str(image)
+    array = check_image(volume.array, source)
+    array = np.moveaxis(array, layout.slice_axis, 0)
+    top = np.percentile(array, 99)
+    if top > array.min():  # else only a few pixels are bright, and clipping would erase them
+        array = np.minimum(array, top)
+    subject, frame = split_name(stem(image))
+    z, y, x = volume.spacing[_slices_first(layout.slice_axis)]
+    return Case(
+        subject=subject,
+        frame=frame,
+        image=np.ascontiguousarray(to_unit_range(array, source)),
+        scribble=_read_classes(scribble, "scribble", volume, source, layout),
+        label=_read_classes(label, "mask", volume, source, layout),
+        spacing=(float(z), float(y), float(x)),
+        source=source,
+        classes=layout.classes,
+    )
+
+
+def nifti_split(folder: Path, split: str, layout: Layout) -> list[Case]:
+    """All volumes of a split, sorted by name; files that are not NIfTI are left aside, noted.
+
+    MSCMR's training split has scribbles only, the others masks only. An own data set may have no
+    masks to validate on: without val/labels the Cases have none, without val there are none.
+    Raises FileNotFoundError for missing folders, images and their counterparts.
+    """
+    place = _place(folder, split)
+    own = layout is not MSCMR
+    if own and split == "val" and not place.is_dir():
+        log.warning("%s: no such folder: there is nothing to validate on", place)
+        return []
+    if own and split != "train" and not (place / "labels").is_dir():
+        log.warning("%s: no such folder: these volumes have no masks", place / "labels")
+        return [read_nifti(path, layout=layout) for path in _files(place / "images").values()]
+    images, labels = _files(place / "images"), _files(place / "labels")
+    pairs = {name: _counterparts(name, labels, split) for name in images}
+    need = "scribble" if split == "train" else "mask"
+    for name, found in pairs.items():
+        if need not in found and not (own and found):
+            suffix = "scribble" if need == "scribble" else "manual"
+            raise FileNotFoundError(
+                f"{place / 'labels' / name}_{suffix}.nii.gz: no {need} for {images[name]}: add it"
+            )
+    _check_left_over(images, labels, pairs)
+    _note_shared(folder, split, set(images))
+    if not own:
+        _note_unpublished(place, set(images), split)
+    return [
+        read_nifti(path, pairs[name].get("scribble"), pairs[name].get("mask"), layout)
+        for name, path in images.items()
+    ]
+
+
+def _place(folder: Path, split: str) -> Path:
+    names = {"train": ("train",), "val": ("val",), "test": ("TestSet", "test")}[split]
+    return next((folder / name for name in names if (folder / name).is_dir()), folder / names[0])
+
+
+def stem(path: Path) -> str:
+    """File name without .nii or .nii.gz."""
+    return path.name.removesuffix(".gz").removesuffix(".nii")
+
+
+def _read_classes(
+    path: str | Path | None, kind: Kind, image: Volume, image_source: str, layout: Layout
+) -> np.ndarray | None:
+    if path is None:
+        return None
+    path = Path(path)
+    volume = load_volume(path)
+    values = layout.scribble_map if kind == "scribble" else layout.label_map
+    classes = to_classes(
+        volume.array,
+        image.array.shape,
+        str(path),
+        kind,
+        values,
+        layout.unlabelled,
+        len(layout.classes),
+    )
+    if not np.allclose(volume.spacing, image.spacing, rtol=1e-3, equal_nan=True):
+        raise ValueError(
+            f"{path}: voxel sizes {volume.spacing.round(4).tolist()} differ from "
+            f"{image.spacing.round(4).tolist()} of {image_source}: export both on one grid"
+        )
+    if _displaced(volume, image):
+        if not layout.arrays_fit:
+            raise ValueError(
+                f"{path}: another affine than {image_source}: bring both to one grid, or write "
+                "arrays_fit = true in dataset.toml if the arrays fit as they lie"
+            )
+        log.warning("%s: another affine than its image; read array to array", path)
+    return np.ascontiguousarray(np.moveaxis(classes, layout.slice_axis, 0))
+
+
+def _displaced(one: Volume, other: Volume) -> bool:
+    """Whether some corner of the grid lies more than a tenth of a voxel elsewhere."""
+    ends = [(0, n - 1) for n in one.array.shape]
+    corners = np.stack(np.meshgrid(*ends, [1], indexing="ij")).reshape(4, -1)
+    shift = np.linalg.norm(((one.affine - other.affine) @ corners)[:3], axis=0)
+    return not shift.max() <= 0.1 * np.linalg.norm(other.affine[:3, :3], axis=0).min()
+
+
+def _slices_first(axis: int) -> list[int]:
+    return [axis, *(a for a in range(3) if a != axis)]
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Stem -> NIfTI file of a folder, sorted."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder: unpack the data set again")
+    files: dict[str, Path] = {}
+    strays = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or not path.name.endswith((".nii", ".nii.gz")):
+            strays.append(path.name)
+        elif stem(path) in files:
+            raise ValueError(f"{path}: there is also {files[stem(path)].name}: remove one of them")
+        else:
+            files[stem(path)] = path
+    if strays:
+        log.warning("%s: left aside, not NIfTI: %s", folder, ", ".join(strays[:10]))
+    if not files:
+        raise FileNotFoundError(f"{folder}: holds no NIfTI file: unpack the data set again")
+    return files
+
+
+def _counterparts(name: str, labels: dict[str, Path], split: str) -> dict[Kind, Path]:
+    """The scribble and the mask of an image, as far as there are any."""
+    plain: Kind = "scribble" if split == "train" else "mask"
+    names: dict[Kind, str] = {"scribble": f"{name}_scribble", "mask": f"{name}_manual"}
+    if names[plain] not in labels:
+        names[plain] = name
+    return {kind: labels[key] for kind, key in names.items() if key in labels}
+
+
+def _check_left_over(
+    images: dict[str, Path], labels: dict[str, Path], pairs: dict[str, dict[Kind, Path]]
+) -> None:
+    """A spare version of a known subject is left aside; a label without its image is an error."""
+    used = {path for found in pairs.values() for path in found.values()}
+    for name, path in labels.items():
+        if path in used:
+            continue
+        if not any(name == image or name.startswith(f"{image}_") for image in images):
+            raise FileNotFoundError(f"{path}: its image is missing: add it, or remove this file")
+        log.warning("%s: left aside, not a scribble or mask of this layout", path)
+
+
+def _note_shared(folder: Path, split: str, names: set[str]) -> None:
+    """A volume in two splits makes every score of the second one too good."""
+    for other in {"train", "val", "test"} - {split}:
+        there = {stem(path) for path in (_place(folder, other) / "images").glob("*.nii*")}
+        if shared := sorted(names & there):
+            log.warning("%s: also in the %s split: %s", folder, other, ", ".join(shared[:10]))
+
+
+def _note_unpublished(place: Path, names: set[str], split: str) -> None:
+    from scnlib.data.manifest import published_subjects
+
+    if missing := sorted(published_subjects(split) - names):
+        log.warning(
+            "%s: %d volumes of the published set are missing: %s",
+            place,
+            len(missing),
+            ", ".join(missing),
+        )

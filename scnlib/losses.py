@@ -1,0 +1,275 @@
+r"""The losses, one function each; those of the paper in its order.
+
+| symbol | variable | shape |
+| --- | --- | --- |
+| \hat Y (logits) | `logits` | (B, K, H, W) float |
+| Y_corr | `Y_corr` | (B, K, H, W) probabilities |
+| F(x), pseudo-labels | `labels` | (B, H, W) integer 0..K-1 |
+| M | `confident` | (B, H, W) bool |
+| F, features of the last block | `features` | (B, D, H, W) float |
+| scribble y | `scribble` | (B, H, W) integer, K = unlabelled |
+
+`valid` (B, H, W) bool marks the pixels that are not padding; N counts these alone, and None means
+all. Every loss is a scalar, finite also where nothing is labelled or trusted (then 0). Weighted
+sums stand in the methods' files.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def mean_over(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean of `values` where `mask` holds (None: everywhere); 0 with zero gradient if nowhere."""
+    if mask is None:
+        return values.mean()
+    return torch.where(mask, values, 0).sum() / mask.sum().clamp(min=1)
+
+
+def partial_cross_entropy(logits: Tensor, scribble: Tensor, *, reduction: str = "mean") -> Tensor:
+    r"""Eq. 19: cross-entropy over the scribbled pixels, -log softmax(logits)[scribble].
+
+    Departure: the print sums over the pixels, here it is their mean over the batch (not a mean of
+    per-image means), so that its weight does not depend on how much was scribbled;
+    `reduction="sum"` is as printed. A batch without any scribbled pixel gives 0, not NaN.
+
+    Args:
+        logits: (B, K, H, W) float.
+        scribble: (B, H, W) integer in 0..K, K = unlabelled.
+    """
+    K = logits.shape[1]
+    total = F.cross_entropy(logits, scribble.long(), ignore_index=K, reduction="sum")
+    return total if reduction == "sum" else total / (scribble < K).sum().clamp(min=1)
+
+
+def propagation_loss(
+    logits: Tensor, Y_corr: Tensor, *, valid: Tensor | None = None, target: str = "hard"
+) -> Tensor:
+    r"""Eq. 3: cross-entropy of the prediction to what propagation made of it.
+
+    As printed it does not type-check (a class index times a prediction inside exp); the text calls
+    it a cross-entropy to hard pseudo-labels, which are the detached argmax of Y_corr.
+
+    Args:
+        logits: (B, K, H, W) float.
+        Y_corr: (B, K, H, W), propagated probabilities at H x W; no gradient flows into them.
+        target: "hard" (argmax) or "soft" (Y_corr itself).
+    """
+    propagated = Y_corr.detach()
+    # max's indices, not argmax: the same values, thirty times faster over channels on a CPU.
+    goal = propagated.max(dim=1).indices if target == "hard" else propagated
+    return mean_over(F.cross_entropy(logits, goal, reduction="none"), valid)
+
+
+def _over_region(values: Tensor, confident: Tensor, valid: Tensor | None, mean: str) -> Tensor:
+    """1/N sum of M x values, N all valid pixels ("pixels") or those of M alone ("mask")."""
+    inside = confident if valid is None else confident & valid
+    if mean == "mask":
+        return mean_over(values, inside)
+    return mean_over(torch.where(inside, values, 0), valid)
+
+
+def propagation_consistency_loss(
+    Y_corr: Tensor,
+    labels: Tensor,
+    confident: Tensor,
+    *,
+    valid: Tensor | None = None,
+    mean: str = "pixels",
+) -> Tensor:
+    r"""Eq. 9: 1/N sum over M of -log Y_corr[F(x)].
+
+    Y_corr is a probability already: it is clamped at 1e-6 and not put through a second softmax.
+    The gradient flows through Y_corr into C and P.
+
+    Args:
+        Y_corr: (B, K, H, W) probabilities.
+        labels: (B, H, W) integer in 0..K-1.
+        confident: (B, H, W) bool, M after refinement.
+        mean: divide by all valid pixels ("pixels", as printed) or by M's size ("mask").
+    """
+    picked = Y_corr.gather(1, labels.long()[:, None]).squeeze(1)  # (B, H, W)
+    return _over_region(-picked.clamp(min=1e-6).log(), confident, valid, mean)
+
+
+def region_loss(
+    logits: Tensor,
+    labels: Tensor,
+    confident: Tensor,
+    *,
+    valid: Tensor | None = None,
+    mean: str = "pixels",
+) -> Tensor:
+    r"""Eq. 10: 1/N sum over M of the cross-entropy of the logits to F(x).
+
+    Arguments as in `propagation_consistency_loss`, with logits (B, K, H, W) in place of Y_corr.
+    """
+    values = F.cross_entropy(logits, labels.long(), reduction="none")  # (B, H, W)
+    return _over_region(values, confident, valid, mean)
+
+
+def refinement_loss(
+    logits: Tensor,
+    Y_corr: Tensor,
+    labels: Tensor,
+    confident: Tensor,
+    *,
+    valid: Tensor | None = None,
+    mean: str = "pixels",
+) -> Tensor:
+    r"""Eq. 11: the RSR loss, the sum of its consistency and region terms."""
+    consistency = propagation_consistency_loss(Y_corr, labels, confident, valid=valid, mean=mean)
+    return consistency + region_loss(logits, labels, confident, valid=valid, mean=mean)
+
+
+def class_means(
+    features: Tensor, scribble: Tensor, classes: int, *, normalise: bool = True
+) -> tuple[Tensor, Tensor]:
+    r"""Eq. 13: mu_c = sum_i M_c F_i / (sum_i M_c + epsilon), over the batch's scribbled pixels.
+
+    Args:
+        features: (B, D, H, W) float.
+        scribble: (B, H, W) integer, K = `classes` = unlabelled.
+        normalise: scale the features, and then the means, to length 1 (paper silent).
+
+    Returns:
+        means (K, D), the gradient flows through them, and present (K,) bool.
+    """
+    scribbled = scribble < classes
+    chosen = features.movedim(1, 3)[scribbled]  # (n, D), one row a scribbled pixel
+    chosen = F.normalize(chosen, dim=1) if normalise else chosen
+    member = F.one_hot(scribble[scribbled].long(), classes)  # (n, K)
+    size = member.sum(dim=0)  # (K,)
+    means = (member.T.to(chosen.dtype) @ chosen) / (size[:, None] + 1e-6)  # (K, D)
+    return (F.normalize(means, dim=1) if normalise else means), size > 0
+
+
+def class_similarity(
+    features: Tensor, means: Tensor, *, temperature: float = 0.1, normalise: bool = True
+) -> Tensor:
+    r"""Eq. 14: S_{i,c} = F_i . mu_c / T, the logits of the contrast, (B, K, H, W).
+
+    Args:
+        features: (B, D, H, W) float.
+        means: (K, D) float.
+        temperature: T > 0 (paper silent).
+        normalise: divide by the length of F_i, so that S is a cosine over T.
+    """
+    S = F.conv2d(features, means[:, :, None, None]) / temperature
+    if not normalise:
+        return S
+    # The product first and its length after: K channels to divide in place of D.
+    return S / features.norm(dim=1, keepdim=True).clamp(min=1e-12)
+
+
+def _mean_nll(log_p: Tensor, target: Tensor, mean: str) -> Tensor:
+    """-log_p[target], mean over the pixels with a target (< K), or mean of the classes' means."""
+    K = log_p.shape[1]
+    size = F.one_hot(target.flatten(), K + 1)[:, :K].sum(dim=0)  # (K,)
+    if mean == "pixels":
+        return F.nll_loss(log_p, target, ignore_index=K, reduction="sum") / size.sum().clamp(min=1)
+    weight = 1 / size.clamp(min=1).to(log_p.dtype)
+    total = F.nll_loss(log_p, target, weight, ignore_index=K, reduction="sum")
+    return total / (size > 0).sum().clamp(min=1)
+
+
+def scribble_contrast(log_p: Tensor, scribble: Tensor, *, mean: str = "pixels") -> Tensor:
+    r"""Eq. 15: -log softmax_c(S)[y], mean over the scribbled pixels.
+
+    Args:
+        log_p: log softmax of S over the classes present, (B, K, H, W).
+        scribble: (B, H, W) integer, K = unlabelled.
+        mean: over the pixels, or "classes": the mean of the classes' means, as the print's
+            1/|M_y| may be read.
+    """
+    return _mean_nll(log_p, scribble.long(), mean)
+
+
+def pseudo_label_contrast(
+    log_p: Tensor, labels: Tensor, confident: Tensor, scribble: Tensor, *, mean: str = "pixels"
+) -> Tensor:
+    r"""Eq. 16: the same over the pixels of M (after refinement) that nobody scribbled.
+
+    Args:
+        labels: pseudo-labels (B, H, W) integer in 0..K; K is left out.
+        confident: M (B, H, W) bool.
+        log_p, scribble, mean: as in `scribble_contrast`.
+    """
+    K = log_p.shape[1]
+    target = torch.where(confident & (scribble == K), labels.long(), K)
+    return _mean_nll(log_p, target, mean)
+
+
+def contrastive_loss(
+    features: Tensor,
+    scribble: Tensor,
+    labels: Tensor,
+    confident: Tensor,
+    *,
+    classes: int = 4,
+    valid: Tensor | None = None,
+    temperature: float = 0.1,
+    normalise: bool = True,
+    detach_means: bool = False,
+    mean: str = "pixels",
+) -> Tensor:
+    r"""Eq. 17: class-aware contrastive loss, its scribble and pseudo-label terms added.
+
+    A class that nobody scribbled in the batch has no mean vector: it leaves the softmax's sum, and
+    pixels with that pseudo-label leave the loss.
+
+    Args:
+        features: (B, D, H, W) float, the last decoder block's output.
+        scribble: (B, H, W) integer, K = `classes` = unlabelled.
+        labels, confident: pseudo-labels (B, H, W) and M (B, H, W) bool, after refinement.
+        valid: (B, H, W) bool; padding is never in the contrast.
+        temperature, normalise, detach_means, mean: the paper's open choices.
+    """
+    features = features if features.dtype == torch.float64 else features.float()
+    means, present = class_means(features, scribble, classes, normalise=normalise)
+    means = means.detach() if detach_means else means
+    S = class_similarity(features, means, temperature=temperature, normalise=normalise)
+    S = S.masked_fill(~present[:, None, None], torch.finfo(S.dtype).min)
+    log_p = S.log_softmax(dim=1)
+    labels = torch.where(present[labels.long()], labels.long(), classes)
+    confident = confident if valid is None else confident & valid
+    return scribble_contrast(log_p, scribble, mean=mean) + pseudo_label_contrast(
+        log_p, labels, confident, scribble, mean=mean
+    )
+
+
+def soft_dice(
+    probabilities: Tensor,
+    labels: Tensor,
+    *,
+    valid: Tensor | None = None,
+    squared: bool = True,
+) -> Tensor:
+    r"""Soft Dice loss, 1 - mean over classes of 2 sum(p g) / (sum p^2 + sum g), over the batch.
+
+    Source: Milletari et al. 2016 (squared denominators). Pixels that are unlabelled (K) or not
+    valid enter neither sum.
+
+    Args:
+        probabilities: (B, K, H, W) in 0..1.
+        labels: (B, H, W) integer in 0..K, K = left out.
+        squared: p^2 in the denominator; False takes p.
+    """
+    return 1 - class_dice(probabilities, labels, valid=valid, squared=squared).mean()
+
+
+def class_dice(
+    probabilities: Tensor,
+    labels: Tensor,
+    *,
+    valid: Tensor | None = None,
+    squared: bool = True,
+) -> Tensor:
+    """Soft Dice of every class, (K,) in 0..1; a class that is absent on both sides counts as 1."""
+    K = probabilities.shape[1]
+    used = labels < K if valid is None else (labels < K) & valid  # (B, H, W)
+    g = F.one_hot(labels.long(), K + 1)[..., :K].movedim(3, 1) * used[:, None]  # (B, K, H, W)
+    p = probabilities * used[:, None]
+    axes = (0, 2, 3)
+    size = (p.square() if squared else p).sum(axes) + g.sum(axes)
+    return (2 * (p * g).sum(axes) + 1e-5) / (size + 1e-5)

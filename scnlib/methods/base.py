@@ -1,0 +1,72 @@
+"""What a method is: its networks, a loss from a batch, and a prediction."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from scnlib.config import Run
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's slices, on the device, augmented."""
+
+    image: Tensor  # (B, 1, H, W) float32 in 0..1
+    scribble: Tensor | None  # (B, H, W) long, K = unlabelled (or padding)
+    label: Tensor | None  # (B, H, W) long, K = padding; only for full supervision
+    valid: Tensor  # (B, H, W) bool, False where a rotation brought in padding
+    index: Tensor  # (B,) long, the slices' places in the training set
+    affine: Tensor  # (B, 2, 3) float32, the augmentation (see `scnlib.augment`)
+
+
+@dataclass(frozen=True)
+class Now:
+    """Where the run stands: what a method's ramps and draws depend on."""
+
+    iteration: int  # from 0
+    iterations: int
+    generator: torch.Generator  # on the CPU, so that draws are the same on every device
+
+    @property
+    def progress(self) -> float:
+        """The share of the run that is done, in 0..1."""
+        return self.iteration / self.iterations
+
+
+Losses = dict[str, Tensor | float]
+
+
+class Method(nn.Module):
+    """A row of Table 1. Subclasses build their networks in `__init__` and write `loss`.
+
+    A method knows nothing of files, device names or progress bars. What must survive a restart is
+    in its `state_dict` (parameters and buffers). The hooks do nothing unless overridden.
+    """
+
+    title: ClassVar[str]
+    needs: ClassVar[Literal["scribble", "label"]] = "scribble"
+
+    def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:
+        super().__init__()
+        self.run = run
+        self.classes = classes
+        self.bf16 = bf16
+
+    def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
+        """The total to minimise (scalar), and its named parts for the curve, detached."""
+        raise NotImplementedError
+
+    def predict(self, image: Tensor) -> Tensor:
+        """image (B, 1, H, W) float32 to logits (B, K, H, W) float32, for evaluation."""
+        raise NotImplementedError
+
+    def prepare(self, images: Tensor, scribbles: Tensor) -> None:
+        """Once before a run, new or resumed: the unaugmented training set, (S, H, W) each."""
+
+    def after_step(self, now: Now) -> None:
+        """After every optimiser step (an averaged teacher, say)."""
+
+    def every(self, now: Now, images: Tensor) -> None:
+        """Before every step, with the unaugmented images (S, H, W); mostly returns at once."""

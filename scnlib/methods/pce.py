@@ -1,0 +1,26 @@
+"""PCE: partial cross-entropy alone (Tang et al. 2018), the baseline of every table."""
+
+from torch import Tensor
+
+from scnlib.config import Run
+from scnlib.losses import partial_cross_entropy
+from scnlib.methods.base import Batch, Losses, Method, Now
+from scnlib.unet import UNet
+
+
+class PCE(Method):
+    """Cross-entropy over the scribbled pixels; the other 99% are never supervised."""
+
+    title = "PCE"
+
+    def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:
+        super().__init__(run, classes, bf16)
+        self.net = UNet(classes, run.profile.dropout, bf16)
+
+    def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
+        assert batch.scribble is not None
+        loss = partial_cross_entropy(self.net(batch.image).logits, batch.scribble)
+        return loss, {"pce": loss.detach()}
+
+    def predict(self, image: Tensor) -> Tensor:
+        return self.net(image).logits

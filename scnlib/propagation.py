@@ -1,0 +1,233 @@
+r"""Region shape refinement (RSR) and the confidence-guided threshold (CGTM).
+
+Which pixels are trusted, what shapes the rows of C suggest, how a shape votes for one class, and
+how the vote enlarges the trusted region. Everything is batched: no loop over rows or images.
+
+Shapes: B batch, K classes, R rows drawn from C, N cells of the map's grid, H x W pixels. The paper
+calls both the correlation map and the set of classes C, and both the pseudo-labels and CACL's
+features F; here they are `C`, `K`, `labels` and `features`.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from scnlib.correlation import to_grid
+
+
+class Pseudo(NamedTuple):
+    """Pseudo-labels and where they are trusted, at H x W."""
+
+    labels: Tensor  # (B, H, W) long, F(x)
+    confident: Tensor  # (B, H, W) bool, M
+
+
+class ConfidenceThreshold(nn.Module):
+    """CGTM's threshold tau, an average that follows the network's confidence.
+
+    The paper calls the right-hand side an increment; it is the new value of an average, since as
+    an increment tau would leave 0..1 at once. Its momentum is not printed; 1 keeps tau fixed.
+    `state_dict` holds tau, so that a resumed run goes on with it.
+    """
+
+    value_: Tensor
+
+    def __init__(self, initial: float = 0.85, momentum: float = 0.999) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.register_buffer("value_", torch.tensor(initial, dtype=torch.float64))
+
+    @property
+    def value(self) -> float:
+        """tau, in 0..1."""
+        return float(self.value_)
+
+    def update(self, P: Tensor) -> float:
+        r"""Eq. 12: tau <- m tau + (1 - m) mean over present classes of their largest confidence.
+
+        Args:
+            P: probabilities (B, K, H, W) of the whole batch. A class is present where it is some
+                pixel's argmax.
+
+        Returns:
+            The new tau, a float in 0..1.
+        """
+        confidence, labels = P.detach().max(dim=1)  # (B, H, W)
+        largest = confidence.new_zeros(P.shape[1])  # (K,); 0 stands for "absent"
+        largest.scatter_reduce_(0, labels.flatten(), confidence.flatten(), reduce="amax")
+        target = largest.sum() / (largest > 0).sum()
+        self.value_.mul_(self.momentum).add_((1 - self.momentum) * target.double())
+        return self.value
+
+
+def shape_masks(rows: Tensor, threshold: float) -> Tensor:
+    r"""Eq. 4: binary shape masks from rows of C, (c - min c) / (max c - min c) > threshold.
+
+    A constant row holds no shape: its mask is empty (not NaN). f2 is nearest resizing, done once
+    at the end by `refine_image`, as masks are voted on the map's own grid.
+
+    Args:
+        rows: rows of C, (B, R, N) float.
+        threshold: in 0..1.
+
+    Returns:
+        masks (B, R, N) bool.
+    """
+    low, high = rows.aminmax(dim=2, keepdim=True)  # (B, R, 1)
+    # Multiplied out: no division by zero, and a constant row compares 0 > 0.
+    return rows - low > threshold * (high - low)
+
+
+def confident_pixels(
+    P: Tensor, tau: float, scribble: Tensor | None = None, *, valid: Tensor | None = None
+) -> Pseudo:
+    r"""Eq. 5: M = max P > tau, and the pseudo-labels argmax P with the scribbles written in.
+
+    The paper does not say whether scribbled pixels belong to M; by default they do, with their own
+    class.
+
+    Args:
+        P: probabilities (B, K, H, W).
+        tau: threshold in 0..1.
+        scribble: (B, H, W) integer, K = unlabelled; None leaves the scribbles out of M.
+        valid: (B, H, W) bool, False where augmentation brought in padding, which is never in M.
+    """
+    confidence, labels = P.detach().max(dim=1)  # (B, H, W)
+    confident = confidence > tau
+    if scribble is not None:
+        scribbled = scribble < P.shape[1]
+        labels = torch.where(scribbled, scribble.long(), labels)
+        confident = confident | scribbled
+    return Pseudo(labels, confident if valid is None else confident & valid)
+
+
+def overlap_ratio(masks: Tensor, confident: Tensor) -> Tensor:
+    r"""Eq. 6: r = |mask and M| / |M|, the share of M that a mask covers; 0 where M is empty.
+
+    Args:
+        masks: (B, R, N) bool.
+        confident: M on the grid, (B, N) bool.
+
+    Returns:
+        r (B, R) float32 in 0..1. As printed it is computed and not used: a mask with r = 0 has no
+        vote and does nothing.
+    """
+    shared = (masks & confident[:, None]).sum(dim=2)  # (B, R)
+    return shared / confident.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+def dominant_class(labels: Tensor, confident: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Eq. 7: c* = argmax_l G(l), G(l) the number of a mask's cells in M whose label is l.
+
+    Args:
+        labels: (B, N) integer.
+        confident: (B, N) bool.
+        masks: (B, R, N) bool.
+
+    Returns:
+        c* (B, R) long (the lowest class on a tie) and its count G(c*) (B, R) float32; a count of 0
+        means that nothing voted.
+    """
+    K = int(labels.max()) + 1 if labels.numel() else 1
+    ballots = F.one_hot(labels.long(), K) * confident[:, :, None]  # (B, N, K)
+    votes = masks.float() @ ballots.float()  # (B, R, K)
+    count, winner = votes.max(dim=2)
+    return winner, count
+
+
+def cast_votes(
+    labels: Tensor,
+    confident: Tensor,
+    masks: Tensor,
+    *,
+    overwrite: bool = False,
+    gate: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """What the masks vote for: the class of every cell (B, N) long, and which cells change (B, N).
+
+    All votes use the labels and M that came in, so the order of rows can't matter for them; a cell
+    in several masks takes the class of the highest-index row that voted. Arguments as in `refine`.
+    """
+    winner, count = dominant_class(labels, confident, masks)  # (B, R)
+    acts = overlap_ratio(masks, confident) > 0  # (B, R)
+    if gate is not None:
+        shared = (masks & confident[:, None]).sum(dim=2)  # (B, R)
+        acts &= shared > gate * masks.sum(dim=2)
+        acts &= count > gate * shared
+    order = torch.arange(1, masks.shape[1] + 1, device=masks.device)[:, None]  # (R, 1)
+    last = ((masks & acts[:, :, None]) * order).amax(dim=1)  # (B, N); 0: no mask
+    changed = (last > 0) if overwrite else (last > 0) & ~confident
+    return winner.gather(1, (last - 1).clamp(min=0)), changed
+
+
+def refine(
+    labels: Tensor,
+    confident: Tensor,
+    masks: Tensor,
+    *,
+    overwrite: bool = False,
+    gate: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    r"""Eq. 8: give every mask's cells outside M its dominant class, and add them to M.
+
+    Departure: the print overwrites every cell of a mask, also in M; the text speaks of unlabelled
+    regions.
+
+    Args:
+        labels: (B, N) integer, pseudo-labels on the grid.
+        confident: (B, N) bool, M on the grid.
+        masks: (B, R, N) bool, from `shape_masks`.
+        overwrite: change labels inside M too, as printed.
+        gate: if given, a mask acts only where both its overlap with M over its own size and the
+            dominant class's share of that overlap exceed it (CorrMatch's rule).
+
+    Returns:
+        labels (B, N) of the same type and confident (B, N) bool, new tensors.
+    """
+    voted, changed = cast_votes(labels, confident, masks, overwrite=overwrite, gate=gate)
+    return torch.where(changed, voted.to(labels.dtype), labels), confident | changed
+
+
+def grid_labels(pseudo: Pseudo, size: tuple[int, int], classes: int) -> tuple[Tensor, Tensor]:
+    """Pseudo-labels on the map's grid of `size` (h, w): labels (B, N) long, confident (B, N) bool.
+
+    A cell is in M if more than half of its pixels are; its class is the majority of those.
+    """
+    trusted = pseudo.confident[:, None].float()  # (B, 1, H, W)
+    shares = to_grid(F.one_hot(pseudo.labels, classes).movedim(3, 1) * trusted, size)
+    confident = to_grid(trusted, size) > 0.5  # (B, 1, h, w)
+    return shares.max(dim=1).indices.flatten(1), confident.flatten(1)
+
+
+def refine_image(
+    pseudo: Pseudo,
+    masks: Tensor,
+    size: tuple[int, int],
+    classes: int,
+    *,
+    fixed: Tensor | None = None,
+    valid: Tensor | None = None,
+    overwrite: bool = False,
+    gate: float | None = None,
+) -> Pseudo:
+    """Refine on the grid, and bring the cells that changed back to H x W by nearest (f2).
+
+    Args:
+        pseudo: labels and M at H x W.
+        masks: (B, R, N) bool on the grid of `size` (h, w).
+        fixed: (B, H, W) bool, pixels that never change (the scribbles).
+        valid: (B, H, W) bool, pixels that may be in M at all.
+        overwrite, gate: see `refine`.
+    """
+    H, W = pseudo.labels.shape[-2:]
+    labels, confident = grid_labels(pseudo, size, classes)
+    votes = cast_votes(labels, confident, masks, overwrite=overwrite, gate=gate)
+
+    maps = torch.stack(votes, dim=1).float().unflatten(2, size)  # (B, 2, h, w)
+    voted, changed = F.interpolate(maps, size=(H, W), mode="nearest").long().unbind(dim=1)
+    change = changed.bool() if overwrite else changed.bool() & ~pseudo.confident
+    change = change if fixed is None else change & ~fixed
+    change = change if valid is None else change & valid
+    return Pseudo(torch.where(change, voted, pseudo.labels), pseudo.confident | change)

@@ -1,0 +1,186 @@
+"""What a run leaves behind, and how it is read back.
+
+A run's folder holds metrics.csv, curve.csv, predictions.h5 and, written last, record.json with the
+sha256 of the others. A run is done exactly if its record is there and its hashes hold.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from scnlib.config import Run
+from scnlib.paths import REPOSITORY
+
+PACKAGES = ("torch", "numpy", "scipy", "h5py", "nibabel", "MedPy", "pandas")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished run, as record.json tells it.
+
+    Times are in seconds, memory in MB (2**20 bytes), Dice a fraction in 0..1.
+    """
+
+    run: Run
+    code_version: str
+    data: dict[str, Any]
+    versions: dict[str, str]
+    hardware: str
+    dtype: str
+    threads: int
+    parameters: int
+    seconds_training: float
+    seconds_evaluation: float
+    seconds_per_step: float
+    images_per_second: float
+    peak_memory_mb: float
+    validation: dict[str, Any]  # curve: list of {iteration, dice}; best and last: one of them
+    summary: dict[str, Any]  # see `scnlib.evaluation.summary`; empty for a variant
+    files: dict[str, str]  # name of a file beside the record, sha256
+    notes: list[str] = field(default_factory=list)
+    folder: Path = Path()
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """metrics.csv: one row a volume and structure (empty for a variant)."""
+        path = self.folder / "metrics.csv"
+        return pd.read_csv(path) if path.exists() else pd.DataFrame()
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        """curve.csv: the losses, tau and the share of M, means over ten iterations."""
+        return pd.read_csv(self.folder / "curve.csv")
+
+    def prediction(self, volume: str) -> np.ndarray:
+        """The label volume (n, H, W) uint8 predicted for a test volume, on its own grid."""
+        path = self.folder / "predictions.h5"
+        if not path.exists():
+            raise ValueError(f"{path}: not there; only tested runs of seed 0 keep predictions")
+        with h5py.File(path, "r") as file:
+            if volume not in file:
+                raise ValueError(f"{path}: holds no volume {volume}")
+            return np.asarray(file[volume])
+
+
+def write(
+    folder: Path,
+    *,
+    curve: pd.DataFrame,
+    metrics: pd.DataFrame | None,
+    predictions: dict[str, np.ndarray],
+    **content: Any,
+) -> Record:
+    """Write a run's files and, last and atomically, its record; `content` as in `Record`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    curve.to_csv(folder / "curve.csv", index=False, float_format="%.6g")
+    names = ["curve.csv"]
+    if metrics is not None:
+        metrics.to_csv(folder / "metrics.csv", index=False, float_format="%.6f")
+        names.append("metrics.csv")
+    if predictions:
+        with h5py.File(folder / "predictions.h5", "w") as file:
+            for volume, labels in predictions.items():
+                file.create_dataset(volume, data=labels, compression="gzip", compression_opts=9)
+        names.append("predictions.h5")
+    content |= {"files": {name: sha256(folder / name) for name in names}}
+    run: Run = content.pop("run")
+    text = json.dumps({"run": json.loads(run.to_json()), **content}, indent=1, allow_nan=True)
+    replace_text(folder / "record.json", text + "\n")
+    return read(folder)
+
+
+def read(folder: str | Path) -> Record:
+    """Read a run's record and check the files beside it.
+
+    Raises `ValueError` naming the file that is missing, unreadable or changed since the run.
+    """
+    folder = Path(folder)
+    path = folder / "record.json"
+    if not path.exists():
+        raise ValueError(f"{path}: no such record; the run has not finished")
+    try:
+        content = json.loads(path.read_text())
+        run = Run.from_json(json.dumps(content.pop("run")))
+        record = Record(run=run, folder=folder, **content)
+    except (ValueError, TypeError, KeyError) as error:
+        first = str(error).splitlines()[0]
+        raise ValueError(f"{path}: not a readable record ({first}); train the run again") from error
+    for name, expected in record.files.items():
+        if not (folder / name).exists():
+            raise ValueError(f"{folder / name}: missing, though the record lists it")
+        if sha256(folder / name) != expected:
+            raise ValueError(f"{folder / name}: changed since its run; restore it or train again")
+    return record
+
+
+def is_done(folder: str | Path) -> bool:
+    """Whether a run's record is there and its hashes hold."""
+    try:
+        read(folder)
+    except ValueError:
+        return False
+    return True
+
+
+def collect(results: Path, profile: str, *, variants: bool = False) -> list[Record]:
+    """All finished runs of a profile, sorted by folder; a damaged one is left out with a warning.
+
+    With `variants`, the runs that depart from the protocol, and only these.
+    """
+    return list(_records(results / profile / "variants" if variants else results / profile))
+
+
+def _records(folder: Path) -> Iterator[Record]:
+    for path in sorted(folder.glob("**/record.json")):
+        if "variants" in path.relative_to(folder).parts:
+            continue
+        try:
+            yield read(path.parent)
+        except ValueError as error:
+            warnings.warn(f"left out: {error}", stacklevel=2)
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal sha256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old or the new one, never a part."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text)
+    os.replace(beside, path)
+
+
+def code_version() -> str:
+    """The commit that ran, marked if the package differs from it; else the sources' sha256."""
+    git = ["git", "-C", str(REPOSITORY)]
+    try:
+        commit = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        status = subprocess.run(
+            [*git, "status", "--porcelain", "scnlib"], capture_output=True, text=True, check=True
+        ).stdout
+        return commit + ("+changed" if status.strip() else "")
+    except (OSError, subprocess.CalledProcessError):
+        sources = sorted((REPOSITORY / "scnlib").rglob("*.py"))
+        return "sha256:" + hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that can change a number."""
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **found}

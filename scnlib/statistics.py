@@ -1,0 +1,168 @@
+"""Tests and intervals on patients, not on frames or structures.
+
+The unit is the patient: frames of one heart are not independent. A patient's value is the mean over
+frames, then over structures, then over seeds. It is undefined (nan) if any part is, so that two
+methods are never compared on different structures; such pairs are dropped and counted.
+
+With one seed a method, a test compares two trained networks and not two methods. Tests on 95HD
+contain the penalty for structures that are empty in one mask (see `scnlib.evaluation`).
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+if TYPE_CHECKING:
+    from scnlib.records import Record
+
+LOWER_IS_BETTER = {"hd95_voxel", "hd95_mm"}
+ALPHA = 0.05
+COLUMNS = (
+    *("dataset", "metric", "method", "seeds", "patients", "dropped"),
+    *("mean_difference", "low", "high", "p", "p_holm", "verdict"),
+)
+
+
+def long_frame(records: Sequence["Record"]) -> pd.DataFrame:
+    """The metrics of all records below each other, with columns dataset, method and seed.
+
+    ValueError if a run is there twice or if the records are of several profiles.
+    """
+    runs = [(record.run.dataset, record.run.method, record.run.seed) for record in records]
+    if len(set(runs)) < len(runs):
+        raise ValueError("the same run (dataset, method, seed) is there twice; give each one once")
+    profiles = sorted({record.run.profile.name for record in records})
+    if len(profiles) > 1:
+        raise ValueError(f"runs of different profiles ({', '.join(profiles)}) cannot be compared")
+    frames = [
+        record.metrics.assign(dataset=dataset, method=method, seed=seed)
+        for record, (dataset, method, seed) in zip(records, runs, strict=True)
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def patient_values(rows: pd.DataFrame, metric: str) -> pd.Series:
+    """One value a patient (index: subject) from the rows of one method on one data set.
+
+    Mean over frames, then structures, then seeds; nan where one of the values is.
+    """
+    values: Any = rows
+    for keys in (["seed", "subject", "structure"], ["seed", "subject"], ["subject"]):
+        values = values.groupby(keys, as_index=False)[metric].mean(skipna=False)
+    return values.set_index("subject")[metric]
+
+
+def bootstrap_mean(
+    values: Sequence[float] | np.ndarray | pd.Series, n: int = 10_000, seed: int = 0
+) -> tuple[float, float, float]:
+    """(mean, low, high): the mean and its 95% percentile bootstrap interval, n resamples.
+
+    nan values are left out; without any value all three are nan.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    sample = sample[~np.isnan(sample)]
+    if not sample.size:
+        return float("nan"), float("nan"), float("nan")
+    drawn = np.random.default_rng(seed).integers(sample.size, size=(n, sample.size))
+    low, high = np.percentile(sample[drawn].mean(axis=1), [2.5, 97.5])
+    return float(sample.mean()), float(low), float(high)
+
+
+def signed_rank(differences: Sequence[float] | np.ndarray | pd.Series) -> float:
+    """Two-sided p of Wilcoxon's signed-rank test of paired differences.
+
+    Zeros are kept and their ranks split between both signs (zsplit), so that ties with the
+    reference count as evidence for no difference; exact for up to 50 pairs without ties, else as
+    scipy chooses. If all differences are zero p is 1; without any it is nan.
+    """
+    sample = np.asarray(differences, dtype=np.float64)
+    if not sample.size:
+        return float("nan")
+    if not sample.any():
+        return 1.0
+    result: Any = stats.wilcoxon(sample, zero_method="zsplit", alternative="two-sided")
+    return float(result.pvalue)
+
+
+def holm(pvalues: Sequence[float] | np.ndarray | pd.Series) -> np.ndarray:
+    """Holm's step-down adjusted p, in the order given: monotone in p and at most 1.
+
+    nan (no test was possible) stays nan and is not counted. ValueError for a p outside 0..1.
+    """
+    p = np.asarray(pvalues, dtype=np.float64)
+    tested = np.flatnonzero(~np.isnan(p))
+    if ((p[tested] < 0) | (p[tested] > 1)).any():
+        raise ValueError(f"p values must be within 0..1, got {p.tolist()}")
+    order = tested[np.argsort(p[tested], kind="stable")]
+    adjusted = np.full(p.shape, np.nan)
+    steps = p[order] * np.arange(order.size, 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def compare(
+    records: Sequence["Record"] | pd.DataFrame,
+    reference: str = "scn",
+    metrics: Sequence[str] = ("dice", "hd95_voxel"),
+) -> pd.DataFrame:
+    """Every method against the reference, patient by patient.
+
+    `records`, or a frame as `long_frame` makes it. Columns: dataset, metric, method, seeds,
+    patients (pairs tested), dropped, mean_difference (method minus reference) with low and high
+    (95% bootstrap), p, p_holm (over all comparisons within one data set and metric), verdict
+    (`verdict`). Dice is a fraction. A data set without a run of the reference gives no rows.
+    """
+    rows = records if isinstance(records, pd.DataFrame) else long_frame(records)
+    found = []
+    for dataset, group in rows.groupby("dataset", sort=False) if len(rows) else ():
+        runs = {str(method): part for method, part in group.groupby("method", sort=False)}
+        if reference not in runs:
+            continue
+        for metric in metrics:
+            block = [
+                {"dataset": dataset, "metric": metric, "method": method}
+                | _comparison(part, runs[reference], metric)
+                for method, part in runs.items()
+                if method != reference
+            ]
+            for row, adjusted in zip(block, holm([row["p"] for row in block]), strict=True):
+                words = verdict(row.pop("differences"), float(adjusted), metric)
+                found.append(row | {"p_holm": float(adjusted), "verdict": words})
+    return pd.DataFrame(found, columns=list(COLUMNS))
+
+
+def verdict(differences: np.ndarray, adjusted: float, metric: str) -> str:
+    """Paired differences (method minus reference) and their adjusted p in words.
+
+    "no pairs", "no difference" (all are zero), "not significant", or "better" or "worse" by the sum
+    of the signed ranks, which is what the test looks at (a mean can be ruled by one patient).
+    """
+    if not differences.size:
+        return "no pairs"
+    if not differences.any():
+        return "no difference"
+    if adjusted >= ALPHA:
+        return "not significant"
+    balance = np.sign(differences) @ stats.rankdata(np.abs(differences))
+    return "better" if (balance < 0) == (metric in LOWER_IS_BETTER) else "worse"
+
+
+def _comparison(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> dict:
+    pairs = pd.concat(
+        [patient_values(part, metric), patient_values(reference, metric)], axis=1, keys=["a", "b"]
+    )
+    difference = (pairs["a"] - pairs["b"]).dropna().to_numpy()
+    mean, low, high = bootstrap_mean(difference)
+    return {
+        "seeds": part["seed"].nunique(),
+        "patients": difference.size,
+        "dropped": len(pairs) - difference.size,
+        "mean_difference": mean,
+        "low": low,
+        "high": high,
+        "p": signed_rank(difference),
+        "differences": difference,
+    }

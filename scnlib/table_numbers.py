@@ -1,0 +1,159 @@
+"""The numbers of Tables 1-3: the paper beside our runs.
+
+Numbers come from the records' summaries: Dice in percent, 95HD in voxels of the original grid (most
+likely the paper's unit, which it does not state) and in mm; means over volumes, then over seeds.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scnlib.paper import (
+    DATASETS,
+    NAMES,
+    ROWS,
+    STRUCTURES,
+    check_number,
+    group,
+    paper_row,
+    paper_table,
+    row_title,
+)
+from scnlib.statistics import compare, long_frame
+
+if TYPE_CHECKING:
+    from scnlib.records import Record
+
+# Our quantity: its key in a record's summary and the factor to the table's unit.
+QUANTITIES = {"Dice": ("dice", 100.0), "95HD": ("hd95_voxel", 1.0), "95HD mm": ("hd95_mm", 1.0)}
+RUN = ("volumes", "empty", "seeds", "iterations", "profile", "status")
+FOOTNOTES = (
+    "Ours: mean over volumes, then over seeds (± standard deviation where there are several). "
+    "Δ: ours minus the paper's.",
+    "Dice in percent. 95HD: 95th percentile of the pooled surface distances of both directions, "
+    "3D; in voxels of the original grid where not said otherwise. The paper does not state its "
+    "unit.",
+    "†: has structures that are empty in only one of prediction and truth (counted under 'empty', "
+    "over all volumes and seeds); they enter with Dice 0 and the volume's diagonal as 95HD.",
+)
+TESTS = (
+    "Each method against SCN: the unit is the patient (mean over frames, then structures, then "
+    "seeds); mean difference (method minus SCN) with its 95% bootstrap interval; two-sided "
+    "Wilcoxon signed-rank test with zeros split (zsplit); p adjusted by Holm over all methods on "
+    "this data set, for each metric. 95HD includes the penalties for empty structures."
+)
+ONE_SEED = "With one seed a test compares two trained networks, not two methods."
+DEMONSTRATION = "a demonstration on {0}, no evidence"
+
+
+def table_dataset(number: int, records: Sequence["Record"], profile: str = "") -> str:
+    """The data set that stands in a table: the paper's, or the phantom where only that was run."""
+    check_number(number)
+    found = {record.run.dataset for record in records}
+    if DATASETS[number] not in found and ("phantom" in found or profile == "demo"):
+        return "phantom"
+    return DATASETS[number]
+
+
+def our_table(number: int, records: Sequence["Record"], profile: str = "") -> pd.DataFrame:
+    """Our numbers for a table: rows by title in the paper's order, two-level columns.
+
+    ("Dice" | "95HD" | "95HD mm", structure) are means over seeds, "Dice spread" and "95HD spread"
+    their standard deviations (nan with one seed), ("Run", ...) says how many volumes, empty
+    structures, seeds and iterations, which profile, and "not run" where there is no record.
+    ValueError for another number than 1-3, a run given twice, or records of several profiles.
+    """
+    long_frame(records)  # refuses records that must not be averaged
+    dataset = table_dataset(number, records, profile)
+    rows = {}
+    for method in ROWS[number]:
+        mine = [r for r in records if (r.run.dataset, r.run.method) == (dataset, method)]
+        runs = [record for record in mine if record.summary]  # empty: it was never tested
+        rows[row_title(number, method)] = _our_row(runs)
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=_our_columns())
+    for name in ("volumes", "empty", "seeds"):
+        table["Run", name] = table["Run", name].astype("Int64")
+    return table
+
+
+def side_by_side(number: int, records: Sequence["Record"], profile: str = "") -> pd.DataFrame:
+    """`our_table` with the printed numbers: "... paper", "... ours", "... spread", "... Δ".
+
+    On the phantom the printed numbers are left out: they are of another data set.
+    """
+    ours = our_table(number, records, profile)
+    printed = paper_table(number).rename(
+        index={paper_row(number, method): row_title(number, method) for method in ROWS[number]}
+    )
+    printed = printed.reindex(ours.index)
+    blocks: dict[str, pd.DataFrame] = {}
+    for quantity in ("Dice", "95HD"):
+        if table_dataset(number, records, profile) != "phantom":
+            blocks[f"{quantity} paper"] = group(printed, quantity)
+        blocks[f"{quantity} ours"] = group(ours, quantity)
+        blocks[f"{quantity} spread"] = group(ours, f"{quantity} spread")
+        if f"{quantity} paper" in blocks:
+            blocks[f"{quantity} Δ"] = group(ours, quantity) - group(printed, quantity)
+    blocks |= {name: group(ours, name) for name in ("95HD mm", "Run")}
+    return pd.concat(blocks, axis=1)
+
+
+def table_title(number: int, records: Sequence["Record"], profile: str) -> str:
+    """The heading of a table; for the demo it says that it is no evidence."""
+    dataset = table_dataset(number, records, profile)
+    what = "ablation" if number == 3 else "all methods"
+    title = f"Table {number}: {what} on {NAMES[dataset]}, profile {profile}"
+    if profile == "demo" or dataset == "phantom":
+        title += f" ({DEMONSTRATION.format(NAMES[dataset])})"
+    return title
+
+
+def statistics_table(number: int, records: Sequence["Record"], profile: str = "") -> pd.DataFrame:
+    """`scnlib.statistics.compare` for the rows of a table, in its order; may be empty.
+
+    Holm's adjustment is over all methods that were run on the data set, shown here or not.
+    """
+    dataset = table_dataset(number, records, profile)
+    found = compare([record for record in records if record.run.dataset == dataset])
+    shown = [found[found["method"] == method] for method in ROWS[number]]
+    table: Any = pd.concat(shown, ignore_index=True)
+    table["method"] = [row_title(number, method) for method in table["method"]]
+    return table.sort_values("metric", kind="stable", ignore_index=True)
+
+
+def test_note(records: Sequence["Record"]) -> str:
+    """What stands below the tests, with a warning if a method has only one seed."""
+    seeds = [(record.run.dataset, record.run.method) for record in records]
+    return f"{TESTS} {ONE_SEED}" if any(seeds.count(run) < 2 for run in seeds) else TESTS
+
+
+def _our_columns() -> pd.MultiIndex:
+    quantities = [*QUANTITIES, "Dice spread", "95HD spread"]
+    pairs = [(quantity, structure) for quantity in quantities for structure in STRUCTURES]
+    return pd.MultiIndex.from_tuples(pairs + [("Run", name) for name in RUN])
+
+
+def _our_row(runs: list["Record"]) -> list:
+    """The values of one row in the order of `_our_columns`."""
+    if not runs:
+        return (
+            [float("nan")] * (len(_our_columns()) - len(RUN))
+            + [None] * (len(RUN) - 1)
+            + ["not run"]
+        )
+    means: dict[str, pd.Series] = {}
+    spreads: dict[str, pd.Series] = {}
+    for quantity, (key, factor) in QUANTITIES.items():
+        seeds = pd.DataFrame([run.summary[key] for run in runs], dtype=float) * factor
+        seeds = seeds.rename(columns={"mean": "Mean"}).reindex(columns=list(STRUCTURES))
+        means[quantity], spreads[quantity] = seeds.mean(), seeds.std()
+    values = [value for quantity in QUANTITIES for value in means[quantity]]
+    values += [value for quantity in ("Dice", "95HD") for value in spreads[quantity]]
+    metrics = pd.concat([run.metrics for run in runs])
+    empty = int(np.count_nonzero(metrics["empty_prediction"] != metrics["empty_truth"]))
+    profiles = [run.run.profile for run in runs]
+    iterations = "/".join(str(n) for n in sorted({int(p.iterations) for p in profiles}))
+    volumes = max(int(run.summary["volumes"]) for run in runs)
+    return [*values, volumes, empty, len(runs), iterations, profiles[0].name, "run"]
