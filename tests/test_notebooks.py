@@ -1,0 +1,70 @@
+"""The committed notebooks: valid, renderable, clean, with the parameters that the runner sets."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from workflow.notebook import WIDGET, declared
+from workflow.planning import RULES
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# The demo's executed copies are made anew on each machine and are not committed.
+EXECUTED = [
+    path
+    for path in sorted((ROOT / "results").glob("*/notebooks/*.ipynb"))
+    if path.relative_to(ROOT / "results").parts[0] != "demo"
+]
+ALL = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in SOURCES + EXECUTED]
+PARAMETERS = {
+    "explore": {"profile": str, "data": str, "out": str},
+    "correlation": {"profile": str, "data": str, "out": str},
+    "train": {
+        "profile": str,
+        "dataset": str,
+        "method": str,
+        "seed": int,
+        "data": str,
+        "out": str,
+        "fp32": bool,
+    },
+    "tables": {"profile": str, "data": str, "out": str},
+    "choices": {"profile": str, "data": str, "out": str},
+}
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_is_valid_and_renders_on_the_web(path):
+    book = nbformat.read(path, as_version=4)
+    nbformat.validate(book)
+    # A web view refuses a notebook whose widget metadata has no state (progress bars leave such).
+    for kind, entry in book.metadata.get("widgets", {}).items():
+        assert "state" in entry, f"{kind}: widget metadata without state"
+    for out in (out for cell in book.cells for out in cell.get("outputs", [])):
+        kinds = set(out.get("data", {}))
+        assert WIDGET not in kinds, "a widget view: nothing can draw it without a kernel"
+        assert kinds != {"text/html"}, "an output that is HTML only, as progress bars are"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_sources_hold_no_outputs(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
+@pytest.mark.parametrize("path", EXECUTED, ids=lambda path: path.name)
+def test_executed_copies_succeeded_and_tell_nothing_of_the_machine(path):
+    text = path.read_text()
+    for folder in (str(ROOT), str(Path.home()), "/home/", "/Users/", "/tmp/"):
+        assert folder not in text
+    assert path.stat().st_size < 1_000_000
+    for cell in nbformat.read(path, as_version=4).cells:
+        assert all(out.output_type != "error" for out in cell.get("outputs", []))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_declares_the_parameters_that_the_runner_sets(rule):
+    path = ROOT / "notebooks" / f"{RULES[rule]}.ipynb"
+    assert {name: type(value) for name, value in declared(path).items()} == PARAMETERS[rule]

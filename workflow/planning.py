@@ -1,0 +1,115 @@
+"""What is left to do: each notebook that has to be run, with its parameters, as a list of jobs.
+
+Whether a training is done is read from its record and the hashes in it, never from file times,
+which are arbitrary on a fresh clone. The Snakefile gets the list and holds the graph.
+"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workflow.notebook import check
+
+RUNNER = [sys.executable, "-P", "-m", "workflow.notebook"]
+RULES = {
+    "explore": "01_data_exploration",
+    "correlation": "02_correlation_and_propagation",
+    "train": "03_training",
+    "tables": "04_tables_and_figure",
+    "choices": "05_open_choices",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One execution of a notebook; `needs` names the jobs that come before it."""
+
+    name: str
+    rule: str
+    notebook: Path
+    output: Path
+    parameters: dict[str, Any]
+    needs: list[str] = field(default_factory=list)
+    watch: Path | None = None  # a training's progress.json
+
+    def command(self, lines: bool) -> list[str]:
+        """The command line that runs it, without any need of quoting."""
+        words = [*RUNNER, str(self.notebook), str(self.output)]
+        for name, value in self.parameters.items():
+            words += ["-p", name, str(value)]
+        words += ["--watch", str(self.watch)] if self.watch else []
+        return words + ["--lines"] * lines
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training: where its record is, and whether it is there."""
+
+    dataset: str
+    method: str
+    seed: int
+    folder: Path
+    done: bool
+
+    @property
+    def name(self) -> str:
+        """As in the names of jobs and executed notebooks: DATASET_METHOD_seedN."""
+        return f"{self.dataset}_{self.method}_seed{self.seed}"
+
+
+def find_runs(options: Namespace, is_done: Callable[[Path], bool]) -> list[Run]:
+    """The trainings that the options ask for, done or not."""
+    from scnlib.paths import run_folder
+
+    runs = []
+    for dataset in options.datasets:
+        for seed in options.seeds:
+            for method in options.methods:
+                folder = run_folder(options.out, options.profile, dataset, method, seed)
+                runs.append(Run(dataset, method, seed, folder, is_done(folder)))
+    return runs
+
+
+def find_jobs(options: Namespace, runs: list[Run]) -> list[Job]:
+    """The notebooks to run, their parameters checked; trainings only where `options.train`.
+
+    Raises `ValueError` if a notebook lacks its parameters cell or one of the parameters.
+    """
+    common = {
+        "profile": options.profile,
+        "data": str(options.data or ""),
+        "out": "" if options.is_default_out else str(options.out),
+    }
+    jobs = [_training(options, run, common) for run in runs if options.train and not run.done]
+    trained = [job.name for job in jobs]
+    scn = [name for name in trained if "_scn_seed" in name]
+    needs = {"explore": [], "correlation": scn, "tables": trained, "choices": trained}
+    for rule, before in needs.items():
+        if options.train or rule in ("tables", "choices"):
+            jobs.append(_job(options, rule, RULES[rule], common, before))
+    for job in jobs:
+        check(job.notebook, job.parameters)
+    return jobs
+
+
+def _training(options: Namespace, run: Run, common: dict[str, Any]) -> Job:
+    which = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
+    parameters = common | which | {"fp32": options.fp32}
+    name = f"{RULES['train']}_{run.name}"
+    return _job(options, "train", name, parameters, [], run.folder / "progress.json")
+
+
+def _job(
+    options: Namespace,
+    rule: str,
+    name: str,
+    parameters: dict[str, Any],
+    needs: list[str],
+    watch: Path | None = None,
+) -> Job:
+    notebook = options.notebooks / f"{RULES[rule]}.ipynb"
+    output = options.out / options.profile / "notebooks" / f"{name}.ipynb"
+    return Job(name, rule, notebook, output, parameters, needs, watch)

@@ -1,0 +1,58 @@
+"""What is seen on the terminal while a notebook runs: a bar, or a line a minute."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def shown(output: Path, watch: Path | None, lines: bool) -> Iterator[None]:
+    """Say that the notebook runs, how far it is, and how long it took."""
+    bar = sys.stderr.isatty() and not lines
+    started, stop = time.time(), threading.Event()
+
+    def say(text: str, end: str = "\n") -> None:
+        text = f"{output.stem}: {text}"
+        print(f"\r{text}\x1b[K" if bar else text, end=end, file=sys.stderr, flush=True)
+
+    def follow() -> None:
+        while not stop.wait(1 if bar else 60):
+            say(line(watch, started), end="" if bar else "\n")
+
+    say("started", end="" if bar else "\n")
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        say(f"ended after {_duration(time.time() - started)}")
+
+
+def line(watch: Path | None, started: float) -> str:
+    """One line on how far a training is; the time passed where no fresh progress file tells."""
+    try:
+        if watch is None or watch.stat().st_mtime < started:
+            raise FileNotFoundError
+        state = json.loads(watch.read_text())
+        share = state["iteration"] / state["iterations"]
+    except (OSError, ValueError, KeyError, ZeroDivisionError):
+        return f"running for {_duration(time.time() - started)}"
+    bar = f"{'#' * int(20 * share):<20}"
+    text = f"[{bar}] {share:4.0%}  {state['iteration']}/{state['iterations']}"
+    if state.get("dice") is not None:
+        text += f"  validation Dice {100 * state['dice']:.1f}"
+    if state.get("eta_seconds") is not None:
+        text += f"  {_duration(state['eta_seconds'])} left"
+    return text
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
