@@ -37,7 +37,6 @@ __all__ = [
     "write_tables",
 ]
 
-START, END = "<!-- tables:start -->", "<!-- tables:end -->"
 _LATEX = {"±": r"$\pm$", "†": r"\textsuperscript{\dag}", "Δ": r"$\Delta$"}
 
 
@@ -135,16 +134,17 @@ def readme_tables(records_by_profile: Mapping[str, Sequence["Record"]]) -> str:
     return "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes)])
 
 
-def update_readme(path: Path, block: str) -> None:
-    """Puts the block between the README's two markers; the rest of the file stays as it is.
+def update_readme(path: Path, block: str, name: str = "tables") -> None:
+    """Puts the block between the README's two markers of that name; the rest stays as it is.
 
     ValueError naming the file unless each marker is there once, in order.
     """
+    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
     text = path.read_text(encoding="utf-8")
-    if text.count(START) != 1 or text.count(END) != 1 or text.index(START) > text.index(END):
-        raise ValueError(f"{path}: needs the line {START} and, below it, the line {END}, once each")
-    before, after = text.split(START)[0], text.split(END)[1]
-    path.write_text(f"{before}{START}\n{block.strip()}\n{END}{after}", encoding="utf-8")
+    if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
+        raise ValueError(f"{path}: needs the line {start} and, below it, the line {end}, once each")
+    before, after = text.split(start)[0], text.split(end)[1]
+    path.write_text(f"{before}{start}\n{block.strip()}\n{end}{after}", encoding="utf-8")
 
 
 def _row_titles(table: pd.DataFrame) -> list[str]:
