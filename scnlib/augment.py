@@ -47,12 +47,16 @@ def warp_image(image: Tensor, theta: Tensor) -> Tensor:
 def warp_labels(labels: Tensor, theta: Tensor, fill: int) -> Tensor:
     """Resample label maps (B, H, W) of any integer type by `theta`, nearest; `fill` outside.
 
-    `fill` is the unlabelled value: padding with 0 would be a false background scribble.
+    `fill` is the unlabelled value: padding with 0 would be a false background scribble. Outside is
+    what lies beyond the outermost pixel centres, where the bilinear image mixes with padding too.
     """
+    H, W = labels.shape[1:]
     shifted = (labels.float() - fill).unsqueeze(1)  # (B, 1, H, W); 0 now means `fill`
-    grid = F.affine_grid(theta, list(shifted.shape), align_corners=False)
+    grid = F.affine_grid(theta, list(shifted.shape), align_corners=False)  # (B, H, W, 2)
     out = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False)
-    return (out.squeeze(1) + fill).round().to(labels.dtype)
+    edge = 1 - torch.tensor([1 / W, 1 / H], device=grid.device) + 1e-4  # x, y; 1e-4 for rounding
+    within = (grid.abs() <= edge).all(dim=3)  # (B, H, W)
+    return torch.where(within, out.squeeze(1) + fill, fill).round().to(labels.dtype)
 
 
 def inside_frame(theta: Tensor, height: int, width: int) -> Tensor:

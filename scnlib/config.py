@@ -23,16 +23,22 @@ class Profile:
     """
 
     name: str
-    size: int = Field(256, ge=16, multiple_of=16)  # images are resized to size x size (paper: 256)
-    batch: int = Field(24, ge=1)  # slices a step (paper: 24)
-    iterations: int = Field(30_000, ge=1)  # steps of a run (paper: 30,000)
-    validations: int = Field(20, ge=1)  # evenly spaced; the best of them is tested (paper silent)
+    size: int = Field(
+        default=256, ge=16, multiple_of=16
+    )  # images are resized to size x size (paper: 256)
+    batch: int = Field(default=24, ge=1)  # slices a step (paper: 24)
+    iterations: int = Field(default=30_000, ge=1)  # steps of a run (paper: 30,000)
+    validations: int = Field(
+        default=20, ge=1
+    )  # evenly spaced; the best of them is tested (paper silent)
     optimiser: Literal["adam", "sgd"] = "adam"  # paper: Adam
-    lr: float = Field(1e-3, gt=0)  # paper: 1e-3
+    lr: float = Field(default=1e-3, gt=0)  # paper: 1e-3
     schedule: Literal["step", "poly"] = "step"  # paper: StepLR
-    lr_factor: float = Field(0.5, gt=0, le=1)  # paper silent; chosen on validation Dice of `full`
-    lr_steps: int = Field(5, ge=1)  # StepLR's step is iterations / lr_steps (paper silent)
-    weight_decay: float = Field(0.0, ge=0)  # paper silent
+    lr_factor: float = Field(
+        default=0.5, gt=0, le=1
+    )  # paper silent; chosen on validation Dice of `full`
+    lr_steps: int = Field(default=5, ge=1)  # StepLR's step is iterations / lr_steps (paper silent)
+    weight_decay: float = Field(default=0.0, ge=0)  # paper silent
     dropout: Literal["channel", "element"] = "channel"  # paper silent
     scribble_rule: Literal["keep", "nearest"] = "keep"  # how thin scribbles are resized
     bf16: bool = True  # autocast where the processor or GPU computes in bfloat16
@@ -47,23 +53,29 @@ class SCNOptions:
     propagate: Literal["probabilities", "logits"] = "probabilities"  # what C is multiplied with
     detach_propagated: bool = False  # stop the gradient through P (not through C)
     pap_target: Literal["hard", "soft"] = "hard"  # the paper says hard pseudo-labels
-    rows: int = Field(128, ge=0)  # rows of C drawn for each image; 0 takes all (paper silent)
+    rows: int = Field(
+        default=128, ge=0
+    )  # rows of C drawn for each image; 0 takes all (paper silent)
     mask_threshold: float | None = 0.5  # of the shape masks (paper silent); None takes CGTM's tau
     gate: Literal["none", "corrmatch"] = "none"  # when a shape mask may vote (paper: r unused)
     scribbles_confident: bool = True  # scribbled pixels belong to M
     overwrite: bool = False  # a mask may overwrite labels inside M, as printed
     region_mean: Literal["pixels", "mask"] = "pixels"  # what the RSR losses divide by
-    tau: float = Field(0.85, ge=0, le=1)  # CGTM's initial threshold (paper: 0.85)
-    tau_momentum: float = Field(0.999, ge=0, le=1)  # of its average (paper silent); 1: fixed
-    temperature: float = Field(0.1, gt=0)  # T of CACL (paper silent)
+    tau: float = Field(default=0.85, ge=0, le=1)  # CGTM's initial threshold (paper: 0.85)
+    tau_momentum: float = Field(
+        default=0.999, ge=0, le=1
+    )  # of its average (paper silent); 1: fixed
+    temperature: float = Field(default=0.1, gt=0)  # T of CACL (paper silent)
     normalise: bool = True  # L2-normalise CACL's features and means (paper silent)
     detach_means: bool = False  # stop the gradient through the class means
     contrast_mean: Literal["pixels", "classes"] = "pixels"  # the print divides by class
     pce_sum: bool = False  # sum the partial cross-entropy, as printed
-    lambda1: float = Field(1.0, ge=0)  # weights of PCE, PAP, RSR, CACL (paper: 1, .3, .25, .1)
-    lambda2: float = Field(0.3, ge=0)
-    lambda3: float = Field(0.25, ge=0)
-    lambda4: float = Field(0.1, ge=0)
+    lambda1: float = Field(
+        default=1.0, ge=0
+    )  # weights of PCE, PAP, RSR, CACL (paper: 1, .3, .25, .1)
+    lambda2: float = Field(default=0.3, ge=0)
+    lambda3: float = Field(default=0.25, ge=0)
+    lambda4: float = Field(default=0.1, ge=0)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -73,7 +85,7 @@ class Run:
     dataset: str
     method: str
     profile: Profile
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     scn: SCNOptions = SCNOptions()
     variant: str = ""  # name of a departure from the protocol; such a run is never tested
 

@@ -50,6 +50,7 @@ class State:
     validation: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)  # iteration, dice and the weights
     seconds: float = 0.0  # of training steps alone
+    code: list[str] = field(default_factory=list)  # the versions that took part, in order
 
 
 Report = Callable[[State, Run], None]
@@ -109,7 +110,8 @@ class Training:
 
     def __init__(self, run: Run, folder: Path, root: Path | None, device: torch.device) -> None:
         self.run, self.folder, self.root, self.device = run, folder, root, device
-        self.state = State()
+        # Now and not at the end: the repository may have moved on by then.
+        self.state = State(code=[records.code_version()])
         self.saved = time.monotonic()
         self.sums: dict[str, Tensor | float] = {}
         self.counted = 0
@@ -277,7 +279,9 @@ class Training:
             raise ValueError(
                 f"{self.checkpoint}: of another configuration; delete it or train elsewhere"
             )
+        code = self.state.code
         self.state = State(**content["state"])
+        self.state.code += [version for version in code if version not in self.state.code]
         self.method.load_state_dict(content["method"])
         self.optimiser.load_state_dict(content["optimiser"])
         self.schedule.load_state_dict(content["schedule"])
@@ -311,7 +315,7 @@ class Training:
             curve=pd.DataFrame(state.curve),
             metrics=metrics,
             predictions=predictions if run.seed == 0 else {},
-            code_version=records.code_version(),
+            code_version=" then ".join(state.code),
             data=fingerprint(run.dataset, self.root),
             versions=records.versions(),
             hardware=hardware.describe(self.device),

@@ -73,10 +73,12 @@ class SCN(PCE):
         o = self.run.scn
         f = encoder[int(math.log2(o.stride))]
         C = correlation_map(f, scale_inside=o.scale_inside)
-        source = to_grid(P if o.propagate == "probabilities" else logits, tuple(f.shape[-2:]))
+        h, w = f.shape[-2:]
+        source = to_grid(P if o.propagate == "probabilities" else logits, (h, w))
         mixed = propagate(C, source.detach() if o.detach_propagated else source)
         mixed = mixed if o.propagate == "probabilities" else mixed.softmax(dim=1)
-        return C, to_image(mixed, tuple(P.shape[-2:]))
+        H, W = P.shape[-2:]
+        return C, to_image(mixed, (H, W))
 
     @torch.no_grad()
     def pseudo_labels(

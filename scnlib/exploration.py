@@ -1,0 +1,107 @@
+"""Counts that notebook 01 shows: what the scribbles of a data set say and what they leave out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from scnlib.data.cases import Case
+from scnlib.data.resize import ScribbleRule, resize_scribble
+
+
+def splits_table(splits: dict[str, list[Case]]) -> pd.DataFrame:
+    """Subjects, volumes, slices and what is drawn, one line a split."""
+    rows = {
+        name: {
+            "subjects": len({case.subject for case in cases}),
+            "volumes": len(cases),
+            "slices": sum(len(case.image) for case in cases),
+            "scribbles": all(case.scribble is not None for case in cases),
+            "masks": all(case.label is not None for case in cases),
+        }
+        for name, cases in splits.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def shared_subjects(splits: dict[str, list[Case]]) -> set[str]:
+    """Subjects that are in more than one split (there should be none)."""
+    names = [{case.subject for case in cases} for cases in splits.values()]
+    return {name for one in names for name in one if sum(name in other for other in names) > 1}
+
+
+def class_table(cases: Sequence[Case]) -> pd.DataFrame:
+    """Per class, over all slices: scribbled and mask pixels in percent, pixels a slice, coverage.
+
+    `coverage %` is the part of a structure's mask that its scribble labels, on the cases that have
+    both; nan where there are none. `slices without %` counts slices whose mask (or, where there is
+    none, scribble) lacks the class.
+    """
+    rows = {}
+    for k, name in enumerate(cases[0].classes):
+        drawn = [c.scribble == k for c in cases if c.scribble is not None]
+        masks = [c.label == k for c in cases if c.label is not None]
+        both = [
+            ((c.scribble == k) & (c.label == k), c.label == k)
+            for c in cases
+            if c.scribble is not None and c.label is not None
+        ]
+        rows[name] = {
+            "scribbled %": 100 * _share(drawn),
+            "scribbled pixels a slice": _per_slice(drawn),
+            "mask %": 100 * _share(masks),
+            "mask pixels a slice": _per_slice(masks),
+            "coverage %": 100 * _ratio(both),
+            "slices without %": 100 * _without(masks or drawn),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def lost_classes(cases: Sequence[Case], size: int) -> pd.DataFrame:
+    """What resizing to `size` does to scribbles, a line a rule.
+
+    Labelled pixels in percent before and after, and how many (slice, class) pairs vanish.
+    """
+    rows: dict[str, dict[str, float]] = {}
+    rules: tuple[ScribbleRule, ...] = ("keep", "nearest")
+    for rule in rules:
+        before, after, pairs, lost = [], [], 0, 0
+        for case in cases:
+            if case.scribble is None:
+                continue
+            unlabelled = len(case.classes)
+            small = resize_scribble(case.scribble, size, unlabelled, rule)
+            before.append(case.scribble < unlabelled)
+            after.append(small < unlabelled)
+            for k in range(unlabelled):
+                there = (case.scribble == k).any(axis=(1, 2))
+                pairs += int(there.sum())
+                lost += int((there & ~(small == k).any(axis=(1, 2))).sum())
+        rows[rule] = {
+            "labelled before %": 100 * _share(before),
+            "labelled after %": 100 * _share(after),
+            "classes in slices": pairs,
+            "lost": lost,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _share(masks: Sequence[np.ndarray]) -> float:
+    size = sum(mask.size for mask in masks)
+    return sum(int(mask.sum()) for mask in masks) / size if size else float("nan")
+
+
+def _per_slice(masks: Sequence[np.ndarray]) -> float:
+    n = sum(len(mask) for mask in masks)
+    return sum(int(mask.sum()) for mask in masks) / n if n else float("nan")
+
+
+def _ratio(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    whole = sum(int(mask.sum()) for _, mask in pairs)
+    return sum(int(part.sum()) for part, _ in pairs) / whole if whole else float("nan")
+
+
+def _without(masks: Sequence[np.ndarray]) -> float:
+    n = sum(len(mask) for mask in masks)
+    absent = sum(int((~mask.any(axis=(1, 2))).sum()) for mask in masks)
+    return absent / n if n else float("nan")

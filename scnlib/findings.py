@@ -1,0 +1,112 @@
+"""What the study found, computed from the records: no number of it is typed by hand."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import pandas as pd
+
+from scnlib.config import VARIANTS
+from scnlib.paper import ROWS, group
+from scnlib.records import Record
+from scnlib.table_numbers import side_by_side
+
+
+def reproduced(records: Sequence[Record], profile: str) -> pd.DataFrame:
+    """Per table and quantity: printed numbers that we have runs for, and those within 1, 3, 5.
+
+    Dice in points of percent, 95HD in voxels. Empty for the phantom, which the paper has not.
+    """
+    rows = []
+    for number in ROWS:
+        table = side_by_side(number, records, profile)
+        for quantity in ("Dice", "95HD"):
+            if f"{quantity} Δ" not in table.columns.get_level_values(0):
+                continue
+            values = group(table, f"{quantity} Δ").stack().dropna().abs()
+            within = {f"within {limit}": int((values <= limit).sum()) for limit in (1, 3, 5)}
+            rows.append({"table": number, "quantity": quantity, "compared": len(values)} | within)
+    return pd.DataFrame(rows)
+
+
+def order_holds(records: Sequence[Record], profile: str) -> pd.DataFrame:
+    """Per table: pairs of methods by mean Dice, how many are in the printed order, which are not.
+
+    Pairs with equal printed numbers are left out.
+    """
+    rows = []
+    for number in ROWS:
+        table = side_by_side(number, records, profile)
+        if "Dice paper" not in table.columns.get_level_values(0):
+            continue
+        means = pd.DataFrame({n: table[f"Dice {n}", "Mean"] for n in ("paper", "ours")}).dropna()
+        pairs = [
+            (a, b)
+            for a, b in combinations(means.index, 2)
+            if means["paper"][a] != means["paper"][b]
+        ]
+        wrong = [
+            f"{a} / {b}"
+            for a, b in pairs
+            if (means["paper"][a] > means["paper"][b]) != (means["ours"][a] > means["ours"][b])
+        ]
+        row = {"table": number, "pairs": len(pairs), "in printed order": len(pairs) - len(wrong)}
+        rows.append(row | {"reversed": ", ".join(wrong)})
+    return pd.DataFrame(rows)
+
+
+def cost_table(records: Sequence[Record]) -> pd.DataFrame:
+    """What each run took: parameters, seconds a step, minutes, memory, where."""
+    return pd.DataFrame(
+        [
+            {
+                "data set": record.run.dataset,
+                "method": record.run.method,
+                "seed": record.run.seed,
+                "parameters (million)": round(record.parameters / 1e6, 2),
+                "seconds a step": record.seconds_per_step,
+                "training (min)": round(record.seconds_training / 60, 1),
+                "peak memory (MB)": round(record.peak_memory_mb),
+                "dtype": record.dtype,
+                "hardware": record.hardware,
+            }
+            for record in records
+        ]
+    )
+
+
+def variants_table(
+    records: Sequence[Record], variants: Sequence[Record], names: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Best validation Dice (%) of each variant beside the default run's, same method and seed.
+
+    Only the variants in `names`, or all. nan where the default was not run.
+    """
+    default = {_key(r): 100 * r.validation["best"]["dice"] for r in records if _validated(r)}
+    rows = []
+    for record in variants:
+        if not _validated(record) or (names and record.run.variant not in names):
+            continue
+        best, other = 100 * record.validation["best"]["dice"], default.get(_key(record))
+        changes = VARIANTS.get(record.run.variant, {})
+        fields = {k: v for part in changes.values() for k, v in part.items()}
+        rows.append(
+            {
+                "variant": record.run.variant,
+                "changed": ", ".join(f"{name}={value}" for name, value in fields.items()),
+                "data set": record.run.dataset,
+                "method": record.run.method,
+                "seed": record.run.seed,
+                "validation Dice (%)": best,
+                "default's (%)": float("nan") if other is None else other,
+                "difference": float("nan") if other is None else best - other,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _validated(record: Record) -> bool:
+    return bool(record.validation.get("best"))
+
+
+def _key(record: Record) -> tuple[str, str, int]:
+    return record.run.dataset, record.run.method, record.run.seed

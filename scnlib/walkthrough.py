@@ -1,0 +1,166 @@
+"""What notebook 02 shows: SCN's maps of one slice (`scnlib.walkthrough_figures` draws them).
+
+Every map comes from the functions that training calls. A cell is one place of the correlation
+map's grid, numbered row by row.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from scnlib.config import Run
+from scnlib.correlation import to_grid
+from scnlib.data import load_split, stack
+from scnlib.evaluation import dice
+from scnlib.hardware import load_weights
+from scnlib.methods.base import Batch
+from scnlib.methods.scn import SCN
+from scnlib.propagation import (
+    Pseudo,
+    confident_pixels,
+    dominant_class,
+    grid_labels,
+    overlap_ratio,
+    shape_masks,
+)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A labelled slice on the network's grid, and the slices it came with (for BatchNorm)."""
+
+    name: str
+    image: Tensor  # (1, 1, H, W) float32 in 0..1
+    scribble: Tensor  # (1, H, W) long, K = unlabelled
+    label: Tensor  # (1, H, W) long
+    classes: tuple[str, ...]
+    images: Tensor  # (S, 1, H, W), all slices of the split
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What SCN computes for one slice."""
+
+    title: str
+    f: Tensor  # (D, h, w) encoder features
+    C: Tensor  # (N, N) correlation map
+    P: Tensor  # (K, H, W) probabilities
+    Y_corr: Tensor  # (K, H, W) propagated probabilities
+    tau: float
+    before: Pseudo  # (1, H, W) each
+    after: Pseudo
+
+
+def pick_slice(dataset: str, root: Path | None, run: Run) -> Slice:
+    """The validation slice whose smallest structure is largest, on the grid of `run`'s profile.
+
+    A training slice where the validation subjects lack scribbles or masks. `ValueError` if no
+    subject has both.
+    """
+    for split in ("val", "train"):
+        cases = [c for c in load_split(dataset, root, split) if c.scribble is not None]
+        cases = [c for c in cases if c.label is not None]
+        if cases:
+            break
+    else:
+        raise ValueError(f"{dataset}: no subject has scribbles and a mask; use one that has")
+    data = stack(cases, run.profile.size, run.profile.scribble_rule)
+    assert data.label is not None and data.scribble is not None
+    sizes = [(data.label == k).sum(axis=(1, 2)) for k in range(1, len(cases[0].classes))]
+    best = int(np.min(sizes, axis=0).argmax())
+    case, z = data.case_index[best]
+    images = torch.from_numpy(data.image)[:, None]
+    scribble, label = (
+        torch.from_numpy(a[best : best + 1]).long() for a in (data.scribble, data.label)
+    )
+    name = f"{cases[case].volume}, slice {z + 1} ({split})"
+    return Slice(name, images[best : best + 1], scribble, label, cases[case].classes, images)
+
+
+def trained_network(path: Path) -> SCN:
+    """SCN with the weights of `path`; `ValueError` as `load_weights`."""
+    run, classes, weights = load_weights(path)
+    net = SCN(run, classes)
+    net.load_state_dict(weights)
+    return net.eval()
+
+
+def random_network(run: Run, chosen: Slice, seed: int = 0) -> SCN:
+    """SCN as it stands before its first step, BatchNorm's averages set from the slices at hand."""
+    torch.manual_seed(seed)
+    net = SCN(run, len(chosen.classes)).train()
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0
+        elif isinstance(layer, nn.Dropout | nn.Dropout2d):
+            layer.eval()
+    with torch.no_grad():
+        net.predict(chosen.images[:24])
+    return net.eval()
+
+
+@torch.no_grad()
+def gather(net: SCN, chosen: Slice, title: str, seed: int = 0) -> Maps:
+    """One slice's maps, as a training step computes them (but without dropout)."""
+    logits, encoder, _ = net.net(chosen.image)
+    P = logits.softmax(dim=1)
+    C, Y_corr = net.affinity(encoder, logits, P)
+    valid = torch.ones_like(chosen.label, dtype=torch.bool)
+    nowhere = torch.zeros(1, dtype=torch.long)
+    batch = Batch(chosen.image, chosen.scribble, None, valid, nowhere, torch.eye(2, 3)[None])
+    before = confident_pixels(P, net.tau.value, chosen.scribble)
+    after = net.pseudo_labels(C, P, batch, torch.Generator().manual_seed(seed))
+    f = next(level[0] for level in encoder if level.shape[-2] * level.shape[-1] == C.shape[1])
+    return Maps(title, f, C[0], P[0], Y_corr[0], net.tau.value, before, after)
+
+
+def typical_cells(chosen: Slice, size: tuple[int, int]) -> dict[str, int]:
+    """For each structure, the cell of the grid of `size` that it fills most."""
+    shares = to_grid(nn.functional.one_hot(chosen.label).movedim(3, 1).float(), size)[0].flatten(1)
+    return {name: int(shares[k].argmax()) for k, name in enumerate(chosen.classes) if k}
+
+
+def votes(maps: Maps, chosen: Slice, cells: dict[str, int], threshold: float) -> pd.DataFrame:
+    """How the mask of each structure's cell votes, from M before refinement: a row each."""
+    size = (int(maps.f.shape[-2]), int(maps.f.shape[-1]))
+    labels, confident = grid_labels(maps.before, size, len(chosen.classes))
+    masks = shape_masks(maps.C[None, list(cells.values())], threshold)
+    winner, count = dominant_class(labels, confident, masks)
+    share = overlap_ratio(masks, confident)[0]
+    return pd.DataFrame(
+        {
+            "network": maps.title,
+            "row of": list(cells),
+            "cells in mask": masks[0].sum(dim=1).numpy(),
+            "in M": (masks & confident)[0].sum(dim=1).numpy(),
+            "r": share.numpy(),
+            "votes for winner": count[0].int().numpy(),
+            "winner": [
+                chosen.classes[int(k)] if n else "(none)"
+                for k, n in zip(winner[0], count[0], strict=True)
+            ],
+        }
+    ).set_index(["network", "row of"])
+
+
+def scores(maps: Maps, chosen: Slice) -> pd.DataFrame:
+    """Dice (fractions) of prediction, pseudo-labels and truth, inside M and on the whole slice."""
+    prediction, truth, rows = maps.P.argmax(dim=0)[None], chosen.label, {}
+    for k, name in list(enumerate(chosen.classes))[1:]:
+
+        def both(a: Tensor, b: Tensor, where: Tensor | None = None, k: int = k) -> float:
+            a, b = ((x == k) if where is None else (x == k) & where for x in (a, b))
+            return dice(a.numpy(), b.numpy())
+
+        rows[name] = {
+            "prediction / pseudo-label, in M": both(prediction, *maps.after),
+            "M before: pseudo-label / truth": both(truth, *maps.before),
+            "M after: pseudo-label / truth": both(truth, *maps.after),
+            "slice: Y_corr / truth": both(maps.Y_corr.argmax(dim=0)[None], truth),
+            "slice: prediction / truth": both(prediction, truth),
+        }
+    return pd.DataFrame(rows).T

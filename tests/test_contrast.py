@@ -1,0 +1,151 @@
+"""The class-aware contrastive loss and its parts: values worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from scnlib.losses import (
+    class_means,
+    class_similarity,
+    contrastive_loss,
+    pseudo_label_contrast,
+    scribble_contrast,
+)
+
+K = 4
+ln = math.log
+
+
+def pixels(*rows: list[float]) -> Tensor:
+    """Pixels, each a list over channels, as (1, channels, 1, n) float64."""
+    return torch.tensor(rows, dtype=torch.float64).T[None, :, None, :]
+
+
+def row(*values: int | bool) -> Tensor:
+    """One row of pixels, (1, 1, n)."""
+    return torch.tensor([[values]])
+
+
+def check(value: Tensor, expected: float) -> None:
+    assert value.shape == ()
+    assert float(value.detach()) == pytest.approx(expected, rel=1e-5, abs=1e-12)
+
+
+# Four pixels: softmax(log P) = P, so that log P serves as logits.
+P = pixels([0.7, 0.1, 0.1, 0.1], [0.2, 0.5, 0.2, 0.1], [0.25] * 4, [0.1, 0.2, 0.3, 0.4])
+LOGITS = P.log()
+
+
+# Equations 13 to 17
+
+FEATURES = pixels([3, 4], [0, 2], [1, 0], [5, 5])
+SCRIBBLE = row(0, 0, 1, K)
+
+
+def test_class_means_by_hand() -> None:
+    means, present = class_means(FEATURES, SCRIBBLE, K, normalise=False)
+    # ((3, 4) + (0, 2)) / 2 and (1, 0); the pixel that nobody scribbled is in none.
+    torch.testing.assert_close(means[:2].float(), torch.tensor([[1.5, 3.0], [1.0, 0.0]]))
+    assert present.tolist() == [True, True, False, False]
+    assert torch.equal(means[2:], torch.zeros_like(means[2:]))
+
+
+def test_class_means_of_unit_features_are_unit_vectors() -> None:
+    means, _ = class_means(FEATURES, SCRIBBLE, K)
+    # ((3, 4)/5 + (0, 2)/2) / 2 = (.3, .9), of length sqrt(.09 + .81)
+    expected = torch.tensor([[0.3 / math.sqrt(0.9), 0.9 / math.sqrt(0.9)], [1.0, 0.0]])
+    torch.testing.assert_close(means[:2].float(), expected)
+
+
+def test_class_similarity_by_hand() -> None:
+    means = torch.tensor([[1.0, 0.0], [0.6, 0.8]], dtype=torch.float64)
+    first = FEATURES[..., :1]
+    S = class_similarity(first, means, temperature=0.5)
+    # (3, 4)/5 . (1, 0) / .5 = 1.2 and (.6 * .6 + .8 * .8) / .5 = 2
+    assert S.flatten().tolist() == pytest.approx([0.6 / 0.5, 1 / 0.5])
+    S = class_similarity(first, means, temperature=0.5, normalise=False)
+    assert S.flatten().tolist() == pytest.approx([3 / 0.5, (3 * 0.6 + 4 * 0.8) / 0.5])
+
+
+def test_similarity_of_a_zero_feature_is_finite() -> None:
+    S = class_similarity(torch.zeros(1, 2, 1, 1), torch.eye(2))
+    assert torch.equal(S, torch.zeros(1, 2, 1, 1))
+
+
+def test_scribble_contrast_by_hand() -> None:
+    target = row(0, 1, 1, K)
+    nll = [-ln(0.7), -ln(0.5), -ln(0.25)]
+    check(scribble_contrast(LOGITS, target), sum(nll) / 3)
+    # Class 0 has one pixel and class 1 two; classes 2 and 3 do not count.
+    expected = (nll[0] + (nll[1] + nll[2]) / 2) / 2
+    check(scribble_contrast(LOGITS, target, mean="classes"), expected)
+
+
+def test_pseudo_label_contrast_by_hand() -> None:
+    # Pixel 0 is scribbled, pixel 1 is not trusted: .25 (class 1) and .4 (class 3) remain.
+    confident, scribble = row(True, False, True, True), row(0, K, K, K)
+    loss = pseudo_label_contrast(LOGITS, row(0, 1, 1, 3), confident, scribble)
+    check(loss, -(ln(0.25) + ln(0.4)) / 2)
+    labels = row(0, 1, 1, 1)  # classes 1 and 1 now: .25 and .2
+    confident = row(True, True, True, True)
+    loss = pseudo_label_contrast(LOGITS, labels, confident, scribble, mean="classes")
+    check(loss, -(ln(0.5) + ln(0.25) + ln(0.2)) / 3)
+
+
+CONTRAST = pixels([1, 0], [0, 1], [1, 0], [0, 1])
+
+
+def test_contrast_by_hand_with_classes_that_nobody_scribbled() -> None:
+    scribble, labels = row(0, 1, K, K), row(0, 1, 0, 3)
+    everywhere = row(True, True, True, True)
+    loss = contrastive_loss(CONTRAST, scribble, labels, everywhere, temperature=1.0)
+    # Means (1, 0) and (0, 1); every pixel has S = 1 for its own and 0 for the other class, and
+    # classes 2 and 3 are out of the sum: -ln(e / (e + 1)). The scribble term has two such pixels,
+    # the pseudo-label term one, as the last pixel's class 3 has no mean.
+    each = -ln(math.e / (math.e + 1))
+    check(loss, (each + each) / 2 + each / 1)
+    sharp = contrastive_loss(CONTRAST, scribble, labels, everywhere, temperature=0.1)
+    check(sharp, 2 * -ln(math.exp(10) / (math.exp(10) + 1)))
+
+
+def test_padding_is_not_in_the_contrast() -> None:
+    scribble, labels = row(0, 1, K, K), row(0, 1, 1, 1)
+    everywhere = row(True, True, True, True)
+    loss = contrastive_loss(
+        CONTRAST,
+        scribble,
+        labels,
+        everywhere,
+        temperature=1.0,
+        valid=row(True, True, False, True),
+    )
+    # Pixel 2 (feature of class 0, label 1) would add -ln(1 / (e + 1)); only pixel 3 remains.
+    each = -ln(math.e / (math.e + 1))
+    check(loss, each + each)
+
+
+@pytest.mark.parametrize("mean", ["pixels", "classes"])
+def test_contrast_without_a_scribble_is_zero(mean: str) -> None:
+    features = CONTRAST.clone().requires_grad_()
+    everywhere = row(True, True, True, True)
+    loss = contrastive_loss(features, row(K, K, K, K), row(0, 1, 2, 3), everywhere, mean=mean)
+    assert loss.item() == 0
+    loss.backward()
+    assert features.grad is not None
+    assert torch.equal(features.grad, torch.zeros_like(features))
+
+
+def test_detached_means_have_no_gradient_of_their_own() -> None:
+    scribble, labels = row(0, 1, K, K), row(0, 1, 1, 1)
+    trusted = row(False, False, False, True)
+    gradients = []
+    for detach in (False, True):
+        features = FEATURES.clone().requires_grad_()
+        contrastive_loss(features, scribble, labels, trusted, detach_means=detach).backward()
+        assert features.grad is not None and torch.isfinite(features.grad).all()
+        gradients.append(features.grad)
+    assert not torch.allclose(*gradients)

@@ -1,0 +1,169 @@
+"""The correlation map and what propagation makes of a prediction."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.autograd import gradcheck
+
+from scnlib.correlation import correlation_map, propagate, to_grid, to_image
+from scnlib.methods.scn import draw_rows
+
+
+def two_cells() -> torch.Tensor:
+    """D = 4 features on a 1 x 2 grid: f_0 = (2, 0, 0, 0) and f_1 = 0."""
+    f = torch.zeros(1, 4, 1, 2)
+    f[0, 0, 0, 0] = 2
+    return f
+
+
+def random_map(seed: int, B: int = 2, D: int = 3, h: int = 2, w: int = 3) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(B, D, h, w, generator=generator, dtype=torch.float64)
+
+
+# Equation 1
+
+
+def test_map_by_hand() -> None:
+    C = correlation_map(two_cells())
+    # f_0 . f_0 / sqrt(4) = 2 and f_0 . f_1 = 0; row 1 has nothing but zeros.
+    first = math.exp(2) / (math.exp(2) + 1)
+    torch.testing.assert_close(C, torch.tensor([[[first, 1 - first], [0.5, 0.5]]]))
+
+
+def test_map_as_printed_divides_after_the_softmax() -> None:
+    C = correlation_map(two_cells(), scale_inside=False)
+    first = math.exp(4) / (math.exp(4) + 1)
+    expected = torch.tensor([[[first / 2, (1 - first) / 2], [0.25, 0.25]]])
+    torch.testing.assert_close(C, expected)
+    torch.testing.assert_close(C.sum(dim=2), torch.full((1, 2), 1 / math.sqrt(4)))
+
+
+def test_map_of_a_2x2_grid_is_row_major() -> None:
+    f = torch.tensor([[[[1.0, 2.0], [3.0, 0.0]]]])  # D = 1: cells 1, 2, 3, 0 in row-major order
+    C = correlation_map(f)
+    weights = [math.exp(2 * 1), math.exp(2 * 2), math.exp(2 * 3), math.exp(2 * 0)]
+    torch.testing.assert_close(C[0, 1], torch.tensor([w / sum(weights) for w in weights]))
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.01, 1.0, 30.0]), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_rows_of_the_map_sum_to_one(seed: int, scale: float, inside: bool) -> None:
+    f = random_map(seed) * scale
+    C = correlation_map(f, scale_inside=inside)
+    assert C.shape == (2, 6, 6) and C.min() >= 0
+    total = 1.0 if inside else 1 / math.sqrt(3)
+    torch.testing.assert_close(C.sum(dim=2), torch.full((2, 6), total, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_map_is_float32_under_autocast_too(dtype: torch.dtype) -> None:
+    f = random_map(0).to(dtype)
+    with torch.autocast("cpu", torch.bfloat16):
+        C = correlation_map(f)
+    assert C.dtype == torch.float32
+    torch.testing.assert_close(C, correlation_map(f.double()).float())
+
+
+def test_map_of_large_features_stays_finite() -> None:
+    assert torch.isfinite(correlation_map(random_map(1) * 1e6)).all()
+
+
+# Equation 2
+
+
+def test_propagation_sums_along_the_axis_that_sums_to_one() -> None:
+    C = torch.tensor([[[0.8, 0.1, 0.1], [0.5, 0.4, 0.1], [0.2, 0.2, 0.6]]])
+    P = torch.tensor([[[[1.0, 0.0, 0.0]], [[0.0, 1.0, 1.0]]]])  # (1, 2, 1, 3)
+    # Class 0 stands in cell 0 alone, so that cell i gets C[i, 0]: .8, .5, .2. Class 1 gets the
+    # rest: .1 + .1, .4 + .1, .2 + .6.
+    expected = torch.tensor([[[[0.8, 0.5, 0.2]], [[0.2, 0.5, 0.8]]]])
+    torch.testing.assert_close(propagate(C, P), expected)
+    # The other axis is a different thing, whose columns sum to 1.5, 0.7 and 0.8.
+    other = torch.tensor([[0.8, 0.1, 0.1], [0.7, 0.6, 0.7]])
+    assert not torch.allclose(propagate(C, P)[0, :, 0], other)
+
+
+def test_propagation_on_a_2x2_grid_keeps_the_cells_in_place() -> None:
+    P = torch.arange(8.0).reshape(1, 2, 2, 2)
+    torch.testing.assert_close(propagate(torch.eye(4)[None], P), P)
+    # Every cell reads from cell 2 (second row, first column): class 0 has 2 there, class 1 has 6.
+    C = torch.zeros(1, 4, 4)
+    C[:, :, 2] = 1
+    expected = torch.stack([torch.full((2, 2), 2.0), torch.full((2, 2), 6.0)])[None]
+    torch.testing.assert_close(propagate(C, P), expected)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=40, deadline=None)
+def test_propagated_probabilities_are_a_convex_mix(seed: int) -> None:
+    P = random_map(seed + 1, D=4).softmax(dim=1)
+    Y = propagate(correlation_map(random_map(seed) * 3), P)
+    torch.testing.assert_close(Y.sum(dim=1), torch.ones(2, 2, 3, dtype=torch.float64))
+    low, high = P.flatten(2).aminmax(dim=2)
+    assert (Y.flatten(2) >= low[:, :, None] - 1e-12).all()
+    assert (Y.flatten(2) <= high[:, :, None] + 1e-12).all()
+
+
+def test_gradient_through_map_and_propagation() -> None:
+    f = random_map(0, B=1).requires_grad_()
+    P = random_map(1, B=1).softmax(dim=1).requires_grad_()
+    assert gradcheck(lambda f, P: propagate(correlation_map(f), P), (f, P))
+    assert gradcheck(lambda f, P: propagate(correlation_map(f, scale_inside=False), P), (f, P))
+
+
+# Grids
+
+
+def test_to_grid_averages_cells() -> None:
+    x = torch.tensor([[[[1.0, 3.0, 0.0, 0.0], [5.0, 7.0, 0.0, 8.0]]]])
+    # (1 + 3 + 5 + 7) / 4 = 4 and (0 + 0 + 0 + 8) / 4 = 2
+    torch.testing.assert_close(to_grid(x, (1, 2)), torch.tensor([[[[4.0, 2.0]]]]))
+
+
+def test_to_grid_refuses_cells_that_do_not_divide_the_image() -> None:
+    with pytest.raises(ValueError, match=r"5 x 4 image .* 2 x 2 grid"):
+        to_grid(torch.zeros(1, 1, 5, 4), (2, 2))
+
+
+def test_to_image_interpolates_between_cell_centres() -> None:
+    x = torch.tensor([[[[0.0, 1.0]]]])
+    # Pixel centres .25 .75 1.25 1.75 (in cells) lie at -.25 .25 .75 1.25 between the centres.
+    expected = torch.tensor([[[[0.0, 0.25, 0.75, 1.0]]]])
+    torch.testing.assert_close(to_image(x, (1, 4)), expected)
+
+
+# Rows drawn from the map
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(0, 14))
+@settings(max_examples=60, deadline=None)
+def test_drawn_rows_are_distinct_rows_of_their_own_image(seed: int, N: int, rows: int) -> None:
+    C = torch.arange(2.0 * N * N).reshape(2, N, N)
+    drawn = draw_rows(C, rows, torch.Generator().manual_seed(seed))
+    expected = N if rows == 0 or rows >= N else rows
+    assert drawn.shape == (2, expected, N)
+    for b in range(2):
+        originals = {tuple(row.tolist()) for row in C[b]}
+        found = {tuple(row.tolist()) for row in drawn[b]}
+        assert len(found) == expected and found <= originals
+
+
+def test_every_row_is_drawn_equally_often_the_last_included() -> None:
+    N, rows, B = 5, 2, 4000
+    C = torch.eye(N).expand(B, N, N)  # row i is the unit vector i, so that a sum counts draws
+    counts = draw_rows(C, rows, torch.Generator().manual_seed(0)).sum(dim=(0, 1))
+    # 4000 * 2 / 5 = 1600 each; the standard deviation is sqrt(4000 * .4 * .6) = 31.
+    assert (counts - 1600).abs().max() < 5 * 31
+
+
+def test_rows_are_drawn_anew_for_each_image_and_alike_for_a_seed() -> None:
+    C = torch.eye(64).expand(2, 64, 64)
+    first = draw_rows(C, 8, torch.Generator().manual_seed(3))
+    assert torch.equal(first, draw_rows(C, 8, torch.Generator().manual_seed(3)))
+    assert not torch.equal(first[0], first[1])

@@ -1,0 +1,213 @@
+"""Losses of labels and trusted regions: values worked out by hand, nothing labelled, padding."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from scnlib.losses import (
+    class_dice,
+    mean_over,
+    partial_cross_entropy,
+    propagation_consistency_loss,
+    propagation_loss,
+    refinement_loss,
+    region_loss,
+    soft_dice,
+)
+
+K = 4
+ln = math.log
+
+
+def pixels(*rows: list[float]) -> Tensor:
+    """Pixels, each a list over channels, as (1, channels, 1, n) float64."""
+    return torch.tensor(rows, dtype=torch.float64).T[None, :, None, :]
+
+
+def row(*values: int | bool) -> Tensor:
+    """One row of pixels, (1, 1, n)."""
+    return torch.tensor([[values]])
+
+
+def check(value: Tensor, expected: float) -> None:
+    assert value.shape == ()
+    assert float(value.detach()) == pytest.approx(expected, rel=1e-5, abs=1e-12)
+
+
+# Four pixels: softmax(log P) = P, so that log P serves as logits.
+P = pixels([0.7, 0.1, 0.1, 0.1], [0.2, 0.5, 0.2, 0.1], [0.25] * 4, [0.1, 0.2, 0.3, 0.4])
+LOGITS = P.log()
+
+
+# Equation 19
+
+
+def test_partial_cross_entropy_by_hand() -> None:
+    scribble = row(0, K, 2, K)
+    check(partial_cross_entropy(LOGITS, scribble), -(ln(0.7) + ln(0.25)) / 2)
+    # As printed: the sum.
+    check(partial_cross_entropy(LOGITS, scribble, reduction="sum"), -(ln(0.7) + ln(0.25)))
+
+
+def test_mean_is_over_the_batch_and_not_over_images() -> None:
+    scribble = torch.tensor([[[0, K], [K, 2]], [[K, K], [K, K]]])
+    # Zero logits: -ln(1/4) at each of the two labelled pixels; the bare image has no say.
+    check(partial_cross_entropy(torch.zeros(2, K, 2, 2), scribble), ln(4))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_batch_without_a_scribble_gives_zero_and_zero_gradients(reduction: str) -> None:
+    logits = torch.randn(2, K, 3, 3, requires_grad=True)
+    loss = partial_cross_entropy(logits, torch.full((2, 3, 3), K), reduction=reduction)
+    assert loss.item() == 0
+    loss.backward()
+    assert logits.grad is not None and torch.equal(logits.grad, torch.zeros_like(logits))
+
+
+def test_scribbles_of_any_integer_type() -> None:
+    scribble = row(0, K, 2, K)
+    expected = partial_cross_entropy(LOGITS, scribble)
+    for dtype in (torch.uint8, torch.int16, torch.int32):
+        assert torch.equal(partial_cross_entropy(LOGITS, scribble.to(dtype)), expected)
+
+
+# Equation 3
+
+Y_CORR = pixels([0.2, 0.6, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.4, 0.3, 0.2, 0.1], [0, 0, 0, 1])
+
+
+def test_propagation_loss_by_hand() -> None:
+    # Largest in Y_corr: classes 1, 1, 0, 3, which P gives .1, .5, .25, .4.
+    nll = [-ln(0.1), -ln(0.5), -ln(0.25), -ln(0.4)]
+    check(propagation_loss(LOGITS, Y_CORR), sum(nll) / 4)
+    valid = row(True, True, False, True)
+    check(propagation_loss(LOGITS, Y_CORR, valid=valid), (nll[0] + nll[1] + nll[3]) / 3)
+
+
+def test_propagation_loss_with_soft_targets() -> None:
+    first = -(0.2 * ln(0.7) + 0.6 * ln(0.1) + 0.1 * ln(0.1) + 0.1 * ln(0.1))
+    loss = propagation_loss(LOGITS[..., :1], Y_CORR[..., :1], target="soft")
+    check(loss, first)
+
+
+@pytest.mark.parametrize("target", ["hard", "soft"])
+def test_no_gradient_flows_into_the_propagated_target(target: str) -> None:
+    logits, Y = LOGITS.clone().requires_grad_(), Y_CORR.clone().requires_grad_()
+    propagation_loss(logits, Y, target=target).backward()
+    assert Y.grad is None and logits.grad is not None
+
+
+# Equations 9, 10 and 11
+
+LABELS, M = row(0, 1, 1, 3), row(True, False, True, False)
+
+
+def test_consistency_loss_by_hand() -> None:
+    # Y_corr of the label at the trusted pixels 0 and 2: .2 and .3.
+    total = -ln(0.2) - ln(0.3)
+    check(propagation_consistency_loss(Y_CORR, LABELS, M), total / 4)
+    check(propagation_consistency_loss(Y_CORR, LABELS, M, mean="mask"), total / 2)
+
+
+def test_consistency_loss_clamps_a_probability_of_zero() -> None:
+    Y = Y_CORR.clone().requires_grad_()
+    loss = propagation_consistency_loss(Y, row(0, 0, 0, 0), row(False, False, False, True))
+    check(loss, -ln(1e-6) / 4)
+    loss.backward()
+    assert Y.grad is not None and torch.isfinite(Y.grad).all()
+
+
+def test_region_loss_by_hand() -> None:
+    # P of the label at the trusted pixels 0 and 2: .7 and .25.
+    total = -ln(0.7) - ln(0.25)
+    check(region_loss(LOGITS, LABELS, M), total / 4)
+    check(region_loss(LOGITS, LABELS, M, mean="mask"), total / 2)
+
+
+def test_refinement_loss_by_hand() -> None:
+    total = -ln(0.2) - ln(0.3) - ln(0.7) - ln(0.25)
+    check(refinement_loss(LOGITS, Y_CORR, LABELS, M), total / 4)
+    check(refinement_loss(LOGITS, Y_CORR, LABELS, M, mean="mask"), total / 2)
+
+
+def test_only_valid_pixels_are_counted() -> None:
+    valid = row(True, True, True, False)
+    total = -ln(0.2) - ln(0.3) - ln(0.7) - ln(0.25)
+    check(refinement_loss(LOGITS, Y_CORR, LABELS, M, valid=valid), total / 3)
+    # A trusted pixel outside leaves the sum too.
+    valid = row(True, True, False, False)
+    total = -ln(0.2) - ln(0.7)
+    check(refinement_loss(LOGITS, Y_CORR, LABELS, M, valid=valid), total / 2)
+    check(refinement_loss(LOGITS, Y_CORR, LABELS, M, valid=valid, mean="mask"), total / 1)
+
+
+@pytest.mark.parametrize("mean", ["pixels", "mask"])
+def test_nothing_trusted_or_valid_gives_zero(mean: str) -> None:
+    nowhere = row(False, False, False, False)
+    for confident, valid in ((nowhere, None), (M, nowhere), (nowhere, nowhere)):
+        logits, Y = LOGITS.clone().requires_grad_(), Y_CORR.clone().requires_grad_()
+        loss = refinement_loss(logits, Y, LABELS, confident, valid=valid, mean=mean)
+        assert loss.item() == 0
+        for gradient in torch.autograd.grad(loss, (logits, Y)):
+            assert torch.equal(gradient, torch.zeros_like(gradient))
+    assert propagation_loss(LOGITS, Y_CORR, valid=nowhere).item() == 0
+
+
+def test_mean_over_ignores_what_is_not_finite_outside() -> None:
+    values = torch.tensor([1.0, math.inf, 3.0, math.nan])
+    check(mean_over(values, torch.tensor([True, False, True, False])), (1 + 3) / 2)
+
+
+# Soft Dice
+
+
+def dice_scene() -> tuple[Tensor, Tensor]:
+    P = torch.tensor([[0.1, 0.8, 0.05, 0.05], [0, 1, 0, 0], [0, 1, 0, 0], [0.7, 0.1, 0.1, 0.1]])
+    return P.double().T.reshape(1, K, 2, 2), torch.tensor([[[1, K], [K, 0]]])
+
+
+def test_unlabelled_pixels_are_in_neither_sum_of_dice() -> None:
+    P, labels = dice_scene()
+    plain = class_dice(P, labels, squared=False)
+    # 2 * .8 / ((.8 + .1) + 1); with the unlabelled pixels it would be 1.6 / 3.9 = .41.
+    assert float(plain[1]) == pytest.approx(1.6 / 1.9, abs=1e-5)
+    squared = class_dice(P, labels)
+    assert float(squared[1]) == pytest.approx(1.6 / (0.64 + 0.01 + 1), abs=1e-5)
+    other = P.clone()
+    other[..., 0, 1], other[..., 1, 0] = 0.25, 0.4
+    assert torch.equal(soft_dice(other, labels), soft_dice(P, labels))
+
+
+def test_padding_is_in_neither_sum_of_dice() -> None:
+    P, labels = dice_scene()
+    valid = labels < K
+    padded = torch.where(valid, labels, 2)
+    assert torch.equal(soft_dice(P, padded, valid=valid), soft_dice(P, labels))
+
+
+def test_gradient_of_dice_is_zero_at_unlabelled_pixels() -> None:
+    P, labels = dice_scene()
+    P.requires_grad_()
+    soft_dice(P, labels).backward()
+    assert P.grad is not None
+    assert torch.equal(P.grad[..., 0, 1], torch.zeros(1, K, dtype=torch.float64))
+    assert torch.equal(P.grad[..., 1, 0], torch.zeros(1, K, dtype=torch.float64))
+    assert (P.grad[..., 0, 0] != 0).all()
+
+
+def test_dice_of_a_perfect_prediction_and_of_an_absent_class() -> None:
+    labels = torch.tensor([[[0, 1], [1, 0]]])
+    P = torch.nn.functional.one_hot(labels, K).movedim(3, 1).double()
+    assert class_dice(P, labels).tolist() == pytest.approx([1, 1, 1, 1])
+    assert float(soft_dice(P, labels)) == pytest.approx(0)
+
+
+def test_dice_without_a_label_has_no_gradient() -> None:
+    P = dice_scene()[0].requires_grad_()
+    loss = soft_dice(P, torch.full((1, 2, 2), K))
+    loss.backward()
+    assert float(loss.detach()) == 0 and P.grad is not None and not P.grad.any()
