@@ -68,7 +68,7 @@ def heart_box(labels: np.ndarray, margin: int = 12) -> tuple[slice, slice]:
 
     The square is cut where the image ends.
     """
-    flat = (labels > 0).reshape(-1, *labels.shape[-2:]).any(axis=0)
+    flat: Any = (labels > 0).reshape(-1, *labels.shape[-2:]).any(axis=0)
     if not flat.any():
         return slice(0, flat.shape[0]), slice(0, flat.shape[1])
     spans = [np.flatnonzero(flat.any(axis=axis))[[0, -1]] for axis in (1, 0)]

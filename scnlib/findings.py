@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import pandas as pd
 
@@ -22,7 +23,7 @@ def reproduced(records: Sequence[Record], profile: str) -> pd.DataFrame:
         for quantity in ("Dice", "95HD"):
             if f"{quantity} Δ" not in table.columns.get_level_values(0):
                 continue
-            values = group(table, f"{quantity} Δ").stack().dropna().abs()
+            values: Any = group(table, f"{quantity} Δ").stack().dropna().abs()
             within = {f"within {limit}": int((values <= limit).sum()) for limit in (1, 3, 5)}
             rows.append({"table": number, "quantity": quantity, "compared": len(values)} | within)
     return pd.DataFrame(rows)
@@ -38,7 +39,9 @@ def order_holds(records: Sequence[Record], profile: str) -> pd.DataFrame:
         table = side_by_side(number, records, profile)
         if "Dice paper" not in table.columns.get_level_values(0):
             continue
-        means = pd.DataFrame({n: table[f"Dice {n}", "Mean"] for n in ("paper", "ours")}).dropna()
+        means: Any = pd.DataFrame(
+            {n: table[f"Dice {n}", "Mean"] for n in ("paper", "ours")}
+        ).dropna()
         pairs = [
             (a, b)
             for a, b in combinations(means.index, 2)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from IPython.display import Image, Markdown, display  # pyright: ignore[reportPrivateImportUsage]
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import ListedColormap, PowerNorm
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -43,7 +43,7 @@ def draw_matrices(matrices: dict[str, Tensor], top: float = 1.0) -> Figure:
     """Small matrices (n, m) with their numbers written in; colours run from 0 to `top`."""
     figure, axes = panels(1, len(matrices))
     for axis, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
-        axis.imshow(matrix, cmap="cividis", vmin=0, vmax=top)
+        axis.imshow(matrix.numpy(), cmap="cividis", vmin=0, vmax=top)
         axis.set_title(title, fontsize=10)
         for (i, j), value in np.ndenumerate(matrix.numpy()):
             ink = "white" if value < 0.5 * top else "black"
@@ -56,10 +56,12 @@ def paint(axis: Axes, labels: Tensor, known: Tensor, image: Tensor | None = None
     if image is None:
         axis.imshow(np.full(labels.shape, 0.75), cmap="gray", vmin=0, vmax=1)
     else:
-        axis.imshow(image, cmap="gray")
+        axis.imshow(image.numpy(), cmap="gray")
     shown = np.ma.masked_where(~known.numpy(), labels.numpy())
     colours = ListedColormap(COLOURS)
-    axis.imshow(shown, cmap=colours, vmin=-0.5, vmax=7.5, alpha=0.75, interpolation="nearest")
+    # Background fainter, so that the image stays visible where all of it is known.
+    alpha = np.where(labels.numpy() > 0, 0.75, 0.75 if image is None else 0.45)
+    axis.imshow(shown, cmap=colours, vmin=-0.5, vmax=7.5, alpha=alpha, interpolation="nearest")
 
 
 def outline(axis: Axes, labels: Tensor) -> None:
@@ -93,12 +95,14 @@ def draw_affinity(chosen: Slice, both: Sequence[Maps], cells: dict[str, int]) ->
         h, w = maps.f.shape[-2:]
         line[0].set_ylabel(maps.title)
         for axis, (name, cell) in zip(line, cells.items(), strict=True):
-            axis.imshow(chosen.image[0, 0], cmap="gray")
-            row, box = maps.C[cell].reshape(h, w), (-0.5, W - 0.5, H - 0.5, -0.5)
-            heat = axis.imshow(row, cmap="cividis", alpha=0.65, extent=box, vmin=0)
+            axis.imshow(chosen.image[0, 0].numpy(), cmap="gray")
+            row, box = maps.C[cell].reshape(h, w).numpy(), (-0.5, W - 0.5, H - 0.5, -0.5)
+            heat = axis.imshow(
+                row, cmap="cividis", alpha=0.65, extent=box, norm=PowerNorm(0.5, vmin=0)
+            )
             y, x = ((cell // w + 0.5) * H / h - 0.5, (cell % w + 0.5) * W / w - 0.5)
             k = chosen.classes.index(name)
-            axis.plot(x, y, "o", color=COLOURS[k], markeredgecolor="black", markersize=9)
+            axis.plot(x, y, "o", color=COLOURS[k], markeredgecolor="black", markersize=5)
             axis.set_title(name, fontsize=10)
             figure.colorbar(heat, ax=axis, shrink=0.8).ax.tick_params(labelsize=7)
     return figure
@@ -118,7 +122,7 @@ def draw_masks(chosen: Slice, maps: Maps, cells: dict[str, int], threshold: floa
             for m in ((row - low) / (high - low), mask)
         ]
         for line, values, title in zip(axes, fine, ("scaled", "mask"), strict=True):
-            line[i].imshow(values, cmap="cividis", vmin=0, vmax=1)
+            line[i].imshow(values.numpy(), cmap="cividis", vmin=0, vmax=1)
             outline(line[i], chosen.label[0])
             line[i].set_title(f"{name}: {title}", fontsize=10)
     return figure
@@ -131,7 +135,7 @@ def draw_points(stages: dict[str, tuple[Tensor, Tensor, Tensor]], known: Tensor)
         for k in range(len(means)):
             colour = COLOURS[k + 1]
             for chosen, fill in ((known, colour), (~known, "white")):
-                at = points[(classes == k) & chosen].T
+                at = points[(classes == k) & chosen].T.numpy()
                 axis.scatter(*at, c=fill, edgecolors=colour if fill == "white" else "black", s=36)
             axis.annotate(
                 "",
