@@ -5,7 +5,7 @@ methods share one profile; only `SCNOptions` belongs to one method. A field's co
 its value comes from; "paper silent" marks a choice of ours.
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -157,7 +157,11 @@ def make_run(
 
 
 def _change(options: Any, changes: dict[str, Any]) -> Any:
-    unknown = [name for name in changes if not hasattr(options, name)]
+    known = [field.name for field in fields(options)]
+    unknown = [name for name in changes if name not in known]
     if unknown:
-        raise ValueError(f"{type(options).__name__} has no field {', '.join(unknown)}")
+        raise ValueError(
+            f"{type(options).__name__} has no field {', '.join(unknown)}: "
+            f"choose from {', '.join(known)}"
+        )
     return replace(options, **changes)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scnlib.config import VARIANTS
@@ -23,7 +24,8 @@ def reproduced(records: Sequence[Record], profile: str) -> pd.DataFrame:
         for quantity in ("Dice", "95HD"):
             if f"{quantity} Δ" not in table.columns.get_level_values(0):
                 continue
-            values: Any = group(table, f"{quantity} Δ").stack().dropna().abs()
+            values = np.abs(group(table, f"{quantity} Δ").to_numpy(float))
+            values = values[~np.isnan(values)]
             within = {f"within {limit}": int((values <= limit).sum()) for limit in (1, 3, 5)}
             rows.append({"table": number, "quantity": quantity, "compared": len(values)} | within)
     return pd.DataFrame(rows)

@@ -58,7 +58,10 @@ def load_weights(path: Path) -> tuple[Run, int, dict[str, Tensor]]:
             weights = {name: file.get_tensor(name) for name in file.keys()}
     except SafetensorError as error:
         raise ValueError(f"{path}: not a safetensors file ({error}); fetch it again") from error
-    if "run" not in about:
-        raise ValueError(f"{path}: does not say which run made it; use weights of this study")
     weights = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
-    return Run.from_json(about["run"]), int(about["classes"]), weights
+    try:
+        return Run.from_json(about["run"]), int(about["classes"]), weights
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path}: does not say which run made it; use weights of this study"
+        ) from error

@@ -114,10 +114,11 @@ def read(folder: str | Path) -> Record:
         content = json.loads(path.read_text())
         run = Run.from_json(json.dumps(content.pop("run")))
         record = Record(run=run, folder=folder, **content)
-    except (ValueError, TypeError, KeyError) as error:
+        hashes = list(record.files.items())
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         first = str(error).splitlines()[0]
         raise ValueError(f"{path}: not a readable record ({first}); train the run again") from error
-    for name, expected in record.files.items():
+    for name, expected in hashes:
         if not (folder / name).exists():
             raise ValueError(f"{folder / name}: missing, though the record lists it")
         if sha256(folder / name) != expected:

@@ -8,6 +8,7 @@ if nothing had happened, equal bit for bit on a CPU with as many threads.
 import json
 import logging
 import os
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -257,7 +258,7 @@ class Training:
         self.folder.mkdir(parents=True, exist_ok=True)
         content = {
             "run": self.run.to_json(),
-            "state": vars(self.state),
+            "state": _plain(vars(self.state)),
             "method": self.method.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -274,7 +275,13 @@ class Training:
         """Go on from the checkpoint, if there is one; `ValueError` if it is of another run."""
         if not self.checkpoint.exists():
             return
-        content = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        try:
+            content = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+            first = str(error).splitlines()[0] if str(error) else "it ends early"
+            raise ValueError(
+                f"{self.checkpoint}: not a readable checkpoint ({first}); delete it"
+            ) from error
         if Run.from_json(content["run"]) != self.run:
             raise ValueError(
                 f"{self.checkpoint}: of another configuration; delete it or train elsewhere"
@@ -358,6 +365,15 @@ class Training:
             "eta_seconds": round(left, 1),
         }
         records.replace_text(self.folder / "progress.json", json.dumps(content))
+
+
+def _plain(value: Any) -> Any:
+    """The same without numpy's scalars, which a checkpoint could not be read back with."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def make_optimiser(

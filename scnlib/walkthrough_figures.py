@@ -12,6 +12,7 @@ from IPython.display import Image, Markdown, display  # pyright: ignore[reportPr
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, PowerNorm
 from matplotlib.figure import Figure
+from PIL.Image import open as open_image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -36,7 +37,9 @@ def show(figure: Figure, caption: str, alt: str) -> None:
     """Display a figure as PNG with alternative text, and its caption under it."""
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=100)
-    display(Image(png.getvalue(), alt=alt), Markdown(f"*{caption}*"))
+    small = io.BytesIO()  # 256 colours: an executed notebook has to stay below a megabyte
+    open_image(png).convert("RGB").quantize(256).save(small, format="png", optimize=True)
+    display(Image(small.getvalue(), alt=alt), Markdown(f"*{caption}*"))
 
 
 def draw_matrices(matrices: dict[str, Tensor], top: float = 1.0) -> Figure:

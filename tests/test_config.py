@@ -1,0 +1,169 @@
+"""What a run is: wrong settings fail at once, and every method is trained under one protocol."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, asdict, replace
+from typing import Any
+
+import pytest
+
+from scnlib.config import PROFILES, VARIANTS, Profile, Run, SCNOptions, make_run
+from scnlib.methods import METHODS, get_method
+
+WRONG_PROFILE: list[dict[str, Any]] = [
+    {"sizes": 64},  # no such name
+    {"size": "64"},
+    {"size": 64.0},
+    {"size": 100},  # four poolings halve it
+    {"size": 0},
+    {"batch": 0},
+    {"batch": True},
+    {"iterations": 1.5},
+    {"iterations": -1},
+    {"validations": 0},
+    {"optimiser": "rmsprop"},
+    {"schedule": "cosine"},
+    {"lr": 0.0},
+    {"lr": "1e-3"},
+    {"lr_factor": 1.5},
+    {"lr_steps": 0},
+    {"weight_decay": -0.1},
+    {"dropout": "none"},
+    {"scribble_rule": "bilinear"},
+    {"bf16": 1},
+]
+WRONG_OPTIONS: list[dict[str, Any]] = [
+    {"lambda5": 1.0},  # no such name
+    {"stride": 32},
+    {"stride": "8"},
+    {"rows": -1},
+    {"rows": 1.5},
+    {"tau": 1.2},
+    {"tau_momentum": -0.1},
+    {"temperature": 0.0},
+    {"mask_threshold": "half"},
+    {"pap_target": "medium"},
+    {"gate": True},
+    {"normalise": 1},
+    {"lambda1": -1.0},
+]
+WRONG_RUN: list[dict[str, Any]] = [
+    {"seeds": 1},  # no such name
+    {"seed": -1},
+    {"seed": 1.0},
+    {"dataset": 7},
+    {"method": None},
+    {"profile": "demo"},
+    {"variant": None},
+]
+
+
+def named(change: dict[str, Any]) -> str:
+    return ",".join(f"{name}={value!r}" for name, value in change.items())
+
+
+@pytest.mark.parametrize("change", WRONG_PROFILE, ids=named)
+def test_wrong_profile_is_refused_by_name(change: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"name": "mine", **change}
+    with pytest.raises(ValueError, match=next(iter(change))):
+        Profile(**given)
+    with pytest.raises(ValueError, match=next(iter(change))):
+        make_run("phantom", "scn", **change)
+
+
+@pytest.mark.parametrize("change", WRONG_OPTIONS, ids=named)
+def test_wrong_option_is_refused_by_name(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        SCNOptions(**change)
+
+
+@pytest.mark.parametrize("change", WRONG_RUN, ids=named)
+def test_wrong_run_is_refused_by_name(change: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"dataset": "phantom", "method": "scn", "profile": PROFILES["demo"]}
+    with pytest.raises(ValueError, match=next(iter(change))):
+        Run(**(given | change))
+
+
+def test_a_run_cannot_be_changed_afterwards() -> None:
+    run = make_run("phantom", "scn")
+    for thing, name in ((run, "seed"), (run.profile, "lr"), (run.scn, "tau")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(thing, name, 1)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("variant", ["", *VARIANTS])
+def test_json_gives_an_equal_run_back(profile: str, variant: str) -> None:
+    run = make_run("acdc", "scn", 3, profile, variant)
+    assert Run.from_json(run.to_json()) == run
+    other = replace(run, scn=replace(run.scn, mask_threshold=None, tau=1.0), seed=4)
+    assert Run.from_json(other.to_json()) == other != run
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"batch":12', '"batch":"12"'),
+        ('"batch":12', '"batch":0'),
+        ('"batch":12', '"batches":12'),
+        ('"seed":0', '"seed":0,"sead":1'),
+        ('"tau":', '"tao":'),
+    ],
+)
+def test_json_with_wrong_names_or_types_is_refused(old: str, new: str) -> None:
+    text = make_run("phantom", "scn").to_json()
+    assert old in text
+    for wrong in (text.replace(old, new), text[:-1]):
+        with pytest.raises(ValueError):
+            Run.from_json(wrong)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_all_methods_share_every_value_of_the_protocol(profile: str) -> None:
+    runs = [make_run("acdc", method, 1, profile) for method in METHODS]
+    assert all(run.profile == PROFILES[profile] == runs[0].profile for run in runs)
+    assert all(replace(run, method="scn") == replace(runs[0], method="scn") for run in runs)
+
+
+def test_the_protocol_as_printed() -> None:
+    p = PROFILES["paper"]
+    assert (p.size, p.batch, p.iterations) == (256, 24, 30_000)
+    assert (p.optimiser, p.lr, p.schedule) == ("adam", 1e-3, "step")
+
+
+def test_profiles_go_by_their_own_name_and_differ_in_size_alone() -> None:
+    amount = ("name", "size", "batch", "iterations")
+    rest = [
+        {name: value for name, value in asdict(profile).items() if name not in amount}
+        for profile in PROFILES.values()
+    ]
+    assert rest[1:] == rest[:-1]
+    assert [profile.name for profile in PROFILES.values()] == list(PROFILES)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_variant_changes_only_what_it_names(variant: str) -> None:
+    plain, changed = make_run("acdc", "scn"), make_run("acdc", "scn", variant=variant)
+    for part in ("profile", "scn"):
+        before, after = asdict(getattr(plain, part)), asdict(getattr(changed, part))
+        assert after == before | VARIANTS[variant].get(part, {})
+    assert set(VARIANTS[variant]) <= {"profile", "scn"}
+    assert changed.variant == variant
+    assert changed != plain
+    assert replace(changed, profile=plain.profile, scn=plain.scn, variant="") == plain
+
+
+def test_keywords_change_only_what_they_name() -> None:
+    run = make_run("phantom", "pce", size=32, batch=4)
+    assert asdict(run.profile) == asdict(PROFILES["demo"]) | {"size": 32, "batch": 4}
+
+
+def test_unknown_names_are_told_what_there_is() -> None:
+    with pytest.raises(ValueError, match=r"'gpu'.*demo, cpu, paper"):
+        make_run("phantom", "scn", profile="gpu")
+    with pytest.raises(ValueError, match=r"'stride5'.*factor03.*stride4"):
+        make_run("phantom", "scn", variant="stride5")
+    with pytest.raises(ValueError, match=r"no field sizes.*size, batch, iterations"):
+        make_run("phantom", "scn", sizes=64)
+    with pytest.raises(ValueError, match=r"'unet'.*pce.*scn.*full"):
+        get_method("unet")

@@ -1,0 +1,277 @@
+"""What a run leaves behind: written whole or not at all, and never read back damaged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from scnlib import records
+from scnlib.config import Run, make_run
+from scnlib.hardware import load_weights, save_weights
+from scnlib.methods import get_method
+from scnlib.paths import run_folder
+
+LABELS = np.random.default_rng(0).integers(0, 4, (3, 10, 12), dtype=np.uint8)
+CURVE = pd.DataFrame({"iteration": [10, 20], "lr": [1e-3, 5e-4], "loss": [1.5, 0.25]})
+METRICS = pd.DataFrame({"volume": ["a_ED", "a_ED"], "structure": ["RV", "LV"], "dice": [0.5, 0.75]})
+
+
+def write(folder: Path, run: Run | None = None, tested: bool = True) -> records.Record:
+    content: dict[str, Any] = {
+        "code_version": "abc then def",
+        "data": {"dataset": "phantom", "sha256": "00", "published": False},
+        "versions": records.versions(),
+        "hardware": "a processor, 2 threads",
+        "dtype": "float32",
+        "threads": 2,
+        "parameters": 12,
+        "seconds_training": 1.5,
+        "seconds_evaluation": 0.5,
+        "seconds_per_step": 0.1,
+        "images_per_second": 40.0,
+        "peak_memory_mb": 100.0,
+        "validation": {"curve": [{"iteration": 20, "dice": 0.5}], "best": None, "last": None},
+        "summary": {"dice": {"mean": 0.625}, "hd95_mm": {"mean": float("nan")}} if tested else {},
+        "notes": ["a note"],
+    }
+    return records.write(
+        folder,
+        curve=CURVE,
+        metrics=METRICS if tested else None,
+        predictions={"a_ED": LABELS} if tested else {},
+        run=run or make_run("phantom", "scn"),
+        **content,
+    )
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    run = make_run("phantom", "cale", seed=2, variant="stride4")
+    written = write(tmp_path / "deep" / "folder", run)
+    record = records.read(str(tmp_path / "deep" / "folder"))
+    assert record.run == run
+    assert record.folder == tmp_path / "deep" / "folder"
+    assert record.code_version == "abc then def" and record.notes == ["a note"]
+    assert record.summary["dice"] == {"mean": 0.625}
+    assert np.isnan(record.summary["hd95_mm"]["mean"])  # no number stays no number
+    assert record.validation == written.validation
+    pd.testing.assert_frame_equal(record.curve, CURVE)
+    pd.testing.assert_frame_equal(record.metrics, METRICS)
+    assert set(record.files) == {"curve.csv", "metrics.csv", "predictions.h5"}
+    assert {"python", "torch", "numpy"} <= set(record.versions)
+    assert records.is_done(tmp_path / "deep" / "folder")
+
+
+def test_predictions_come_back_as_they_were(tmp_path: Path) -> None:
+    record = write(tmp_path)
+    prediction = record.prediction("a_ED")
+    assert prediction.dtype == np.uint8
+    assert np.array_equal(prediction, LABELS)
+    with pytest.raises(ValueError, match=r"predictions\.h5: holds no volume b_ED"):
+        record.prediction("b_ED")
+
+
+def test_a_run_that_is_not_tested_has_no_metrics(tmp_path: Path) -> None:
+    record = write(tmp_path, tested=False)
+    assert record.metrics.empty and record.summary == {}
+    assert set(record.files) == {"curve.csv"}
+    with pytest.raises(ValueError, match=r"predictions\.h5: not there"):
+        record.prediction("a_ED")
+
+
+# Damage
+
+
+def edit(change: Callable[[Any], Any]) -> Callable[[Path], object]:
+    """Damage that changes record.json's content."""
+
+    def damage(path: Path) -> None:
+        path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+    return damage
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def turn_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGE: list[tuple[str, str, Callable[[Path], object]]] = [
+    ("curve.csv", "missing", Path.unlink),
+    ("curve.csv", "changed", cut),
+    ("metrics.csv", "missing", Path.unlink),
+    (
+        "metrics.csv",
+        "changed",
+        lambda p: p.write_text(p.read_text().replace("0.5", "0.9")) and None,
+    ),
+    ("predictions.h5", "missing", Path.unlink),
+    ("predictions.h5", "changed", turn_a_bit),
+    ("predictions.h5", "changed", lambda p: p.write_bytes(b"")),
+    ("record.json", "has not finished", Path.unlink),
+    ("record.json", "not a readable", cut),
+    ("record.json", "not a readable", lambda p: p.write_bytes(b"\xff\xfe\x00")),
+    ("record.json", "not a readable", lambda p: p.write_text("")),
+    ("record.json", "not a readable", edit(lambda c: [c])),
+    ("record.json", "not a readable", edit(lambda c: None)),
+    ("record.json", "not a readable", edit(lambda c: c | {"colour": "red"})),
+    ("record.json", "not a readable", edit(lambda c: c | {"run": c["run"] | {"colour": "red"}})),
+    ("record.json", "not a readable", edit(lambda c: c | {"run": c["run"] | {"seed": "0"}})),
+    ("record.json", "not a readable", edit(lambda c: c | {"files": ["curve.csv"]})),
+    ("record.json", "not a readable", edit(lambda c: {k: v for k, v in c.items() if k != "run"})),
+    ("record.json", "not a readable", edit(lambda c: {k: c[k] for k in ("run", "summary")})),
+]
+
+
+@pytest.mark.parametrize(("name", "what", "damage"), DAMAGE)
+def test_damage_names_the_file(
+    name: str, what: str, damage: Callable[[Path], object], tmp_path: Path
+) -> None:
+    write(tmp_path)
+    damage(tmp_path / name)
+    with pytest.raises(ValueError) as caught:
+        records.read(tmp_path)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / name}: ") and what in message
+    assert "\n" not in message
+    assert not records.is_done(tmp_path)
+
+
+def test_other_files_beside_a_record_do_not_matter(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "progress.json").write_text("{")
+    (tmp_path / "notes.txt").write_text("mine")
+    assert records.is_done(tmp_path)
+
+
+# Written whole or not at all
+
+
+def test_the_record_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(path: Path, text: str) -> None:
+        assert path.name == "record.json"
+        for name, expected in json.loads(text)["files"].items():
+            assert records.sha256(path.parent / name) == expected
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(records, "replace_text", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {"curve.csv", "metrics.csv", "predictions.h5"}
+    assert not records.is_done(tmp_path)
+    monkeypatch.undo()
+    write(tmp_path)
+    assert records.is_done(tmp_path)
+
+
+def test_a_text_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "progress.json"
+    records.replace_text(path, "old")
+    replace = records.os.replace
+
+    def killed(source: Path, target: Path) -> None:
+        assert source.read_text() == "new" and target.read_text() == "old"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(records.os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        records.replace_text(path, "new")
+    assert path.read_text() == "old"
+    monkeypatch.setattr(records.os, "replace", replace)
+    records.replace_text(path, "new")
+    assert path.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["progress.json"]
+
+
+# All runs of a profile
+
+
+def place(out: Path, method: str, seed: int = 0, variant: str = "", profile: str = "demo") -> Path:
+    folder = run_folder(out, profile, "phantom", method, seed, variant)
+    write(folder, make_run("phantom", method, seed, profile, variant), tested=not variant)
+    return folder
+
+
+def test_collect_takes_the_runs_of_one_profile(tmp_path: Path) -> None:
+    for method, seed in (("scn", 1), ("scn", 0), ("pce", 0)):
+        place(tmp_path, method, seed)
+    place(tmp_path, "full", profile="cpu")
+    place(tmp_path, "pce", variant="factor03")
+    found = records.collect(tmp_path, "demo")
+    assert [(r.run.method, r.run.seed) for r in found] == [("pce", 0), ("scn", 0), ("scn", 1)]
+    assert [r.run.variant for r in found] == ["", "", ""]
+    departures = records.collect(tmp_path, "demo", variants=True)
+    assert [(r.run.method, r.run.variant) for r in departures] == [("pce", "factor03")]
+    assert [r.run.method for r in records.collect(tmp_path, "cpu")] == ["full"]
+    assert records.collect(tmp_path, "cpu", variants=True) == []
+    assert records.collect(tmp_path, "paper") == records.collect(tmp_path / "none", "demo") == []
+
+
+def test_collect_does_not_mind_what_the_folder_is_called(tmp_path: Path) -> None:
+    place(tmp_path / "variants", "pce")
+    assert len(records.collect(tmp_path / "variants", "demo")) == 1
+
+
+def test_collect_leaves_out_the_damaged_with_a_warning(tmp_path: Path) -> None:
+    place(tmp_path, "pce")
+    broken = place(tmp_path, "scn")
+    cut(broken / "metrics.csv")
+    with pytest.warns(UserWarning, match=r"left out: .*scn.*metrics\.csv: changed"):
+        found = records.collect(tmp_path, "demo")
+    assert [record.run.method for record in found] == ["pce"]
+
+
+def test_variants_stand_apart() -> None:
+    out = Path("out")
+    assert run_folder(out, "cpu", "acdc", "scn", 2) == Path("out/cpu/acdc/scn/seed2")
+    assert run_folder(out, "cpu", "acdc", "scn", 2, "sgd") == Path(
+        "out/cpu/variants/sgd/acdc/scn/seed2"
+    )
+
+
+# Weights
+
+
+def test_weights_come_back_in_half_precision(tmp_path: Path) -> None:
+    run = make_run("phantom", "scn", size=32)
+    torch.manual_seed(0)
+    method = get_method("scn")(run, 3)
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, method, run)
+    again, classes, weights = load_weights(path)
+    assert (again, classes) == (run, 3)
+    state = method.state_dict()
+    assert weights.keys() == state.keys()
+    for name, value in state.items():
+        expected = value.half().float() if value.is_floating_point() else value
+        assert weights[name].dtype == expected.dtype
+        assert torch.equal(weights[name], expected)
+    get_method("scn")(again, classes).load_state_dict(weights)
+    assert path.stat().st_size < 2.2 * sum(value.numel() for value in state.values())
+
+
+def test_weights_that_are_missing_or_of_another_kind_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    with pytest.raises(ValueError, match=r"weights\.safetensors: no weights there"):
+        load_weights(path)
+    for content in (b"", b"not weights at all"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"weights\.safetensors: not a safetensors file"):
+            load_weights(path)
+    run = make_run("phantom", "scn").to_json()
+    for about in ({}, {"run": run}, {"run": "{}", "classes": "4"}, {"run": run, "classes": "all"}):
+        save_file({"number": torch.zeros(1)}, path, metadata=about)
+        with pytest.raises(ValueError, match=r"weights\.safetensors: does not say which run"):
+            load_weights(path)
