@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
 
 from scnlib.losses import (
     class_means,
@@ -15,29 +14,10 @@ from scnlib.losses import (
     pseudo_label_contrast,
     scribble_contrast,
 )
+from tests.drawn import LOGITS, check, pixels, row
 
 K = 4
 ln = math.log
-
-
-def pixels(*rows: list[float]) -> Tensor:
-    """Pixels, each a list over channels, as (1, channels, 1, n) float64."""
-    return torch.tensor(rows, dtype=torch.float64).T[None, :, None, :]
-
-
-def row(*values: int | bool) -> Tensor:
-    """One row of pixels, (1, 1, n)."""
-    return torch.tensor([[values]])
-
-
-def check(value: Tensor, expected: float) -> None:
-    assert value.shape == ()
-    assert float(value.detach()) == pytest.approx(expected, rel=1e-5, abs=1e-12)
-
-
-# Four pixels: softmax(log P) = P, so that log P serves as logits.
-P = pixels([0.7, 0.1, 0.1, 0.1], [0.2, 0.5, 0.2, 0.1], [0.25] * 4, [0.1, 0.2, 0.3, 0.4])
-LOGITS = P.log()
 
 
 # Equations 13 to 17

@@ -16,17 +16,9 @@ from scnlib.propagation import (
     refine_image,
     shape_masks,
 )
+from tests.drawn import bits, cells
 
 K = 4
-
-
-def bits(text: str) -> Tensor:
-    """ "110 011" as a bool tensor (1, 2, 3): a word a row."""
-    return torch.tensor([[[c == "1" for c in word] for word in text.split()]])
-
-
-def cells(*values: int) -> Tensor:
-    return torch.tensor([values])
 
 
 def probabilities(pixels: list[list[float]]) -> Tensor:
