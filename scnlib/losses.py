@@ -1,4 +1,6 @@
-r"""The losses, one function each; those of the paper in its order.
+r"""The losses, one function each: those of the paper in its order.
+
+The compared methods' losses of regions stand in `scnlib.regularisers` and are imported here.
 
 | symbol | variable | shape |
 | --- | --- | --- |
@@ -18,12 +20,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-
-def mean_over(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean of `values` where `mask` holds (None: everywhere); 0 with zero gradient if nowhere."""
-    if mask is None:
-        return values.mean()
-    return torch.where(mask, values, 0).sum() / mask.sum().clamp(min=1)
+from scnlib.regularisers import class_dice as class_dice
+from scnlib.regularisers import entropy as entropy
+from scnlib.regularisers import gated_crf as gated_crf
+from scnlib.regularisers import mean_over as mean_over
+from scnlib.regularisers import mumford_shah as mumford_shah
+from scnlib.regularisers import soft_dice as soft_dice
 
 
 def partial_cross_entropy(logits: Tensor, scribble: Tensor, *, reduction: str = "mean") -> Tensor:
@@ -236,40 +238,3 @@ def contrastive_loss(
     return scribble_contrast(log_p, scribble, mean=mean) + pseudo_label_contrast(
         log_p, labels, confident, scribble, mean=mean
     )
-
-
-def soft_dice(
-    probabilities: Tensor,
-    labels: Tensor,
-    *,
-    valid: Tensor | None = None,
-    squared: bool = True,
-) -> Tensor:
-    r"""Soft Dice loss, 1 - mean over classes of 2 sum(p g) / (sum p^2 + sum g), over the batch.
-
-    Source: Milletari et al. 2016 (squared denominators). Pixels that are unlabelled (K) or not
-    valid enter neither sum.
-
-    Args:
-        probabilities: (B, K, H, W) in 0..1.
-        labels: (B, H, W) integer in 0..K, K = left out.
-        squared: p^2 in the denominator; False takes p.
-    """
-    return 1 - class_dice(probabilities, labels, valid=valid, squared=squared).mean()
-
-
-def class_dice(
-    probabilities: Tensor,
-    labels: Tensor,
-    *,
-    valid: Tensor | None = None,
-    squared: bool = True,
-) -> Tensor:
-    """Soft Dice of every class, (K,) in 0..1; a class that is absent on both sides counts as 1."""
-    K = probabilities.shape[1]
-    used = labels < K if valid is None else (labels < K) & valid  # (B, H, W)
-    g = F.one_hot(labels.long(), K + 1)[..., :K].movedim(3, 1) * used[:, None]  # (B, K, H, W)
-    p = probabilities * used[:, None]
-    axes = (0, 2, 3)
-    size = (p.square() if squared else p).sum(axes) + g.sum(axes)
-    return (2 * (p * g).sum(axes) + 1e-5) / (size + 1e-5)

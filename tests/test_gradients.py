@@ -1,4 +1,4 @@
-"""Gradients of every loss of the paper against finite differences."""
+"""Gradients of every loss against finite differences."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from torch.autograd import gradcheck
 
 from scnlib.losses import (
     contrastive_loss,
+    entropy,
+    gated_crf,
+    mumford_shah,
     partial_cross_entropy,
     propagation_consistency_loss,
     propagation_loss,
@@ -39,6 +42,7 @@ def scene(seed: int) -> dict[str, Tensor]:
         "labels": torch.randint(K, (2, 2, 3), generator=g),
         "M": torch.rand(2, 2, 3, generator=g) < 0.7,
         "valid": torch.rand(2, 2, 3, generator=g) < 0.8,
+        "image": torch.rand(2, 1, 2, 3, **draw),
     }
 
 
@@ -67,6 +71,17 @@ GRADIENTS: dict[str, tuple[tuple[str, ...], Callable[..., Tensor]]] = {
     ),
     "dice": (("Y",), lambda s, y: soft_dice(y, s["scribble"], valid=s["valid"])),
     "dice, not squared": (("Y",), lambda s, y: soft_dice(y, s["scribble"], squared=False)),
+    "entropy": (("Y",), lambda s, y: entropy(y, valid=s["valid"])),
+    "entropy, logits": (("logits",), lambda s, x: entropy(x.softmax(dim=1))),
+    "mumford-shah": (
+        ("Y",),
+        lambda s, y: mumford_shah(y, s["image"], valid=s["valid"], length=0.5),
+    ),
+    "crf": (
+        ("Y",),
+        lambda s, y: gated_crf(y, s["image"], valid=s["valid"], radius=1, sigma_intensity=0.5),
+    ),
+    "crf, logits": (("logits",), lambda s, x: gated_crf(x.softmax(dim=1), s["image"])),
 }
 
 

@@ -2,12 +2,26 @@
 
 from scnlib.methods.base import Batch, Method, Now
 from scnlib.methods.cale import CALE
+from scnlib.methods.dmpls import DMPLS
+from scnlib.methods.fddseg import Fddseg
 from scnlib.methods.full import Full
+from scnlib.methods.meloss import MELoss
+from scnlib.methods.mloss import MLoss
 from scnlib.methods.pce import PCE
+from scnlib.methods.rloss import RLoss
+from scnlib.methods.s2l import S2L
 from scnlib.methods.scn import SCN
+from scnlib.methods.ustm import USTM
 
 METHODS: dict[str, type[Method]] = {
     "pce": PCE,
+    "s2l": S2L,
+    "mloss": MLoss,
+    "rloss": RLoss,
+    "meloss": MELoss,
+    "ustm": USTM,
+    "dmpls": DMPLS,
+    "fddseg": Fddseg,
     "cale": CALE,
     "scn": SCN,
     "full": Full,

@@ -47,6 +47,7 @@ class Method(nn.Module):
 
     title: ClassVar[str]
     needs: ClassVar[Literal["scribble", "label"]] = "scribble"
+    memory: ClassVar[tuple[str, ...]] = ()  # state that training needs and prediction does not
 
     def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:
         super().__init__()

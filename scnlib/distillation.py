@@ -1,0 +1,85 @@
+"""Targets and losses of Fddseg (Zhang et al. 2024): mixed labels, and distillation."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from scnlib.losses import mean_over
+
+
+def mixed_target(labels: Tensor, spread: Tensor, share: float, classes: int) -> Tensor:
+    """share x onehot(labels) + (1 - share) x onehot(spread), (B, K, H, W) float32.
+
+    Args:
+        labels: (B, H, W) long in 0..K-1, what the networks say.
+        spread: (B, H, W) long in 0..K, the scribbles' pseudo-labels; where there is none (K), the
+            target is `labels` alone.
+        share: in 0..1.
+    """
+    spread = torch.where(spread < classes, spread, labels)
+    one, other = (F.one_hot(m, classes).movedim(3, 1).float() for m in (labels, spread))
+    return torch.lerp(other, one, share)
+
+
+def dice_to_target(probabilities: Tensor, target: Tensor, *, valid: Tensor | None = None) -> Tensor:
+    """Soft Dice loss to a soft target, 1 - mean over classes of 2 sum(p g) / (sum p^2 + sum g^2).
+
+    Over the batch, on valid pixels; equal to `soft_dice` where the target is 0 or 1.
+
+    Args:
+        probabilities, target: (B, K, H, W) in 0..1.
+    """
+    if valid is not None:
+        probabilities, target = probabilities * valid[:, None], target * valid[:, None]
+    axes = (0, 2, 3)
+    size = probabilities.square().sum(axes) + target.square().sum(axes)
+    return 1 - ((2 * (probabilities * target).sum(axes) + 1e-5) / (size + 1e-5)).mean()
+
+
+def shrink_labels(labels: Tensor, classes: int, factor: int) -> Tensor:
+    """Each cell's most frequent class (a tie: the lower one), (B, H, W) to (B, H / f, W / f) long.
+
+    Labels of no class (K) have no vote; a cell without votes is K.
+    """
+    votes = F.one_hot(labels, classes + 1)[..., :classes].movedim(3, 1).float()
+    most, winner = F.avg_pool2d(votes, factor).max(dim=1)
+    return torch.where(most > 0, winner, classes)
+
+
+def shrink_valid(valid: Tensor, factor: int) -> Tensor:
+    """Which cells of factor x factor pixels are valid throughout, (B, H / f, W / f) bool."""
+    return F.max_pool2d((~valid).float(), factor) == 0
+
+
+def decoupled_distillation(
+    logits: Tensor,
+    other: Tensor,
+    labels: Tensor,
+    *,
+    valid: Tensor | None = None,
+    target_weight: float = 0.4,
+    rest_weight: float = 0.6,
+) -> Tensor:
+    r"""How far two networks differ in the target class, and how far among all others.
+
+    With t = `labels` at a pixel, p and q the two softmaxes, p^ and q^ those over the classes
+    without t:
+
+        0.4 |(p_t, 1 - p_t) - (q_t, 1 - q_t)|^2 + 0.6 sum_{k != t} (p^_k - q^_k)^2
+
+    averaged over the pixels. The gradient flows into both networks.
+
+    Source: Zhao et al. 2022 for the decomposition, Zhang et al. 2024 for squared errors in place
+    of its divergences.
+
+    Args:
+        logits, other: (B, K, h, w).
+        labels: (B, h, w) long in 0..K-1.
+    """
+    chosen = F.one_hot(labels, logits.shape[1]).movedim(3, 1).bool()  # (B, K, h, w)
+    p, q = (one.softmax(dim=1) for one in (logits, other))
+    # The pair (p_t, 1 - p_t): both entries differ by as much.
+    target = 2 * ((p - q) * chosen).sum(dim=1).square()
+    p, q = (one.masked_fill(chosen, -torch.inf).softmax(dim=1) for one in (logits, other))
+    rest = (p - q).square().sum(dim=1)
+    return mean_over(target_weight * target + rest_weight * rest, valid)

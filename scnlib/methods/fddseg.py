@@ -1,0 +1,102 @@
+r"""Fddseg: two networks, superpixel pseudo-labels and feature decomposition distillation.
+
+Source: Zhang et al. 2024 (FDDSeg), and its public code, which has what the text leaves open.
+
+    L = (L_pce(P1) + L_pce(P2)) / 2 + 0.5 (L_dice(P1, G) + L_dice(P2, G)) / 2
+        + 0.35 sum_s L_dice(P1_s, Y_s) + 0.15 sum_s L_dkd(P1_s, P2_s; Y_s)
+
+P1 and P2 are two U-Nets, encoders and all; the second decodes features half of whose channels are
+dropped. The first predicts. Y = argmax(beta P1 + (1 - beta) P2), and the target G of the
+pseudo-label loss mixes it with the pseudo-labels S that superpixels make of the scribbles
+(`scnlib.superpixels`): G = gamma onehot(Y) + (1 - gamma) onehot(S); where S says nothing, G is Y.
+beta and gamma ~ U(0, 1) are drawn in every iteration; no gradient flows into Y, S, G. The scales s
+are an eighth, a quarter and half of the image (32, 64, 128 of 256), with a head each on the
+decoder's levels of 128, 64 and 32 channels. Both networks have heads, since the distillation
+compares them there; the second's learn from it alone, and it pulls both networks.
+
+Faults of the public code, repaired here:
+
+- One of the three heads is put through softmax and the others are not (and that one twice in the
+  distillation): here every head is, once.
+- Class indices are mixed where Y meets S, and where Y is resized to a scale, which makes class 2
+  of half a 1 and half a 3: here one-hot labels are mixed, and a scale's labels are the majority's.
+- The distillation's non-target term sets the target's logit to 0 in place of leaving it out, and
+  its softmax runs over classes and rows together: here over the other classes alone. Its two
+  target terms are equal, as ours are.
+
+Superpixels are found once, on the unaugmented slices, and follow the slice through its
+augmentation; published is a batch of 4, with superpixels of every augmented one.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scnlib.augment import warp_labels
+from scnlib.config import Run
+from scnlib.distillation import (
+    decoupled_distillation,
+    dice_to_target,
+    mixed_target,
+    shrink_labels,
+    shrink_valid,
+)
+from scnlib.losses import partial_cross_entropy, soft_dice
+from scnlib.methods.base import Batch, Losses, Now
+from scnlib.methods.dmpls import draw_share, mixed_labels
+from scnlib.methods.pce import PCE
+from scnlib.superpixels import spread_scribble
+from scnlib.unet import Heads, UNet
+
+PSEUDO, SCALES, DISTILLATION = 0.5, 0.35, 0.15  # the losses' weights
+FACTORS = (8, 4, 2)  # how much smaller than the image the three heads' scales are
+
+
+class Fddseg(PCE):
+    """Two U-Nets that learn from superpixels and from each other, at four scales."""
+
+    title = "Fddseg"
+    spread: Tensor | None = None  # (S, H, W), the pseudo-labels; made again when a run goes on
+
+    def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:
+        super().__init__(run, classes, bf16)
+        self.heads = Heads(classes, bf16)
+        self.second = UNet(classes, run.profile.dropout, bf16)
+        self.second_heads = Heads(classes, bf16)
+
+    def prepare(self, images: Tensor, scribbles: Tensor) -> None:
+        pairs = zip(images.cpu().numpy(), scribbles.cpu().numpy(), strict=True)
+        spread = [spread_scribble(image, scribble, self.classes) for image, scribble in pairs]
+        self.spread = torch.from_numpy(np.stack(spread)).to(scribbles.device)
+
+    def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
+        assert batch.scribble is not None and self.spread is not None
+        spread = warp_labels(self.spread[batch.index].long(), batch.affine, self.classes)
+        *scaled1, logits1 = self.heads(self.net, batch.image)
+        *scaled2, logits2 = self.second_heads(self.second, batch.image, drop=True)
+        p1, p2 = logits1.softmax(dim=1), logits2.softmax(dim=1)
+        labels = mixed_labels(p1, p2, draw_share(now.generator))
+        target = mixed_target(labels, spread, draw_share(now.generator), self.classes)
+
+        both = (partial_cross_entropy(one, batch.scribble) for one in (logits1, logits2))
+        pce = torch.stack(list(both)).mean()
+        pseudo = torch.stack([dice_to_target(p, target, valid=batch.valid) for p in (p1, p2)])
+        pseudo = pseudo.mean()
+        dice, distillation = self.at_scales(scaled1, scaled2, labels, batch.valid)
+        total = pce + PSEUDO * pseudo + SCALES * dice + DISTILLATION * distillation
+        parts = {"pce": pce, "pseudo": pseudo, "dice": dice, "distillation": distillation}
+        return total, {name: part.detach() for name, part in parts.items()}
+
+    def at_scales(
+        self, scaled1: list[Tensor], scaled2: list[Tensor], labels: Tensor, valid: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The Dice losses of the first network's heads, and the distillations, summed."""
+        dice, distillation = [], []
+        # Padding has no vote in a scale's labels.
+        kept = torch.where(valid, labels, self.classes)
+        for one, other, factor in zip(scaled1, scaled2, FACTORS, strict=True):
+            Y, inside = shrink_labels(kept, self.classes, factor), shrink_valid(valid, factor)
+            dice.append(soft_dice(one.softmax(dim=1), Y, valid=inside))
+            Y = Y.clamp(max=self.classes - 1)  # cells without a label are not inside
+            distillation.append(decoupled_distillation(one, other, Y, valid=inside))
+        return torch.stack(dice).sum(), torch.stack(distillation).sum()
