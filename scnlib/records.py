@@ -63,6 +63,16 @@ class Record:
         """curve.csv: the losses, tau and the share of M, means over ten iterations."""
         return pd.read_csv(self.folder / "curve.csv")
 
+    @property
+    def typical_step(self) -> float:
+        """Seconds a step: the median over the curve's rows.
+
+        `seconds_per_step` is the mean, in which a pause or another program's load counts too.
+        """
+        curve = self.curve
+        steps = np.diff(curve["iteration"], prepend=0)
+        return float(np.median(np.diff(curve["seconds"], prepend=0) / steps))
+
     def prediction(self, volume: str) -> np.ndarray:
         """The label volume (n, H, W) uint8 predicted for a test volume, on its own grid."""
         path = self.folder / "predictions.h5"
@@ -133,6 +143,42 @@ def is_done(folder: str | Path) -> bool:
     except ValueError:
         return False
     return True
+
+
+def finished(run: Run, folder: Path) -> Record | None:
+    """The record in `folder` if it is of this very run; None if there is none.
+
+    Raises `ValueError` naming the file if it is of another configuration or damaged.
+    """
+    if not (folder / "record.json").exists():
+        return None
+    record = read(folder)
+    if record.run != run:
+        raise ValueError(
+            f"{folder / 'record.json'}: of another configuration ({differences(record.run, run)}); "
+            f"delete {folder}, or train into another folder (--out)"
+        )
+    return record
+
+
+def differences(found: Run, asked: Run) -> str:
+    """The fields in which two runs differ, in words: "profile.lr is 0.01, not 0.001"."""
+    changed = changed_fields(found, asked).items()
+    return ", ".join(f"{name} is {old}, not {new}" for name, (old, new) in changed)
+
+
+def changed_fields(found: Run, asked: Run) -> dict[str, tuple[Any, Any]]:
+    """The fields in which two runs differ, "profile.lr" and the like, with both values."""
+    old, new = (_flat(json.loads(run.to_json())) for run in (found, asked))
+    return {name: (old[name], new[name]) for name in old if old[name] != new[name]}
+
+
+def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, value in fields.items():
+        inner = isinstance(value, dict)
+        flat |= _flat(value, f"{prefix}{name}.") if inner else {prefix + name: value}
+    return flat
 
 
 def collect(results: Path, profile: str, *, variants: bool = False) -> list[Record]:

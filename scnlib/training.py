@@ -1,17 +1,13 @@
 """THE training loop: every method of the study runs through it.
 
-Steps, validation, checkpoint and resume. Data order, augmentation and the methods' own draws come
-from one generator on the CPU, whose state is in the checkpoint: a run that was killed goes on as
-if nothing had happened, equal bit for bit on a CPU with as many threads.
+Steps, validation, and the one test at the end. Data order, augmentation and the methods' own draws
+come from one generator on the CPU, whose state is in the checkpoint (`scnlib.checkpoint`): a run
+that was killed goes on as if nothing had happened, equal bit for bit on a CPU with as many threads.
 """
 
-import json
 import logging
-import os
-import pickle
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +16,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from scnlib import hardware, records
-from scnlib.augment import inside_frame, random_affine, warp_image, warp_labels
-from scnlib.config import Profile, Run
-from scnlib.data.cases import (
-    Case,
-    fingerprint,
-    load_split,
-    require_labels,
-    require_scribbles,
-    stack,
-)
+from scnlib import checkpoint, hardware, records
+from scnlib.batches import TrainingSet
+from scnlib.checkpoint import Moving, State
+from scnlib.config import Run
+from scnlib.data.cases import Case, fingerprint, load_split
 from scnlib.evaluation import evaluate, summary
-from scnlib.methods import Batch, Method, Now, get_method
+from scnlib.methods import Method, Now, get_method
+from scnlib.optimiser import make_optimiser
+from scnlib.records import finished
 from scnlib.unet import bf16_supported
 
 LOG_EVERY = 10  # iterations that a row of the curve averages
@@ -40,21 +32,8 @@ CHECKPOINT_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
-
-@dataclass
-class State:
-    """What a run remembers from step to step, beside the weights; the checkpoint holds it all."""
-
-    iteration: int = 0
-    order: list[int] = field(default_factory=list)  # what is left of the current epoch
-    curve: list[dict[str, float]] = field(default_factory=list)
-    validation: list[dict[str, float]] = field(default_factory=list)
-    best: dict[str, Any] = field(default_factory=dict)  # iteration, dice and the weights
-    seconds: float = 0.0  # of training steps alone
-    code: list[str] = field(default_factory=list)  # the versions that took part, in order
-
-
 Report = Callable[[State, Run], None]
+Given = tuple[list[Case], list[Case]] | None  # to train on and to validate on, not read from files
 
 
 def train(
@@ -78,8 +57,7 @@ def train(
             record of another configuration, or a loss that is not finite. Nothing that was
             computed is lost: the checkpoint stays.
     """
-    done = finished(run, folder)
-    if done is not None:
+    if (done := finished(run, folder)) is not None:
         return done
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     training = Training(run, folder, root, where)
@@ -91,62 +69,46 @@ def train(
     return training.finish()
 
 
-def finished(run: Run, folder: Path) -> records.Record | None:
-    """The record in `folder` if it is of this very run; None if there is none.
-
-    Raises `ValueError` if it is of another configuration.
-    """
-    if not (folder / "record.json").exists():
-        return None
-    record = records.read(folder)
-    if record.run != run:
-        raise ValueError(
-            f"{folder / 'record.json'}: of another configuration; train into another folder"
-        )
-    return record
-
-
 class Training:
     """A run in progress: data in memory, networks, optimiser, and the state that is saved."""
 
-    def __init__(self, run: Run, folder: Path, root: Path | None, device: torch.device) -> None:
+    def __init__(
+        self, run: Run, folder: Path, root: Path | None, device: torch.device, cases: Given = None
+    ) -> None:
         self.run, self.folder, self.root, self.device = run, folder, root, device
         # Now and not at the end: the repository may have moved on by then.
         self.state = State(code=[records.code_version()])
         self.saved = time.monotonic()
         self.sums: dict[str, Tensor | float] = {}
         self.counted = 0
-
-        kind = get_method(run.method)
-        train_cases = load_split(run.dataset, root, "train")
-        if kind.needs == "label":
-            require_labels(train_cases, f"method {run.method}")
-        else:
-            require_scribbles(train_cases)
-        self.val_cases = load_split(run.dataset, root, "val")
-        classes = len(train_cases[0].classes)
-        self.images, self.scribbles, self.labels = self._tensors(train_cases)
-        if len(self.images) < run.profile.batch:
-            raise ValueError(
-                f"{run.dataset}: {len(self.images)} training slices do not fill a batch of "
-                f"{run.profile.batch}; add data or take a smaller batch"
-            )
+        train, val = cases or (load_split(run.dataset, root, name) for name in ("train", "val"))
+        self.data, self.val_cases = TrainingSet(run, train, device), val
 
         torch.manual_seed(run.seed)
         self.generator = torch.Generator().manual_seed(run.seed)
         bf16 = run.profile.bf16 and bf16_supported(device)
-        self.method: Method = kind(run, classes, bf16).to(device)
+        self.method: Method = get_method(run.method)(run, self.data.classes, bf16).to(device)
         self.optimiser, self.schedule = make_optimiser(self.method, run.profile)
+        self.moving = Moving(self.method, self.optimiser, self.schedule, self.generator)
 
-    def _tensors(self, cases: list[Case]) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """The training set on the device: loaded, resized and moved once."""
-        profile = self.run.profile
-        data = stack(cases, profile.size, profile.scribble_rule)
+    # --- a killed run goes on ---------------------------------------------------------------
 
-        def move(array: np.ndarray | None) -> Tensor | None:
-            return None if array is None else torch.from_numpy(array).to(self.device)
+    def resume(self) -> None:
+        """Go on from the checkpoint, if there is one; `ValueError` if it is of another run."""
+        checkpoint.remove_stale(self.folder)
+        state = checkpoint.load(self.folder, self.run, self.moving)
+        if state is None:
+            return
+        state.code += [version for version in self.state.code if version not in state.code]
+        self.state = state
+        if state.iteration:
+            self._prepare()
+        log.info("%s: going on at iteration %d", self.folder, state.iteration)
 
-        return torch.from_numpy(data.image).to(self.device), move(data.scribble), move(data.label)
+    def save(self) -> None:
+        """Write the checkpoint, atomically."""
+        checkpoint.save(self.folder, self.run, self.state, self.moving)
+        self.saved = time.monotonic()
 
     # --- one step ---------------------------------------------------------------------------
 
@@ -177,8 +139,9 @@ class Training:
         self.method.train()
         if now.iteration == 0:
             self._prepare()
-        self.method.every(now, self.images)
-        loss, parts = self.method.loss(self._batch(), now)
+        self.method.every(now, self.data.images)
+        batch, self.state.order = self.data.draw(self.state.order, self.generator)
+        loss, parts = self.method.loss(batch, now)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
@@ -189,31 +152,8 @@ class Training:
         self.counted += 1
 
     def _prepare(self) -> None:
-        if self.scribbles is not None:
-            self.method.prepare(self.images, self.scribbles)
-
-    def _batch(self) -> Batch:
-        """The next full batch of the epoch, augmented; a rest that fills no batch is dropped."""
-        size = self.run.profile.batch
-        if len(self.state.order) < size:
-            order = torch.randperm(len(self.images), generator=self.generator)
-            self.state.order = order.tolist()
-        picked, self.state.order = self.state.order[:size], self.state.order[size:]
-        index = torch.tensor(picked, device=self.device)
-        theta = random_affine(size, self.generator).to(self.device)
-        fill = self.method.classes
-
-        def warp(maps: Tensor | None) -> Tensor | None:
-            return None if maps is None else warp_labels(maps[index].long(), theta, fill)
-
-        return Batch(
-            image=warp_image(self.images[index][:, None], theta),
-            scribble=warp(self.scribbles),
-            label=warp(self.labels) if self.method.needs == "label" else None,
-            valid=inside_frame(theta, *self.images.shape[1:]),
-            index=index,
-            affine=theta,
-        )
+        if self.data.scribbles is not None:
+            self.method.prepare(self.data.images, self.data.scribbles)
 
     def _close_row(self) -> None:
         row = {name: float(value) / self.counted for name, value in self.sums.items()}
@@ -222,11 +162,10 @@ class Training:
                 f"{self.folder}: the loss is {row['loss']} at iteration {self.state.iteration}; "
                 "lower the learning rate, or start again from the last checkpoint"
             )
-        rate = self.optimiser.param_groups[0]["lr"]
-        begin = {"iteration": self.state.iteration, "lr": rate}
+        begin = {"iteration": self.state.iteration, "lr": self.optimiser.param_groups[0]["lr"]}
         self.state.curve.append({**begin, **row, "seconds": round(self.state.seconds, 3)})
         self.sums, self.counted = {}, 0
-        self._progress()
+        checkpoint.write_progress(self.folder, self.state, self.run.profile.iterations)
 
     # --- validation -------------------------------------------------------------------------
 
@@ -242,107 +181,41 @@ class Training:
         rows, _ = evaluate(self.predict, self.val_cases, profile.size, profile.batch, hd=False)
         mean = summary(rows)["dice"]["mean"]
         state.validation.append({"iteration": state.iteration, "dice": mean})
-        if not state.best or mean > state.best["dice"]:
-            weights = {k: v.detach().cpu().clone() for k, v in self.method.state_dict().items()}
-            state.best = {"iteration": state.iteration, "dice": mean, "weights": weights}
-        self._progress()
+        # The first of several that are as good; a mean that is not a number is never the best.
+        if np.isfinite(mean) and not (state.best and state.best["dice"] >= mean):
+            kept = checkpoint.weights(self.method)
+            state.best = {"iteration": state.iteration, "dice": mean, "weights": kept}
+        checkpoint.write_progress(self.folder, state, profile.iterations)
 
-    # --- checkpoint and record --------------------------------------------------------------
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
-
-    def save(self) -> None:
-        """Write the checkpoint, atomically; only tensors and plain Python values are in it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        content = {
-            "run": self.run.to_json(),
-            "state": _plain(vars(self.state)),
-            "method": self.method.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "generator": self.generator.get_state(),
-            "torch_rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
-        }
-        beside = self.checkpoint.with_name(f".checkpoint.{os.getpid()}")
-        torch.save(content, beside)
-        os.replace(beside, self.checkpoint)
-        self.saved = time.monotonic()
-
-    def resume(self) -> None:
-        """Go on from the checkpoint, if there is one; `ValueError` if it is of another run."""
-        if not self.checkpoint.exists():
-            return
-        try:
-            content = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-            first = str(error).splitlines()[0] if str(error) else "it ends early"
-            raise ValueError(
-                f"{self.checkpoint}: not a readable checkpoint ({first}); delete it"
-            ) from error
-        if Run.from_json(content["run"]) != self.run:
-            raise ValueError(
-                f"{self.checkpoint}: of another configuration; delete it or train elsewhere"
-            )
-        code = self.state.code
-        self.state = State(**content["state"])
-        self.state.code += [version for version in code if version not in self.state.code]
-        self.method.load_state_dict(content["method"])
-        self.optimiser.load_state_dict(content["optimiser"])
-        self.schedule.load_state_dict(content["schedule"])
-        self.generator.set_state(content["generator"])
-        torch.set_rng_state(content["torch_rng"])
-        if content["cuda_rng"]:
-            torch.cuda.set_rng_state_all(content["cuda_rng"])
-        if self.state.iteration:
-            self._prepare()
-        log.info("%s: going on at iteration %d", self.folder, self.state.iteration)
+    # --- the end ----------------------------------------------------------------------------
 
     def finish(self) -> records.Record:
         """Test the best weights (a variant is not tested) and write the record."""
         state, run, profile = self.state, self.run, self.run.profile
-        notes = []
+        notes: list[str] = []
         if state.best:
-            self.method.load_state_dict(state.best["weights"])
+            checkpoint.load_weights(self.method, state.best["weights"])
         else:
-            notes.append("no masks to validate on: the last weights were taken")
+            why = "no validation gave a Dice" if state.validation else "no masks to validate on"
+            notes.append(f"{why}: the last weights were taken")
         began = time.monotonic()
         metrics, predictions, result = None, {}, {}
-        test_cases = [] if run.variant else self._test_cases(notes)
-        if test_cases:
+        if test_cases := [] if run.variant else self._test_cases(notes):
             metrics, predictions = evaluate(self.predict, test_cases, profile.size, profile.batch)
             result = summary(metrics)
         if run.method == "scn" and run.seed == 0 and not run.variant:
             hardware.save_weights(self.folder / "weights.safetensors", self.method, run)
         record = records.write(
             self.folder,
-            run=run,
             curve=pd.DataFrame(state.curve),
             metrics=metrics,
             predictions=predictions if run.seed == 0 else {},
-            code_version=" then ".join(state.code),
-            data=fingerprint(run.dataset, self.root),
-            versions=records.versions(),
-            hardware=hardware.describe(self.device),
-            dtype="bfloat16" if self.method.bf16 else "float32",
-            threads=torch.get_num_threads(),
-            parameters=sum(p.numel() for p in self.method.parameters()),
-            seconds_training=round(state.seconds, 1),
             seconds_evaluation=round(time.monotonic() - began, 1),
-            seconds_per_step=round(state.seconds / profile.iterations, 4),
-            images_per_second=round(profile.iterations * profile.batch / state.seconds, 1),
-            peak_memory_mb=hardware.peak_memory_mb(self.device),
-            validation={
-                "curve": state.validation,
-                "best": {k: state.best[k] for k in ("iteration", "dice")} if state.best else None,
-                "last": state.validation[-1] if state.validation else None,
-            },
             summary=result,
             notes=notes,
+            **self._facts(),
         )
-        self.checkpoint.unlink(missing_ok=True)
+        (self.folder / checkpoint.CHECKPOINT).unlink(missing_ok=True)
         return record
 
     def _test_cases(self, notes: list[str]) -> list[Case]:
@@ -352,44 +225,21 @@ class Training:
             return []
         return cases
 
-    def _progress(self) -> None:
-        """progress.json, for whoever watches the run from outside the notebook."""
-        state, total = self.state, self.run.profile.iterations
-        left = state.seconds / max(state.iteration, 1) * (total - state.iteration)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        content = {
-            "iteration": state.iteration,
-            "iterations": total,
-            "seconds": round(state.seconds, 1),
-            "dice": state.validation[-1]["dice"] if state.validation else None,
-            "eta_seconds": round(left, 1),
+    def _facts(self) -> dict[str, Any]:
+        """What the record says of the training itself."""
+        state, profile = self.state, self.run.profile
+        return {
+            "run": self.run,
+            "code_version": " then ".join(state.code),
+            "data": fingerprint(self.run.dataset, self.root),
+            "versions": records.versions(),
+            "hardware": hardware.describe(self.device),
+            "dtype": "bfloat16" if self.method.bf16 else "float32",
+            "threads": torch.get_num_threads(),
+            "parameters": sum(p.numel() for p in self.method.parameters()),
+            "seconds_training": round(state.seconds, 1),
+            "seconds_per_step": round(state.seconds / profile.iterations, 4),
+            "images_per_second": round(profile.iterations * profile.batch / state.seconds, 1),
+            "peak_memory_mb": hardware.peak_memory_mb(self.device),
+            "validation": state.validated,
         }
-        records.replace_text(self.folder / "progress.json", json.dumps(content))
-
-
-def _plain(value: Any) -> Any:
-    """The same without numpy's scalars, which a checkpoint could not be read back with."""
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def make_optimiser(
-    method: Method, profile: Profile
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """The profile's optimiser and its schedule, stepped once an iteration.
-
-    "step" is StepLR: times `lr_factor` every iterations / lr_steps. "poly" is lr (1 - t/T)^0.9,
-    where step t, counted from 0, uses index t.
-    """
-    rate, decay, total = profile.lr, profile.weight_decay, profile.iterations
-    if profile.optimiser == "adam":
-        optimiser = torch.optim.Adam(method.parameters(), rate, weight_decay=decay)
-    else:
-        optimiser = torch.optim.SGD(method.parameters(), rate, momentum=0.9, weight_decay=decay)
-    if profile.schedule == "step":
-        step = max(1, total // profile.lr_steps)
-        return optimiser, torch.optim.lr_scheduler.StepLR(optimiser, step, profile.lr_factor)
-    return optimiser, torch.optim.lr_scheduler.PolynomialLR(optimiser, total, power=0.9)

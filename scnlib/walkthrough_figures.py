@@ -1,25 +1,23 @@
-"""The drawings of notebook 02: every function returns a Figure, `show` displays it.
+"""The drawings of notebook 02: each function returns a Figure, `scnlib.display.show` shows it.
 
 Structures have the study's colours, maps are in cividis. A cell is one place of the correlation
 map's grid, numbered row by row.
 """
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
-from IPython.display import Image, Markdown, display  # pyright: ignore[reportPrivateImportUsage]
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, PowerNorm
 from matplotlib.figure import Figure
-from PIL.Image import open as open_image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from scnlib import display
 from scnlib.propagation import shape_masks
 from scnlib.walkthrough import Maps, Slice
 
-COLOURS = ("#FFFFFF", "#0072B2", "#F0E442", "#D55E00", "#CC79A7", "#009E73", "#56B4E9", "#000000")
+COLOURS = ("#FFFFFF", *display.COLOURS, "#000000")  # background, classes, a mask
 
 
 def panels(
@@ -33,13 +31,13 @@ def panels(
     return figure, axes.tolist()
 
 
-def show(figure: Figure, caption: str, alt: str) -> None:
-    """Display a figure as PNG with alternative text, and its caption under it."""
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=100)
-    small = io.BytesIO()  # 256 colours: an executed notebook has to stay below a megabyte
-    open_image(png).convert("RGB").quantize(256).save(small, format="png", optimize=True)
-    display(Image(small.getvalue(), alt=alt), Markdown(f"*{caption}*"))
+def near(figure: Figure, box: tuple[slice, slice]) -> Figure:
+    """The same figure, of whose slices only the rows and columns of `box` are shown."""
+    rows, columns = box
+    for axis in (axis for axis in figure.axes if axis.images):
+        axis.set(xlim=(columns.start - 0.5, columns.stop - 0.5))
+        axis.set(ylim=(rows.stop - 0.5, rows.start - 0.5))
+    return figure
 
 
 def draw_matrices(matrices: dict[str, Tensor], top: float = 1.0) -> Figure:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from tests.pretended import METHODS, PRETENDED, record_file, write_notebook
+from workflow import planning, study
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -19,3 +26,79 @@ def data_root() -> Path:
         if (place / "ACDC").is_dir() and (place / "MSCMR").is_dir():
             return place
     pytest.skip("the real data are not here: set SCN_DATA to the folder with ACDC and MSCMR")
+
+
+@pytest.fixture
+def few_subjects(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The training loop reads few subjects, on one thread."""
+    import torch  # heavy: not for the tests that do without
+
+    from tests import tiny_runs
+
+    tiny_runs.serve(monkeypatch)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+# The runner
+
+
+@pytest.fixture
+def science(monkeypatch):
+    """Stands for what the runner asks of scnlib: method names, records, data."""
+
+    def read(folder):
+        return SimpleNamespace(
+            summary={"dice": {"mean": json.loads(record_file(folder).read_text())}}
+        )
+
+    def load_split(dataset, root, split):
+        if not (root / dataset).is_dir():
+            raise FileNotFoundError(f"{root / dataset}: there is no data set")
+
+    def finished(run, folder):
+        if record_file(folder).exists() and record_file(folder).read_text() == "null":
+            raise ValueError(f"{record_file(folder)}: of another configuration")
+
+    records = SimpleNamespace(
+        is_done=lambda folder: record_file(folder).exists(), read=read, finished=finished
+    )
+    monkeypatch.setitem(sys.modules, "scnlib.methods", SimpleNamespace(METHODS=METHODS))
+    monkeypatch.setitem(sys.modules, "scnlib.records", records)
+    monkeypatch.setitem(sys.modules, "scnlib.data", SimpleNamespace(load_split=load_split))
+
+
+@pytest.fixture
+def notebooks(tmp_path):
+    """Notebooks with the right parameters that do nothing."""
+    common = 'profile = "demo"\ndata = ""  # a folder\nout = ""\n'
+    training = 'dataset = "phantom"\nmethod = "scn"\nseed: int = 0\nfp32 = False\n'
+    for rule, name in planning.RULES.items():
+        parameters = common + training * (rule == "train")
+        write_notebook(tmp_path / "notebooks" / f"{name}.ipynb", "pass", parameters)
+    return tmp_path / "notebooks"
+
+
+@pytest.fixture
+def start(science, notebooks, tmp_path):
+    """Start the study in this process, with those notebooks and results in tmp_path/out."""
+    where = ["--notebooks", str(notebooks), "--out", str(tmp_path / "out")]
+    return lambda *options: study.main([*where, *options])
+
+
+@pytest.fixture
+def pretended(tmp_path, monkeypatch):
+    script = tmp_path / "pretended.py"
+    script.write_text(PRETENDED)
+    (tmp_path / "broken").write_text("")
+    monkeypatch.setattr(planning, "RUNNER", [sys.executable, str(script)])
+    diary = tmp_path / "diary"
+
+    def read() -> list[str]:
+        lines = diary.read_text().split()
+        diary.unlink()
+        return lines
+
+    return read

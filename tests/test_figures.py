@@ -1,13 +1,17 @@
 """The figures: colours, the rule that chooses Fig. 2's slices, and what the functions return."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.figure import Figure
 
-from scnlib import figures
+from scnlib import display, figure2, figures
+from scnlib.config import make_run
+from tests.sample_record import write
 
 
 def record_of(dices: dict[str, float], predictions: dict[str, np.ndarray]) -> Any:
@@ -20,7 +24,7 @@ def record_of(dices: dict[str, float], predictions: dict[str, np.ndarray]) -> An
 
 
 def test_colours_are_the_published_ones():
-    assert figures.PALETTE == {"RV": "#0072B2", "MYO": "#F0E442", "LV": "#D55E00"}
+    assert display.PALETTE == {"RV": "#0072B2", "MYO": "#F0E442", "LV": "#D55E00"}
 
 
 def test_slices_are_those_of_the_median_patient_and_the_worst():
@@ -31,19 +35,67 @@ def test_slices_are_those_of_the_median_patient_and_the_worst():
     truths = {f"{s}_a": truth for s in "pqr"}
     record = record_of({"p": 0.9, "q": 0.2, "r": 0.8}, {"p_a": truth, "q_a": missed, "r_a": truth})
     expected = [("r_a", 1, "base"), ("r_a", 2, "middle"), ("r_a", 3, "apex"), ("q_a", 2, "worst")]
-    assert figures.choose_slices(record, truths) == expected
-    assert figures.choose_slices(record) == expected[:3]
+    assert figure2.choose_slices(record, truths) == expected
+    assert figure2.choose_slices(record) == expected[:3]
 
 
 def test_figure2_is_a_figure_with_and_without_images():
     labels = np.zeros((16, 16), np.uint8)
     labels[4:9, 4:9] = 1
     for image, truth in ((labels / 4.0, labels), (None, None)):
-        row = figures.Row("one", image, truth, {"scn": labels})
-        assert isinstance(figures.figure2([row], ["scn", "full"]), Figure)
+        row = figure2.Row("one", image, truth, {"scn": labels})
+        assert isinstance(figure2.figure2([row], ["scn", "full"]), Figure)
 
 
 def test_box_holds_all_classes():
     labels = np.zeros((2, 60, 60), np.uint8)
     labels[0, 20, 30], labels[1, 40, 35] = 1, 2
     assert (labels[(slice(None), *figures.heart_box(labels, 2))] > 0).sum() == 2
+
+
+def test_validation_curves_have_a_panel_for_each_data_set(tmp_path: Path) -> None:
+    wanted = [("phantom", "scn", 1, ""), ("phantom", "scn", 0, ""), ("acdc", "pce", 2, "")]
+    wanted += [("acdc", "pce", 0, "sgd"), ("mscmr", "full", 0, "")]
+    records = [
+        write(tmp_path / str(i), make_run(dataset, method, seed, variant=variant))
+        for i, (dataset, method, seed, variant) in enumerate(wanted)
+    ]
+    curves = figures.by_data_set(records)
+    assert {name: list(runs) for name, runs in curves.items()} == {
+        "acdc": ["PCE", "PCE (sgd)"],
+        "mscmr": ["Full supervision"],
+        "phantom": ["SCN"],
+    }
+    assert curves["phantom"]["SCN"].run.seed == 0  # the lowest of two
+    figure = figures.validation_curves(curves)
+    assert [axes.get_title() for axes in figure.axes] == ["ACDC", "MSCMR", "the phantom"]
+    assert [len(axes.get_lines()) for axes in figure.axes] == [4, 2, 2]  # a curve and its circle
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sorted(names) == ["Full supervision", "PCE", "PCE (sgd)", "SCN"]
+
+
+def test_the_best_is_marked_beside_a_dice_that_is_no_number() -> None:
+    curve = pd.DataFrame({"iteration": [1, 2, 3], "lr": 1e-3, "loss": [3.0, 2.0, 1.0]})
+    for dices, lines, best in (([float("nan"), 0.6, 0.5], 2, 60), ([float("nan")] * 3, 1, None)):
+        points = [{"iteration": i + 1, "dice": dice} for i, dice in enumerate(dices)]
+        scores = figures.training_curves(curve, points).axes[2]
+        assert len(scores.get_lines()) == lines
+        if best is not None:
+            assert scores.get_lines()[1].get_ydata() == pytest.approx([best])
+
+
+def test_a_figure_is_shown_with_its_alternative_text_and_caption(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[tuple[Any, dict[str, Any]]] = []
+    monkeypatch.setattr(display, "display", lambda what, **how: shown.append((what, how)))
+    figure = Figure()
+    display.show(figure, "a blank page")
+    display.show(figure, alt="a blank page", caption="Nothing.")
+    assert [how.get("metadata") for _, how in shown] == [
+        {"image/png": {"alt": "a blank page"}},
+        {"image/png": {"alt": "a blank page"}},
+        None,
+    ]
+    assert shown[0][0]["text/plain"] == "a blank page"
+    assert shown[2][0].data == "*Nothing.*"

@@ -10,46 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from safetensors.torch import save_file
 
 from scnlib import records
-from scnlib.config import Run, make_run
-from scnlib.hardware import load_weights, save_weights
-from scnlib.methods import get_method
+from scnlib.config import make_run
 from scnlib.paths import run_folder
-
-LABELS = np.random.default_rng(0).integers(0, 4, (3, 10, 12), dtype=np.uint8)
-CURVE = pd.DataFrame({"iteration": [10, 20], "lr": [1e-3, 5e-4], "loss": [1.5, 0.25]})
-METRICS = pd.DataFrame({"volume": ["a_ED", "a_ED"], "structure": ["RV", "LV"], "dice": [0.5, 0.75]})
-
-
-def write(folder: Path, run: Run | None = None, tested: bool = True) -> records.Record:
-    content: dict[str, Any] = {
-        "code_version": "abc then def",
-        "data": {"dataset": "phantom", "sha256": "00", "published": False},
-        "versions": records.versions(),
-        "hardware": "a processor, 2 threads",
-        "dtype": "float32",
-        "threads": 2,
-        "parameters": 12,
-        "seconds_training": 1.5,
-        "seconds_evaluation": 0.5,
-        "seconds_per_step": 0.1,
-        "images_per_second": 40.0,
-        "peak_memory_mb": 100.0,
-        "validation": {"curve": [{"iteration": 20, "dice": 0.5}], "best": None, "last": None},
-        "summary": {"dice": {"mean": 0.625}, "hd95_mm": {"mean": float("nan")}} if tested else {},
-        "notes": ["a note"],
-    }
-    return records.write(
-        folder,
-        curve=CURVE,
-        metrics=METRICS if tested else None,
-        predictions={"a_ED": LABELS} if tested else {},
-        run=run or make_run("phantom", "scn"),
-        **content,
-    )
+from tests.sample_record import CURVE, LABELS, METRICS, write
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -241,37 +206,19 @@ def test_variants_stand_apart() -> None:
     )
 
 
-# Weights
+# The record that a training may be taken from
 
 
-def test_weights_come_back_in_half_precision(tmp_path: Path) -> None:
-    run = make_run("phantom", "scn", size=32)
-    torch.manual_seed(0)
-    method = get_method("scn")(run, 3)
-    path = tmp_path / "weights.safetensors"
-    save_weights(path, method, run)
-    again, classes, weights = load_weights(path)
-    assert (again, classes) == (run, 3)
-    state = method.state_dict()
-    assert weights.keys() == state.keys()
-    for name, value in state.items():
-        expected = value.half().float() if value.is_floating_point() else value
-        assert weights[name].dtype == expected.dtype
-        assert torch.equal(weights[name], expected)
-    get_method("scn")(again, classes).load_state_dict(weights)
-    assert path.stat().st_size < 2.2 * sum(value.numel() for value in state.values())
-
-
-def test_weights_that_are_missing_or_of_another_kind_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "weights.safetensors"
-    with pytest.raises(ValueError, match=r"weights\.safetensors: no weights there"):
-        load_weights(path)
-    for content in (b"", b"not weights at all"):
-        path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"weights\.safetensors: not a safetensors file"):
-            load_weights(path)
-    run = make_run("phantom", "scn").to_json()
-    for about in ({}, {"run": run}, {"run": "{}", "classes": "4"}, {"run": run, "classes": "all"}):
-        save_file({"number": torch.zeros(1)}, path, metadata=about)
-        with pytest.raises(ValueError, match=r"weights\.safetensors: does not say which run"):
-            load_weights(path)
+def test_a_record_of_another_configuration_is_named_with_what_differs(tmp_path: Path) -> None:
+    run = make_run("phantom", "scn", lr=0.01)
+    assert records.finished(run, tmp_path) is None
+    write(tmp_path, run)
+    record = records.finished(run, tmp_path)
+    assert record is not None and record.run == run
+    with pytest.raises(ValueError) as caught:
+        records.finished(make_run("phantom", "scn", seed=1), tmp_path)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'record.json'}: of another configuration ")
+    assert "(profile.lr is 0.01, not 0.001, seed is 0, not 1)" in message
+    assert f"delete {tmp_path}, or " in message and "--out" in message
+    assert "\n" not in message

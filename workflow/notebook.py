@@ -159,6 +159,23 @@ def _replace(node: Any, pattern: re.Pattern[str], name: str) -> Any:
     return node
 
 
+def failure(output: Path) -> str | None:
+    """Why an executed notebook is not whole, in one line; None if all of it ran or it is absent."""
+    if not output.exists():
+        return None
+    try:
+        cells = nbformat.read(output, as_version=4).cells
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError):
+        return "its executed notebook cannot be read"
+    for out in (out for cell in cells for out in cell.get("outputs", [])):
+        if out.output_type == "error":
+            return first_line(f"{out.ename}: {out.evalue}")
+    code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+    if any(cell.get("execution_count") is None for cell in code):
+        return "its kernel ended without an error message (out of memory, perhaps)"
+    return None
+
+
 def lock(file: TextIO) -> bool:
     """Take the file's lock without waiting; it lasts as long as a process keeps the file open."""
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workflow.notebook import check
+from workflow.notebook import check, failure
 
 RUNNER = [sys.executable, "-P", "-m", "workflow.notebook"]
 RULES = {
@@ -20,6 +20,7 @@ RULES = {
     "train": "03_training",
     "tables": "04_tables_and_figure",
     "choices": "05_open_choices",
+    "scribbles": "06_your_own_scribbles",
 }
 
 
@@ -73,9 +74,31 @@ def find_runs(options: Namespace, is_done: Callable[[Path], bool]) -> list[Run]:
     return runs
 
 
+def check_records(options: Namespace, runs: list[Run]) -> None:
+    """Refuse, before anything starts, a record that a training asked for could not be taken from.
+
+    Raises `ValueError` with one line naming the first that is of another configuration or damaged.
+    """
+    from scnlib.config import make_run
+    from scnlib.records import finished
+
+    protocol: dict[str, Any] = {"bf16": False} if options.fp32 else {}
+    wrong = []
+    for run in runs:
+        asked = make_run(run.dataset, run.method, run.seed, options.profile, **protocol)
+        try:
+            finished(asked, run.folder)
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError(wrong[0] + f" (and {len(wrong) - 1} more such records)" * (len(wrong) > 1))
+
+
 def find_jobs(options: Namespace, runs: list[Run]) -> list[Job]:
     """The notebooks to run, their parameters checked; trainings only where `options.train`.
 
+    A training whose record is there is run again if its executed notebook failed or was cut off:
+    it finds the record, trains nothing, and shows what was left to show.
     Raises `ValueError` if a notebook lacks its parameters cell or one of the parameters.
     """
     common = {
@@ -83,10 +106,12 @@ def find_jobs(options: Namespace, runs: list[Run]) -> list[Job]:
         "data": str(options.data or ""),
         "out": "" if options.is_default_out else str(options.out),
     }
-    jobs = [_training(options, run, common) for run in runs if options.train and not run.done]
+    trainings = [(run, _training(options, run, common)) for run in runs if options.train]
+    jobs = [job for run, job in trainings if not run.done or failure(job.output)]
     trained = [job.name for job in jobs]
     scn = [name for name in trained if "_scn_seed" in name]
     needs = {"explore": [], "correlation": scn, "tables": trained, "choices": trained}
+    needs["scribbles"] = []
     for rule, before in needs.items():
         if options.train or rule in ("tables", "choices"):
             jobs.append(_job(options, rule, RULES[rule], common, before))

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import nbformat
 import psutil
 
-from workflow.notebook import ROOT, first_line, lock
-from workflow.planning import RULES, Job, Run, find_jobs, find_runs
+from workflow.notebook import ROOT, failure, lock
+from workflow.planning import RULES, Job, Run, check_records, find_jobs, find_runs
 
 LOCK_WAIT = 5.0  # seconds; the kernels of a killed run end within 3
 
@@ -24,8 +23,8 @@ LOCK_WAIT = 5.0  # seconds; the kernels of a killed run end within 3
 def prepare(options: Namespace) -> tuple[list[Run], list[Job]]:
     """Check the data, work out what is left to do, and say so.
 
-    Raises `ValueError` or `OSError` with one line for what would fail later: bad data, a notebook
-    without its parameters, no records to make tables from.
+    Raises `ValueError` or `OSError` with one line for what would fail later: bad data, a record of
+    another configuration, a notebook without its parameters, no records to make tables from.
     """
     from scnlib.data import load_split
     from scnlib.records import is_done
@@ -37,6 +36,8 @@ def prepare(options: Namespace) -> tuple[list[Run], list[Job]]:
     # To train again in the demo's own folder is to forget what is there (none of it is committed).
     forget = options.retrain and options.is_default_out
     runs = find_runs(options, (lambda folder: False) if forget else is_done)
+    if options.train and not forget:  # else the records are only shown, or thrown away
+        check_records(options, runs)
     jobs = find_jobs(options, runs)
     results = options.out / options.profile
     if not options.train and not any(results.glob("*/*/seed*/record.json")):
@@ -219,7 +220,8 @@ def _say_differences(options: Namespace, runs: list[Run], before: dict[str, floa
 def _say_failures(failed: list[Job]) -> int:
     _say(f"{len(failed)} failed:")
     for job in failed:
-        _say(f"  {job.name}: {_error(job.output)}\n    see {job.output}")
+        why = failure(job.output) or "it left no new notebook"
+        _say(f"  {job.name}: {why}\n    see {job.output}")
     _say("What finished is kept. Mend the cause and run the same command again: it goes on there,")
     _say("a training from its last checkpoint.")
     return 1
@@ -227,16 +229,3 @@ def _say_failures(failed: list[Job]) -> int:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def _error(output: Path) -> str:
-    """The error in an executed notebook, in one line."""
-    try:
-        cells = nbformat.read(output, as_version=4).cells
-    except (OSError, ValueError):
-        return "it left no notebook"
-    for cell in cells:
-        for out in cell.get("outputs", []):
-            if out.output_type == "error":
-                return first_line(f"{out.ename}: {out.evalue}")
-    return "its kernel ended without an error message (out of memory, perhaps)"

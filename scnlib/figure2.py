@@ -1,0 +1,93 @@
+"""Fig. 2: which slices it shows, chosen by a rule, and how; prediction solid, truth dashed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from scnlib.display import PALETTE
+from scnlib.evaluation import dice
+from scnlib.figures import heart_box, make_grid, outline
+from scnlib.paper import TITLES
+from scnlib.records import Record
+from scnlib.statistics import patient_values
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A row of Fig. 2: one slice. `image`, `truth` are (H, W), None without data."""
+
+    title: str
+    image: np.ndarray | None
+    truth: np.ndarray | None
+    predictions: Mapping[str, np.ndarray]  # method name: label map (H, W) uint8
+
+
+def choose_slices(record: Record, truths: Mapping[str, np.ndarray] | None = None) -> list[tuple]:
+    """The slices of Fig. 2 as (volume, slice number from 0, why).
+
+    Base, middle and apex (first, middle and last slice whose label map, the truth's where it is
+    given, has a structure) of the first frame of SCN's median patient: the one in the middle by
+    mean Dice, the lower of two. Then, where truths are given, SCN's worst slice by mean Dice over
+    the structures that are in the truth.
+    """
+    metrics = record.metrics
+    ranked = patient_values(metrics.assign(seed=0), "dice").dropna()
+    ranked = ranked.sort_values(kind="stable")
+    if ranked.empty:
+        return []
+    subject = str(ranked.index[(len(ranked) - 1) // 2])
+    volume = min(metrics.loc[metrics["subject"] == subject, "volume"])
+    labels = record.prediction(volume) if truths is None else truths[volume]
+    filled = np.flatnonzero((labels > 0).any(axis=(1, 2)))
+    if not filled.size:
+        return []
+    thirds = (filled[0], filled[len(filled) // 2], filled[-1])
+    names = ("base", "middle", "apex")
+    chosen: list[tuple] = [(volume, int(z), name) for z, name in zip(thirds, names, strict=True)]
+    if truths is not None:
+        chosen.append((*_worst(record, truths), "worst"))
+    return chosen
+
+
+def _worst(record: Record, truths: Mapping[str, np.ndarray]) -> tuple[str, int]:
+    scores = {}
+    for volume, truth in truths.items():
+        predicted = record.prediction(volume)
+        for z in range(len(truth)):
+            present = [k for k in np.unique(truth[z]) if k > 0]
+            pairs = [(predicted[z : z + 1] == k, truth[z : z + 1] == k) for k in present]
+            if pairs:
+                scores[volume, z] = np.mean([dice(a, b) for a, b in pairs])
+    return min(scores, key=lambda key: scores[key])
+
+
+def figure2(rows: Sequence[Row], methods: Sequence[str]) -> Figure:
+    """Fig. 2: a slice a row; image, truth and the methods' outlines on it, cropped to the heart.
+
+    The truth's outline is dashed, also beside a prediction; predictions are solid. Without images
+    the outlines stand on a blank ground.
+    """
+    columns = ["image", "truth", *methods]
+    # As wide as a page allows: an executed notebook has to stay below a megabyte.
+    figure, grid = make_grid(len(rows), len(columns), min(1.7, 14 / len(columns)))
+    for line, row in zip(grid, rows, strict=True):
+        known = [m for m in (row.truth, *row.predictions.values()) if m is not None]
+        box = heart_box(np.stack([known[0]] if row.truth is not None else known))
+        ground = np.ones(known[0].shape) if row.image is None else row.image
+        for axes, name in zip(line, columns, strict=True):
+            axes.imshow(ground[box], cmap="gray", vmin=0, vmax=1)
+            if name != "image" and row.truth is not None:
+                outline(axes, row.truth[box], style="dashed")
+            if name in row.predictions:
+                outline(axes, row.predictions[name][box])
+        line[0].set_ylabel(row.title, fontsize=8)
+    for axes, name in zip(grid[0], columns, strict=True):
+        axes.set_title(TITLES[name][0] if name in TITLES else name, fontsize=9)
+    legend = [Line2D([], [], color=colour) for colour in PALETTE.values()]
+    legend += [Line2D([], [], color="grey", ls=ls) for ls in ("solid", "dashed")]
+    names = [*PALETTE, "prediction", "truth"]
+    figure.legend(legend, names, loc="outside lower center", ncols=5, fontsize=8)
+    return figure

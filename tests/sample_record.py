@@ -1,0 +1,44 @@
+"""A small record with made-up numbers, for the tests of what is written and read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scnlib import records
+from scnlib.config import Run, make_run
+
+LABELS = np.random.default_rng(0).integers(0, 4, (3, 10, 12), dtype=np.uint8)
+CURVE = pd.DataFrame({"iteration": [10, 20], "lr": [1e-3, 5e-4], "loss": [1.5, 0.25]})
+METRICS = pd.DataFrame({"volume": ["a_ED", "a_ED"], "structure": ["RV", "LV"], "dice": [0.5, 0.75]})
+
+
+def write(folder: Path, run: Run | None = None, tested: bool = True) -> records.Record:
+    content: dict[str, Any] = {
+        "code_version": "abc then def",
+        "data": {"dataset": "phantom", "sha256": "00", "published": False},
+        "versions": records.versions(),
+        "hardware": "a processor, 2 threads",
+        "dtype": "float32",
+        "threads": 2,
+        "parameters": 12,
+        "seconds_training": 1.5,
+        "seconds_evaluation": 0.5,
+        "seconds_per_step": 0.1,
+        "images_per_second": 40.0,
+        "peak_memory_mb": 100.0,
+        "validation": {"curve": [{"iteration": 20, "dice": 0.5}], "best": None, "last": None},
+        "summary": {"dice": {"mean": 0.625}, "hd95_mm": {"mean": float("nan")}} if tested else {},
+        "notes": ["a note"],
+    }
+    return records.write(
+        folder,
+        curve=CURVE,
+        metrics=METRICS if tested else None,
+        predictions={"a_ED": LABELS} if tested else {},
+        run=run or make_run("phantom", "scn"),
+        **content,
+    )

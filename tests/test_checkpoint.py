@@ -1,0 +1,150 @@
+"""The checkpoint: what it holds, when it is refused, and what is kept of the best weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from scnlib import checkpoint
+from scnlib.config import Run
+from scnlib.methods.base import Losses
+from scnlib.methods.pce import PCE
+from scnlib.training import train
+from tests.tiny_runs import begin, same, tiny
+
+pytestmark = pytest.mark.usefixtures("few_subjects")
+
+
+def test_checkpoint_with_numpy_scalars_loads_as_weights_only(tmp_path: Path) -> None:
+    run = tiny(iterations=8)
+    begun = begin(run, tmp_path)
+    begun.advance()
+    state: Any = begun.state
+    state.iteration = np.int64(1)
+    state.validation = [{"iteration": np.int64(1), "dice": np.float64(0.87)}]
+    state.best = {"iteration": np.int64(1), "dice": np.float64(0.87), "weights": {}}
+    state.seconds = np.float32(0.5)
+    begun.save()
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["state"]
+    assert content["best"] == {"iteration": 1, "dice": 0.87, "weights": {}}
+    assert content["validation"] == [{"iteration": 1, "dice": 0.87}]
+    again = begin(run, tmp_path)
+    assert (again.state.iteration, again.state.seconds) == (1, 0.5)
+    assert type(again.state.best["dice"]) is float
+
+
+def test_checkpoint_that_could_run_code_or_is_cut_off_is_refused(tmp_path: Path) -> None:
+    run, path = tiny(), tmp_path / "checkpoint.pt"
+    torch.save({"run": run.to_json(), "state": Path("anything")}, path)
+    with pytest.raises(ValueError, match=r"checkpoint\.pt: not a readable checkpoint"):
+        begin(run, tmp_path)
+    path.unlink()
+    begin(run, tmp_path).save()
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(ValueError, match=r"checkpoint\.pt: not a readable checkpoint"):
+        begin(run, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "other", [tiny("cale"), tiny(lr=0.01), replace(tiny(), seed=1), replace(tiny(), variant="x")]
+)
+def test_checkpoint_of_another_configuration_is_refused(other: Run, tmp_path: Path) -> None:
+    begin(tiny(), tmp_path).save()
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with pytest.raises(ValueError, match=r"checkpoint\.pt: of another configuration"):
+        train(other, tmp_path, device="cpu")
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = begin(tiny(), tmp_path)
+    begun.advance()
+    begun.advance()  # validates, and so saves
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    loss = PCE.loss
+
+    def broken(self: PCE, batch: Any, now: Any) -> tuple[Tensor, Losses]:
+        total, parts = loss(self, batch, now)
+        return total * float("nan"), parts
+
+    monkeypatch.setattr(PCE, "loss", broken)
+    with pytest.raises(ValueError, match="the loss is nan at iteration 4"):
+        train(tiny(), tmp_path, device="cpu")
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    monkeypatch.setattr(PCE, "loss", loss)
+    assert train(tiny(), tmp_path, device="cpu").validation["last"]["iteration"] == 4
+
+
+def test_what_a_kill_while_saving_left_is_removed(tmp_path: Path) -> None:
+    """Also where no checkpoint was finished yet; nothing else in the folder is touched."""
+    stale = [tmp_path / f".{name}.4711" for name in ("checkpoint", "progress.json", "record.json")]
+    for path in stale:
+        path.write_bytes(b"half")
+    (tmp_path / "progress.json").write_text("{}")
+    begin(tiny(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
+    begin(tiny(), tmp_path).save()
+    stale[0].write_bytes(b"half")
+    begin(tiny(), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "progress.json"}
+
+
+# State that training needs and prediction does not
+
+
+class Remembering(PCE):
+    """PCE with a teacher and a count that only training needs, and a twin that prediction needs."""
+
+    memory: ClassVar[tuple[str, ...]] = ("teacher", "count")
+    count: Tensor
+
+    def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:
+        super().__init__(run, classes, bf16)
+        self.teacher = nn.Linear(2, 2)
+        self.teachers = nn.Linear(2, 2)  # its name only begins with the other's
+        self.register_buffer("count", torch.zeros(1))
+
+
+def test_memory_is_in_the_checkpoint_and_not_kept_with_the_best_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scnlib.training.get_method", lambda name: Remembering)
+    begun = begin(tiny(), tmp_path)
+    begun.advance()
+    begun.method.get_buffer("count").fill_(3)
+    begun.advance()  # validates, and so saves
+    memory = {"teacher.weight", "teacher.bias", "count"}
+    kept = begun.state.best["weights"]
+    assert begun.method.state_dict().keys() - kept.keys() == memory
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert memory <= content["method"].keys()
+    assert not memory & content["state"]["best"]["weights"].keys()
+    again = begin(tiny(), tmp_path)
+    assert same(dict(again.method.state_dict()), dict(begun.method.state_dict()))
+    for _ in range(2):
+        again.advance()
+    assert again.finish().summary["volumes"] == 2
+
+
+def test_only_memory_may_be_missing_from_the_best_weights() -> None:
+    method = Remembering(tiny(), 4)
+    kept = checkpoint.weights(method)
+    for value in method.state_dict().values():
+        value.fill_(7)
+    checkpoint.load_weights(method, kept)
+    state = method.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in kept.items())
+    assert float(state["count"]) == 7  # left as it is
+    with pytest.raises(RuntimeError, match=r"Missing key.*teachers\.bias"):
+        less = {name: value for name, value in kept.items() if name != "teachers.bias"}
+        checkpoint.load_weights(method, less)
+    with pytest.raises(RuntimeError, match=r"Unexpected key.*stranger"):
+        checkpoint.load_weights(method, kept | {"stranger": torch.zeros(1)})

@@ -1,0 +1,57 @@
+"""The learning rate: StepLR and the polynomial, also across a restart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from scnlib.config import PROFILES, Profile, make_run
+from scnlib.methods.base import Method
+from scnlib.training import make_optimiser
+
+
+class Nothing(Method):
+    """A method with one number to learn."""
+
+    def __init__(self) -> None:
+        super().__init__(make_run("phantom", "pce"), 4)
+        self.number = torch.nn.Parameter(torch.zeros(1))
+
+
+def rates(profile: Profile, stop: int | None = None) -> list[float]:
+    """The rate of every step; with `stop`, saved and taken up again before that step."""
+    method = Nothing()
+    optimiser, schedule = make_optimiser(method, profile)
+    used = []
+    for step in range(profile.iterations):
+        if step == stop:
+            kept = optimiser.state_dict(), schedule.state_dict()
+            optimiser, schedule = make_optimiser(method, profile)
+            optimiser.load_state_dict(kept[0])
+            schedule.load_state_dict(kept[1])
+        used.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        schedule.step()
+    return used
+
+
+def test_poly_rate_goes_on_without_a_jump() -> None:
+    """lr (1 - t/T)^0.9, where the step counted from 0 uses its own index."""
+    profile = Profile(name="poly", optimiser="sgd", lr=0.01, schedule="poly", iterations=30_000)
+    used = rates(profile, stop=15_000)
+    assert used[0] == 0.01
+    assert used[15_000] == pytest.approx(0.005358867, abs=1e-9)
+    assert used[15_001] == pytest.approx(0.005358546, abs=1e-9)
+    assert used[29_999] == pytest.approx(9.3452e-07, rel=1e-4)
+    index = np.arange(30_000)
+    assert np.allclose(used, 0.01 * (1 - index / 30_000) ** 0.9, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("stop", [11_999, 12_000, 12_001, 15_000])
+def test_step_rate_goes_on_without_a_jump(stop: int) -> None:
+    """The paper's 1e-3, times the profile's factor after every fifth of the run."""
+    paper = PROFILES["paper"]
+    used = rates(paper, stop)
+    expected = [1e-3 * paper.lr_factor ** (step // 6_000) for step in range(30_000)]
+    assert np.allclose(used, expected, rtol=1e-12, atol=0)
