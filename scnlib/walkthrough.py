@@ -16,7 +16,6 @@ from scnlib.config import Run
 from scnlib.correlation import to_grid
 from scnlib.data import load_split, stack
 from scnlib.evaluation import dice
-from scnlib.hardware import load_weights
 from scnlib.methods.base import Batch
 from scnlib.methods.scn import SCN
 from scnlib.propagation import (
@@ -27,6 +26,19 @@ from scnlib.propagation import (
     overlap_ratio,
     shape_masks,
 )
+from scnlib.weights import trained_network
+
+__all__ = [
+    "Maps",
+    "Slice",
+    "gather",
+    "pick_slice",
+    "random_network",
+    "scores",
+    "trained_network",
+    "typical_cells",
+    "votes",
+]
 
 
 @dataclass(frozen=True)
@@ -79,14 +91,6 @@ def pick_slice(dataset: str, root: Path | None, run: Run) -> Slice:
     )
     name = f"{cases[case].volume}, slice {z + 1} ({split})"
     return Slice(name, images[best : best + 1], scribble, label, cases[case].classes, images)
-
-
-def trained_network(path: Path) -> SCN:
-    """SCN with the weights of `path`; `ValueError` as `load_weights`."""
-    run, classes, weights = load_weights(path)
-    net = SCN(run, classes)
-    net.load_state_dict(weights)
-    return net.eval()
 
 
 def random_network(run: Run, chosen: Slice, seed: int = 0) -> SCN:

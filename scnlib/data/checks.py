@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,12 @@ import numpy as np
 log = logging.getLogger("scnlib.data")
 
 Kind = Literal["scribble", "mask"]
+Fault = Callable[[Exception], None]  # what is done with a fault: stop here, or note it and go on
+
+
+def stop(error: Exception) -> None:
+    """The readers' way with a fault: raise it. `scnlib.check` collects them instead."""
+    raise error
 
 
 def one_line(error: Exception) -> str:
@@ -42,6 +48,17 @@ def check_shape(dtype: np.dtype, shape: tuple[int, ...], source: str) -> None:
         raise ValueError(f"{source}: empty array of shape {shape}: remove it or export it again")
 
 
+def check_same_shape(
+    shape: tuple[int, ...], image_shape: tuple[int, ...], source: str, kind: Kind
+) -> None:
+    """Raises ValueError unless a scribble or mask has the shape of its image."""
+    if shape != image_shape:
+        raise ValueError(
+            f"{source}: {kind} of shape {shape} on an image of shape {image_shape}: "
+            "both must share one grid"
+        )
+
+
 def to_unit_range(image: np.ndarray, source: str) -> np.ndarray:
     """Min-max scaling of a finite volume to 0..1, float32; a constant one becomes 0, noted."""
     low, high = float(image.min()), float(image.max())
@@ -69,11 +86,7 @@ def to_classes(
     Returns uint8 of that shape. Raises ValueError for another shape, values that are not whole
     or not known, a scribble given as a mask, and a scribble without an unlabelled pixel.
     """
-    if array.shape != shape:
-        raise ValueError(
-            f"{source}: {kind} of shape {array.shape} on an image of shape {shape}: "
-            "both must share one grid"
-        )
+    check_same_shape(array.shape, shape, source, kind)
     values = _whole(array, source, kind)
     found = _distinct(values)
     if kind == "mask" and unlabelled in found - classes.keys():

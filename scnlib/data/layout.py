@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scnlib.data.checks import one_line
+from scnlib.data.checks import Fault, one_line, stop
 
 EXAMPLE = 'classes = ["background", "RV", "MYO", "LV"], unlabelled = 4, slice_axis = 2'
 
@@ -53,33 +53,72 @@ def read_layout(path: Path) -> Layout:
 
     Raises FileNotFoundError, or ValueError naming the file and the entry that is wrong.
     """
+    layout = parse_layout(path, stop)
+    assert layout is not None  # stop has raised otherwise
+    return layout
+
+
+def parse_layout(path: Path, fault: Fault) -> Layout | None:
+    """As read_layout, but hands every fault to `fault` and goes on as far as it can.
+
+    None if what the values mean is not known; other entries fall back to their defaults.
+    """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file: write one, such as {EXAMPLE} (a line each)")
+        fault(
+            FileNotFoundError(f"{path}: no such file: write one, such as {EXAMPLE} (a line each)")
+        )
+        return None
     try:
         with open(path, "rb") as file:
             entries = tomllib.load(file)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not valid TOML ({one_line(error)}): correct it") from error
+        fault(ValueError(f"{path}: not valid TOML ({one_line(error)}): correct it"))
+        return None
     known = {"classes", "unlabelled", "slice_axis", "arrays_fit", "label_map", "scribble_map"}
     if unknown := sorted(entries.keys() - known):
-        raise ValueError(f"{path}: unknown entries {unknown}: known are {sorted(known)}")
-    classes = _classes(path, entries.get("classes"))
-    in_order = {str(k): name for k, name in enumerate(classes)}
-    labels = entries.get("label_map", in_order)
-    label_map = _value_map(path, "label_map", labels, classes)
-    scribble_map = _value_map(path, "scribble_map", entries.get("scribble_map", labels), classes)
-    unlabelled = entries.get("unlabelled", len(classes))
-    if type(unlabelled) is not int or unlabelled in scribble_map:
-        raise ValueError(
-            f"{path}: unlabelled = {unlabelled!r} must be a whole number that is no class's value "
-            "in scribbles: give the value of unmarked pixels, or a scribble_map"
-        )
+        fault(ValueError(f"{path}: unknown entries {unknown}: known are {sorted(known)}"))
+    meaning = _meaning(path, entries, fault)
     axis, fit = entries.get("slice_axis", 2), entries.get("arrays_fit", False)
     if type(axis) is not int or axis not in (0, 1, 2):
-        raise ValueError(f"{path}: slice_axis = {axis!r} must be 0, 1 or 2")
+        fault(ValueError(f"{path}: slice_axis = {axis!r} must be 0, 1 or 2"))
+        axis = 2
     if type(fit) is not bool:
-        raise ValueError(f"{path}: arrays_fit = {fit!r} must be true or false")
-    return Layout(classes, label_map, scribble_map, unlabelled, axis, fit)
+        fault(ValueError(f"{path}: arrays_fit = {fit!r} must be true or false"))
+        fit = False
+    return meaning and Layout(*meaning, slice_axis=axis, arrays_fit=fit)
+
+
+def _meaning(
+    path: Path, entries: Mapping[str, Any], fault: Fault
+) -> tuple[tuple[str, ...], dict[int, int], dict[int, int], int] | None:
+    """Classes, label_map, scribble_map and unlabelled; None if one of them has a fault."""
+    try:
+        classes = _classes(path, entries.get("classes"))
+    except ValueError as error:
+        fault(error)
+        return None
+    in_order = {str(k): name for k, name in enumerate(classes)}
+    labels = entries.get("label_map", in_order)
+    maps = {}
+    for name, given in (("label_map", labels), ("scribble_map", entries.get("scribble_map"))):
+        try:
+            # Without a scribble_map of its own, label_map's fault is told once.
+            maps[name] = (
+                maps.get("label_map") if given is None else _value_map(path, name, given, classes)
+            )
+        except ValueError as error:
+            fault(error)
+    unlabelled = entries.get("unlabelled", len(classes))
+    if type(unlabelled) is not int or unlabelled in (maps.get("scribble_map") or {}):
+        fault(
+            ValueError(
+                f"{path}: unlabelled = {unlabelled!r} must be a whole number that is no class's "
+                "value in scribbles: give the value of unmarked pixels, or a scribble_map"
+            )
+        )
+        return None
+    label_map, scribble_map = maps.get("label_map"), maps.get("scribble_map")
+    return (classes, label_map, scribble_map, unlabelled) if label_map and scribble_map else None
 
 
 def _classes(path: Path, names: Any) -> tuple[str, ...]:

@@ -13,7 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from scnlib.data.cases import Case, split_name
-from scnlib.data.checks import Kind, check_image, log, to_classes, to_unit_range
+from scnlib.data.checks import (
+    Fault,
+    Kind,
+    check_image,
+    check_same_shape,
+    log,
+    stop,
+    to_classes,
+    to_unit_range,
+)
 from scnlib.data.layout import MSCMR, Layout, read_layout
 from scnlib.data.volume import Volume, load_volume
 
@@ -64,6 +73,21 @@ def nifti_split(folder: Path, split: str, layout: Layout) -> list[Case]:
     masks to validate on: without val/labels the Cases have none, without val there are none.
     Raises FileNotFoundError for missing folders, images and their counterparts.
     """
+    found = split_files(folder, split, layout)
+    names = {stem(image) for image, _, _ in found}
+    _note_shared(folder, split, names)
+    if layout is MSCMR:
+        _note_unpublished(_place(folder, split), names, split)
+    return [read_nifti(image, scribble, mask, layout) for image, scribble, mask in found]
+
+
+def split_files(
+    folder: Path, split: str, layout: Layout, fault: Fault = stop
+) -> list[tuple[Path, Path | None, Path | None]]:
+    """Image, scribble and mask (None where there is none) of each volume, as nifti_split reads.
+
+    Raises as nifti_split does, or hands every fault to `fault` and lists what there is.
+    """
     place = _place(folder, split)
     own = layout is not MSCMR
     if own and split == "val" and not place.is_dir():
@@ -71,22 +95,19 @@ def nifti_split(folder: Path, split: str, layout: Layout) -> list[Case]:
         return []
     if own and split != "train" and not (place / "labels").is_dir():
         log.warning("%s: no such folder: these volumes have no masks", place / "labels")
-        return [read_nifti(path, layout=layout) for path in _files(place / "images").values()]
-    images, labels = _files(place / "images"), _files(place / "labels")
+        return [(path, None, None) for path in _files(place / "images", fault).values()]
+    images, labels = _files(place / "images", fault), _files(place / "labels", fault)
     pairs = {name: _counterparts(name, labels, split) for name in images}
     need = "scribble" if split == "train" else "mask"
-    for name, found in pairs.items():
+    for name, found in pairs.items() if labels else ():
         if need not in found and not (own and found):
             suffix = "scribble" if need == "scribble" else "manual"
-            raise FileNotFoundError(
-                f"{place / 'labels' / name}_{suffix}.nii.gz: no {need} for {images[name]}: add it"
-            )
-    _check_left_over(images, labels, pairs)
-    _note_shared(folder, split, set(images))
-    if not own:
-        _note_unpublished(place, set(images), split)
+            text = f"{place / 'labels' / name}_{suffix}.nii.gz: no {need} for {images[name]}"
+            fault(FileNotFoundError(f"{text}: add it"))
+    if images:
+        _check_left_over(images, labels, pairs, fault)
     return [
-        read_nifti(path, pairs[name].get("scribble"), pairs[name].get("mask"), layout)
+        (path, pairs[name].get("scribble"), pairs[name].get("mask"))
         for name, path in images.items()
     ]
 
@@ -118,6 +139,15 @@ def _read_classes(
         layout.unlabelled,
         len(layout.classes),
     )
+    check_grid(volume, path, kind, image, image_source, layout)
+    return np.ascontiguousarray(np.moveaxis(classes, layout.slice_axis, 0))
+
+
+def check_grid(
+    volume: Volume, path: Path, kind: Kind, image: Volume, image_source: str, layout: Layout
+) -> None:
+    """Raises ValueError unless a scribble or mask lies on the grid of its image."""
+    check_same_shape(volume.array.shape, image.array.shape, str(path), kind)
     if not np.allclose(volume.spacing, image.spacing, rtol=1e-3, equal_nan=True):
         raise ValueError(
             f"{path}: voxel sizes {volume.spacing.round(4).tolist()} differ from "
@@ -130,7 +160,6 @@ def _read_classes(
                 "arrays_fit = true in dataset.toml if the arrays fit as they lie"
             )
         log.warning("%s: another affine than its image; read array to array", path)
-    return np.ascontiguousarray(np.moveaxis(classes, layout.slice_axis, 0))
 
 
 def _displaced(one: Volume, other: Volume) -> bool:
@@ -145,23 +174,25 @@ def _slices_first(axis: int) -> list[int]:
     return [axis, *(a for a in range(3) if a != axis)]
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def _files(folder: Path, fault: Fault) -> dict[str, Path]:
     """Stem -> NIfTI file of a folder, sorted."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder: unpack the data set again")
+        fault(FileNotFoundError(f"{folder}: no such folder: unpack the data set again"))
+        return {}
     files: dict[str, Path] = {}
     strays = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or not path.name.endswith((".nii", ".nii.gz")):
             strays.append(path.name)
         elif stem(path) in files:
-            raise ValueError(f"{path}: there is also {files[stem(path)].name}: remove one of them")
+            other = files[stem(path)].name
+            fault(ValueError(f"{path}: there is also {other}: remove one of them"))
         else:
             files[stem(path)] = path
     if strays:
         log.warning("%s: left aside, not NIfTI: %s", folder, ", ".join(strays[:10]))
     if not files:
-        raise FileNotFoundError(f"{folder}: holds no NIfTI file: unpack the data set again")
+        fault(FileNotFoundError(f"{folder}: holds no NIfTI file: unpack the data set again"))
     return files
 
 
@@ -175,7 +206,10 @@ def _counterparts(name: str, labels: dict[str, Path], split: str) -> dict[Kind, 
 
 
 def _check_left_over(
-    images: dict[str, Path], labels: dict[str, Path], pairs: dict[str, dict[Kind, Path]]
+    images: dict[str, Path],
+    labels: dict[str, Path],
+    pairs: dict[str, dict[Kind, Path]],
+    fault: Fault,
 ) -> None:
     """A spare version of a known subject is left aside; a label without its image is an error."""
     used = {path for found in pairs.values() for path in found.values()}
@@ -183,7 +217,8 @@ def _check_left_over(
         if path in used:
             continue
         if not any(name == image or name.startswith(f"{image}_") for image in images):
-            raise FileNotFoundError(f"{path}: its image is missing: add it, or remove this file")
+            fault(FileNotFoundError(f"{path}: its image is missing: add it, or remove this file"))
+            continue
         log.warning("%s: left aside, not a scribble or mask of this layout", path)
 
 

@@ -29,7 +29,7 @@ def load_volume(path: Path) -> Volume:
 
     Trailing axes of length 1 are dropped. Raises FileNotFoundError, or ValueError naming the file.
     """
-    image = _parse(path, decompressed(path))
+    image = load_image(path)
     try:
         array = np.asanyarray(image.dataobj)
     except (OSError, ValueError) as error:
@@ -44,6 +44,14 @@ def load_volume(path: Path) -> Volume:
         log.warning("%s: no valid voxel sizes in the header, distances in mm are unknown", path)
         spacing = np.full(3, np.nan)
     return Volume(array, spacing, np.asarray(image.affine, dtype=float))
+
+
+def load_image(path: Path) -> nib.Nifti1Image:
+    """The file as nibabel has it, header and all (the voxels are not decoded yet).
+
+    Raises as load_volume does.
+    """
+    return _parse(path, decompressed(path))
 
 
 def decompressed(path: Path) -> bytes:
