@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from scnlib.config import VARIANTS
+from scnlib.claims import answers
+from scnlib.findings import departures
 from scnlib.paths import README, RESULTS
 from scnlib.records import Record, collect
 from scnlib.tables import TITLES, readme_tables, update_readme
@@ -21,16 +22,15 @@ def numbers_block(records: Sequence[Record], variants: Sequence[Record], timings
         variants: its departures from the protocol, validated only.
         timings: JSON list of {"command", "seconds", "machine"}, measured wall times.
     """
-    lines = ["| run | best validation Dice | at iteration | test Dice | minutes | seconds a step |"]
-    lines += ["| --- | --- | --- | --- | --- | --- |"]
+    lines = ["| run | best validation Dice | at iteration | test Dice | seconds a step |"]
+    lines += ["| --- | --- | --- | --- | --- |"]
     for record in [*records, *variants]:
         run, best = record.run, record.validation["best"]
         name = f"{run.dataset} {TITLES[run.method][0]}, seed {run.seed}"
-        name += f" ({run.variant}: {_described(run.variant)})" if run.variant else ""
+        name += f" ({run.variant}: {departures(record)})" if run.variant else ""
         test = f"{100 * record.summary['dice']['mean']:.2f}" if record.summary else "not tested"
         valid = f"{100 * best['dice']:.2f} | {int(best['iteration'])}" if best else "none | last"
-        minutes = f"{record.seconds_training / 60:.1f}"
-        lines.append(f"| {name} | {valid} | {test} | {minutes} | {record.seconds_per_step:.3f} |")
+        lines.append(f"| {name} | {valid} | {test} | {record.typical_step:.3f} |")
     measured = json.loads(timings.read_text()) if timings.exists() else []
     lines += [""] if measured else []
     for entry in measured:
@@ -39,25 +39,21 @@ def numbers_block(records: Sequence[Record], variants: Sequence[Record], timings
     return "\n".join(lines)
 
 
-def _described(variant: str) -> str:
-    changes = VARIANTS.get(variant, {})
-    fields = {**changes.get("profile", {}), **changes.get("scn", {})}
-    return ", ".join(f"{name} {value}" for name, value in fields.items())
-
-
-def blocks(results: Path = RESULTS) -> tuple[str, str]:
-    """The tables' block and the numbers' block, from the committed records under `results`."""
+def blocks(results: Path = RESULTS) -> dict[str, str]:
+    """The text of each of the README's blocks, by name, from the records under `results`."""
     profiles = {name: collect(results, name) for name in ("cpu", "paper")}
-    tables = readme_tables({name: found for name, found in profiles.items() if found})
     variants = collect(results, "cpu", variants=True)
-    return tables, numbers_block(profiles["cpu"], variants, results / "timings.json")
+    return {
+        "tables": readme_tables({name: found for name, found in profiles.items() if found}),
+        "findings": "\n".join(f"- {text}" for text in answers(profiles["cpu"], variants, "cpu")),
+        "numbers": numbers_block(profiles["cpu"], variants, results / "timings.json"),
+    }
 
 
 def main(path: Path = README) -> None:
     """Bring the README up to date with the records."""
-    tables, numbers = blocks()
-    update_readme(path, tables, "tables")
-    update_readme(path, numbers, "numbers")
+    for name, text in blocks().items():
+        update_readme(path, text, name)
 
 
 if __name__ == "__main__":

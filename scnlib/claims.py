@@ -1,0 +1,143 @@
+"""The paper's claims, answered in sentences: every number in them is computed from the records."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from scnlib import findings
+from scnlib.paper import NAMES, ROWS, group, paper_table, printed_inconsistencies, row_title
+from scnlib.records import Record
+from scnlib.statistics import compare
+from scnlib.table_numbers import side_by_side
+
+
+def answers(records: Sequence[Record], variants: Sequence[Record], profile: str) -> list[str]:
+    """One sentence or two on each claim that the runs at hand can answer, in Markdown."""
+    found = [
+        *(_numbers(records, profile)),
+        *(_order(records, profile)),
+        *(_significance(records)),
+        *(_ablation(records, profile)),
+        *(_bound(records)),
+        *(_baseline(records, variants)),
+        _print(),
+    ]
+    return found
+
+
+def _numbers(records: Sequence[Record], profile: str) -> list[str]:
+    """How many printed numbers came out again."""
+    table: Any = findings.reproduced(records, profile)
+    table = table[(table["compared"] > 0) & (table["quantity"] == "Dice")] if len(table) else table
+    if not len(table):
+        return []
+    parts = [
+        f"Table {row['table']}: {row['within 1']}, {row['within 3']} and {row['within 5']} of "
+        f"{row['compared']}"
+        for row in table.to_dict("records")
+    ]
+    return [f"**Numbers.** Printed Dice values met within 1, 3 and 5 points: {'; '.join(parts)}."]
+
+
+def _order(records: Sequence[Record], profile: str) -> list[str]:
+    """Which pairs of methods stand the other way round than printed."""
+    table = findings.order_holds(records, profile)
+    said = []
+    for row in table.to_dict("records") if len(table) else []:
+        if row["pairs"]:
+            text = f"Table {row['table']}: {row['in printed order']} of {row['pairs']} pairs"
+            said.append(text + (f" (reversed: {row['reversed']})" if row["reversed"] else ""))
+    if not said:
+        return []
+    return [f"**Order.** Methods in the printed order of mean Dice: {'; '.join(said)}."]
+
+
+def _significance(records: Sequence[Record]) -> list[str]:
+    """The claim "p < 0.05" over all methods, answered a patient at a time and adjusted."""
+    tests = compare(records, metrics=("dice",))
+    said = []
+    for dataset, rows in tests[tests["method"] != "full"].groupby("dataset", sort=False):
+        if dataset not in ("acdc", "mscmr"):
+            continue
+        by = {verdict: part["method"].tolist() for verdict, part in rows.groupby("verdict")}
+        words = {
+            "worse": "SCN is better than",
+            "better": "SCN is worse than",
+            "not significant": "no significant difference from",
+            "no difference": "no difference at all from",
+        }
+        parts = [f"{words[v]} {_titles(by[v])}" for v in words if v in by]
+        said.append(f"{NAMES[str(dataset)]}: {'; '.join(parts)}")
+    if not said:
+        return []
+    claim = "**Significance.** The paper claims p < 0.05 and names no test. By patient, Dice, "
+    return [f"{claim}two-sided Wilcoxon, Holm's adjustment: {'. '.join(said)}."]
+
+
+def _ablation(records: Sequence[Record], profile: str) -> list[str]:
+    """What each part of the method adds, beside the printed gains of Table 3."""
+    table = side_by_side(3, records, profile)
+    if "Dice paper" not in table.columns.get_level_values(0):
+        return []
+    ours = group(table, "Dice ours")["Mean"].to_numpy(float)
+    paper = group(table, "Dice paper")["Mean"].to_numpy(float)
+    names = [row_title(3, method) for method in ROWS[3]]
+    gains = [
+        f"from {names[i]} to {names[i + 1]} {ours[i + 1] - ours[i]:+.2f} points "
+        f"({paper[i + 1] - paper[i]:+.2f} printed)"
+        for i in range(2)
+        if np.isfinite(ours[i : i + 2]).all()
+    ]
+    return [f"**Ablation.** Mean Dice on ACDC: {', '.join(gains)}."] if gains else []
+
+
+def _bound(records: Sequence[Record]) -> list[str]:
+    """How far SCN stays below full supervision, which the paper does not print."""
+    means = {
+        method: np.mean(values)
+        for method in ("scn", "full")
+        if (values := [r.summary["dice"]["mean"] for r in records if _is(r, "acdc", method)])
+    }
+    if len(means) < 2:
+        return []
+    full, gap = 100 * means["full"], 100 * (means["full"] - means["scn"])
+    return [
+        f"**Upper bound.** Full supervision of the same network has {full:.2f}% mean Dice on ACDC, "
+        f"{gap:+.2f} points against SCN; the paper has no such row."
+    ]
+
+
+def _baseline(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
+    """Whether PCE does as badly as ours, and what its benchmark's own training gives."""
+    printed = paper_table(1).loc["PCE"]["Dice", "Mean"]
+    tested = [r for r in records if _is(r, "acdc", "pce")]
+    other = [r for r in variants if (r.run.dataset, r.run.method) == ("acdc", "pce")]
+    if not tested:
+        return []
+    mean = np.mean([100 * r.summary["dice"]["mean"] for r in tested])
+    text = f"**PCE.** {mean:.2f}% mean Dice on ACDC, {printed:.2f}% printed."
+    for record in other:
+        if record.run.variant == "sgd":
+            best, ours = (100 * r.validation["best"]["dice"] for r in (record, tested[0]))
+            text += (
+                f" Trained as its benchmark's public code does (SGD), it has {best:.2f}% on the "
+                f"validation subjects, where the shared protocol gives {ours:.2f}%."
+            )
+    return [text]
+
+
+def _print() -> str:
+    count = len(printed_inconsistencies())
+    return (
+        f"**The print.** {count} entries of the printed tables contradict other entries or the "
+        "text; notebook 04 lists them."
+    )
+
+
+def _is(record: Record, dataset: str, method: str) -> bool:
+    return (record.run.dataset, record.run.method) == (dataset, method) and bool(record.summary)
+
+
+def _titles(methods: Sequence[str]) -> str:
+    return ", ".join(row_title(1, method) for method in methods)

@@ -1,0 +1,88 @@
+"""Figures that compare the methods: the forest plot of the tests, and the failure cases."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from scnlib.data.cases import Case
+from scnlib.failures import what_went_wrong, worst_slice, worst_volumes
+from scnlib.figures import heart_box, make_grid, outline
+from scnlib.paper import TITLES
+from scnlib.records import Record
+from scnlib.statistics import ALPHA
+
+_AXES = {"dice": ("mean Dice (points)", 100.0), "hd95_voxel": ("95HD (voxels)", 1.0)}
+
+
+def forest(tests: pd.DataFrame) -> Figure:
+    """Each method's difference to SCN with its 95% interval, Dice and 95HD beside each other.
+
+    tests: `scnlib.statistics.compare`'s rows of one data set. A filled mark is a difference that is
+    significant after Holm's adjustment, a hollow one is not. Without rows the axes stay empty.
+    """
+    methods = [m for m in TITLES if m in set(tests["method"])]
+    size = (7.6, 1.2 + 0.32 * max(len(methods), 1))
+    figure, grid = plt.subplots(1, 2, figsize=size, sharey=True, layout="constrained")
+    for axes, (metric, (label, factor)) in zip(grid, _AXES.items(), strict=True):
+        axes.axvline(0, color="black", lw=0.8)
+        axes.grid(alpha=0.3)
+        rows = tests[tests["metric"] == metric].set_index("method")
+        for y, method in enumerate(methods):
+            row: Any = rows.loc[method]
+            mean, low, high = (factor * float(row[n]) for n in ("mean_difference", "low", "high"))
+            fill = "black" if row["p_holm"] < ALPHA else "white"
+            axes.plot([low, high], [y, y], color="black", lw=1.2)
+            axes.plot(mean, y, "o", color="black", mfc=fill)
+        axes.set(xlabel=f"{label}, method minus SCN", ylim=(len(methods) - 0.5, -0.5))
+    grid[0].set_yticks(range(len(methods)), [TITLES[m][0] for m in methods])
+    plt.close(figure)
+    return figure
+
+
+def failures(
+    runs: Mapping[str, Record], cases: Mapping[str, Case], count: int = 3
+) -> tuple[Figure, pd.DataFrame]:
+    """Each method's worst test volumes: a picture of each, and in words what went wrong.
+
+    runs by method name, with predictions; cases by volume, with labels. A picture is the slice with
+    most wrong pixels of the volume's worst structure, cropped to prediction and truth. The table
+    has method, volume, Dice (%), slice (from 1) and what went wrong.
+    """
+    figure, grid = make_grid(len(runs), count, 2.1)
+    rows = []
+    for line, (method, record) in zip(grid, runs.items(), strict=True):
+        line[0].set_ylabel(TITLES[method][0], fontsize=9)
+        for axes, found in zip(line, worst_volumes(record, count).to_dict("records"), strict=False):
+            case, volume = cases[found["volume"]], str(found["volume"])
+            predicted, truth = record.prediction(volume), _label(case)
+            k = case.classes.index(str(found["structure"]))
+            z = worst_slice(predicted, truth, k)
+            box = heart_box(truth, margin=20)
+            axes.imshow(case.image[z][box], cmap="gray", vmin=0, vmax=1)
+            outline(axes, truth[z][box], style="dashed")
+            outline(axes, predicted[z][box])
+            axes.set_title(f"{volume}, slice {z + 1}: {100 * found['dice']:.0f}%", fontsize=7)
+            words = what_went_wrong(predicted, truth, k, dict(enumerate(case.classes)))
+            rows.append((TITLES[method][0], volume, 100 * found["dice"], z + 1, words))
+    columns = ["method", "volume", "Dice (%)", "slice", "what went wrong"]
+    return figure, pd.DataFrame(rows, columns=columns)
+
+
+def _label(case: Case) -> np.ndarray:
+    if case.label is None:
+        raise ValueError(f"{case.source}: no mask; failures can't be judged without the truth")
+    return case.label
+
+
+def with_predictions(records: Sequence[Record], dataset: str) -> dict[str, Record]:
+    """The runs of seed 0 on a data set that have predictions, by method, in the tables' order."""
+    first = {
+        r.run.method: r
+        for r in records
+        if (r.run.dataset, r.run.seed) == (dataset, 0) and "predictions.h5" in r.files
+    }
+    return {method: first[method] for method in TITLES if method in first}

@@ -1,0 +1,66 @@
+"""The answers to the paper's claims: sentences made from records whose numbers are known."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from test_tables import record
+
+from scnlib.claims import answers
+
+
+def validated(method: str, best: float, variant: str, dice: float = 0.0) -> Any:
+    made = record(method, dice) if dice else SimpleNamespace(run=None, summary={})
+    run = SimpleNamespace(dataset="acdc", method=method, seed=0, variant=variant)
+    profile = SimpleNamespace(name="cpu", iterations=3000)
+    made.run = SimpleNamespace(**vars(run), profile=profile)
+    made.validation = {"best": {"dice": best}}
+    return made
+
+
+def said(records: list, variants: list | None = None, profile: str = "cpu") -> dict[str, str]:
+    """The sentences by their first words."""
+    found = answers(records, variants or [], profile)
+    return {text.split(".**")[0].removeprefix("**"): text for text in found}
+
+
+def test_without_runs_only_the_print_is_judged():
+    assert list(said([])) == ["The print"]
+
+
+def test_gains_bound_and_baseline_are_differences_of_means():
+    # `record` adds 0.1 to LV: the mean is a thirtieth more than the number given.
+    runs = [validated("pce", 0.41, "", 0.4), record("cale", 0.7), record("scn", 0.6)]
+    runs.append(record("full", 0.8))
+    sentences = said(runs, [validated("pce", 0.56, "sgd")])
+    assert "from PCE to PCE+CALE +30.00 points (+20.33 printed)" in sentences["Ablation"]
+    assert "from PCE+CALE to PCE+CALE+CACL -10.00 points (+0.16 printed)" in sentences["Ablation"]
+    assert "83.33% mean Dice on ACDC, +20.00 points" in sentences["Upper bound"]
+    assert "43.33% mean Dice on ACDC, 68.02% printed" in sentences["PCE"]
+    assert "56.00% on the validation subjects" in sentences["PCE"]
+    assert "gives 41.00%" in sentences["PCE"]
+
+
+def test_seeds_are_averaged():
+    runs = [record("scn", 0.6), record("scn", 0.7, seed=1), record("full", 0.8)]
+    assert "+15.00 points against SCN" in said(runs)["Upper bound"]
+
+
+def test_order_and_numbers_say_what_is_reversed():
+    runs = [record("mloss", 0.5), record("rloss", 0.4), record("scn", 0.85)]
+    sentences = said(runs)
+    # RLoss is printed above MLoss; both are printed below SCN.
+    assert "Table 1: 2 of 3 pairs (reversed: MLoss / RLoss)" in sentences["Order"]
+    # SCN: RV 85 (87.81), MYO 85 (85.96), LV 95 (91.76), mean 88.33 (88.51); the others are far.
+    assert "Table 1: 2, 3 and 4 of 12" in sentences["Numbers"]
+
+
+def test_six_patients_that_all_agree_are_significant_only_alone():
+    alone = said([record("scn", 0.8), record("pce", 0.3)])["Significance"]
+    assert "ACDC: SCN is better than PCE" in alone  # p = 2 / 2**6
+    two = said([record("scn", 0.8), record("pce", 0.3), record("mloss", 0.9)])["Significance"]
+    assert "no significant difference from PCE, MLoss" in two  # p doubled
+
+
+def test_the_phantom_answers_no_claim():
+    runs = [record("scn", 0.8, dataset="phantom"), record("pce", 0.3, dataset="phantom")]
+    assert list(said(runs, profile="demo")) == ["The print"]
