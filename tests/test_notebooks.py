@@ -20,6 +20,7 @@ ALL = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in SOURCES + 
 PARAMETERS = {
     "explore": {"profile": str, "data": str, "out": str},
     "correlation": {"profile": str, "data": str, "out": str},
+    "scribbles": {"profile": str, "data": str, "out": str},
     "train": {
         "profile": str,
         "dataset": str,
