@@ -20,6 +20,6 @@ def make_optimiser(
     else:
         optimiser = torch.optim.SGD(method.parameters(), rate, momentum=0.9, weight_decay=decay)
     if profile.schedule == "step":
-        step = max(1, total // profile.lr_steps)
+        step = max(1, round(total / profile.lr_steps))
         return optimiser, torch.optim.lr_scheduler.StepLR(optimiser, step, profile.lr_factor)
     return optimiser, torch.optim.lr_scheduler.PolynomialLR(optimiser, total, power=0.9)

@@ -26,7 +26,7 @@ WRONG_PROFILE: list[dict[str, Any]] = [
     {"lr": 0.0},
     {"lr": "1e-3"},
     {"lr_factor": 1.5},
-    {"lr_steps": 0},
+    {"lr_steps": 0.0},
     {"weight_decay": -0.1},
     {"dropout": "none"},
     {"scribble_rule": "bilinear"},
