@@ -56,7 +56,7 @@ class Moving:
 def save(folder: Path, run: Run, state: State, moving: Moving) -> None:
     """Write checkpoint.pt, atomically; only tensors and plain Python values are in it."""
     folder.mkdir(parents=True, exist_ok=True)
-    on_gpu = next(moving.method.parameters()).device.type == "cuda"
+    device = next(moving.method.parameters()).device
     content = {
         "run": run.to_json(),
         "state": _plain(vars(state)),
@@ -65,7 +65,7 @@ def save(folder: Path, run: Run, state: State, moving: Moving) -> None:
         "schedule": moving.schedule.state_dict(),
         "generator": moving.generator.get_state(),
         "torch_rng": torch.get_rng_state(),
-        "cuda_rng": torch.cuda.get_rng_state_all() if on_gpu else [],
+        "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
     beside = folder / f".checkpoint.{os.getpid()}"
     torch.save(content, beside)
@@ -94,8 +94,9 @@ def load(folder: Path, run: Run, moving: Moving) -> State | None:
     moving.schedule.load_state_dict(content["schedule"])
     moving.generator.set_state(content["generator"])
     torch.set_rng_state(content["torch_rng"])
-    if content["cuda_rng"]:
-        torch.cuda.set_rng_state_all(content["cuda_rng"])
+    device = next(moving.method.parameters()).device
+    if content["cuda_rng"] is not None and device.type == "cuda":
+        torch.cuda.set_rng_state(content["cuda_rng"], device)
     return State(**content["state"])
 
 

@@ -81,7 +81,12 @@ def shape_masks(rows: Tensor, threshold: float) -> Tensor:
 
 
 def confident_pixels(
-    P: Tensor, tau: float, scribble: Tensor | None = None, *, valid: Tensor | None = None
+    P: Tensor,
+    tau: float,
+    scribble: Tensor | None = None,
+    *,
+    trusted: bool = True,
+    valid: Tensor | None = None,
 ) -> Pseudo:
     r"""Eq. 5: M = max P > tau, and the pseudo-labels argmax P with the scribbles written in.
 
@@ -91,7 +96,8 @@ def confident_pixels(
     Args:
         P: probabilities (B, K, H, W).
         tau: threshold in 0..1.
-        scribble: (B, H, W) integer, K = unlabelled; None leaves the scribbles out of M.
+        scribble: (B, H, W) integer, K = unlabelled; None leaves the pseudo-labels as predicted.
+        trusted: scribbled pixels belong to M, however sure the network is there.
         valid: (B, H, W) bool, False where augmentation brought in padding, which is never in M.
     """
     confidence, labels = P.detach().max(dim=1)  # (B, H, W)
@@ -99,7 +105,7 @@ def confident_pixels(
     if scribble is not None:
         scribbled = scribble < P.shape[1]
         labels = torch.where(scribbled, scribble.long(), labels)
-        confident = confident | scribbled
+        confident = confident | scribbled if trusted else confident
     return Pseudo(labels, confident if valid is None else confident & valid)
 
 
@@ -181,7 +187,8 @@ def refine(
         masks: (B, R, N) bool, from `shape_masks`.
         overwrite: change labels inside M too, as printed.
         gate: if given, a mask acts only where both its overlap with M over its own size and the
-            dominant class's share of that overlap exceed it (CorrMatch's rule).
+            dominant class's share of that overlap exceed it (CorrMatch's rule). A mask that adds a
+            cell holds more than 1 / (1 - gate) cells then: with tau near 1, hardly any does.
 
     Returns:
         labels (B, N) of the same type and confident (B, N) bool, new tensors.

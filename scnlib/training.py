@@ -80,7 +80,7 @@ class Training:
         self.state = State(code=[records.code_version()])
         self.saved = time.monotonic()
         self.sums: dict[str, Tensor | float] = {}
-        self.counted = 0
+        self.counted, self.rate = 0, run.profile.lr
         train, val = cases or (load_split(run.dataset, root, name) for name in ("train", "val"))
         self.data, self.val_cases = TrainingSet(run, train, device), val
 
@@ -144,6 +144,7 @@ class Training:
         loss, parts = self.method.loss(batch, now)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self.rate = self.optimiser.param_groups[0]["lr"]
         self.optimiser.step()
         self.schedule.step()
         self.method.after_step(now)
@@ -162,7 +163,7 @@ class Training:
                 f"{self.folder}: the loss is {row['loss']} at iteration {self.state.iteration}; "
                 "lower the learning rate, or start again from the last checkpoint"
             )
-        begin = {"iteration": self.state.iteration, "lr": self.optimiser.param_groups[0]["lr"]}
+        begin = {"iteration": self.state.iteration, "lr": self.rate}
         self.state.curve.append({**begin, **row, "seconds": round(self.state.seconds, 3)})
         self.sums, self.counted = {}, 0
         checkpoint.write_progress(self.folder, self.state, self.run.profile.iterations)
@@ -236,7 +237,7 @@ class Training:
             "hardware": hardware.describe(self.device),
             "dtype": "bfloat16" if self.method.bf16 else "float32",
             "threads": torch.get_num_threads(),
-            "parameters": sum(p.numel() for p in self.method.parameters()),
+            "parameters": sum(p.numel() for p in self.method.parameters() if p.requires_grad),
             "seconds_training": round(state.seconds, 1),
             "seconds_per_step": round(state.seconds / profile.iterations, 4),
             "images_per_second": round(profile.iterations * profile.batch / state.seconds, 1),

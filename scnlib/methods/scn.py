@@ -25,7 +25,11 @@ from scnlib.propagation import (
 
 
 class SCN(PCE):
-    """ScribbleCorrNet. Its open choices are `run.scn` (`scnlib.config.SCNOptions`)."""
+    """ScribbleCorrNet. Its open choices are `run.scn` (`scnlib.config.SCNOptions`).
+
+    Padding that a rotation brought in is in no loss and never in M. It stays among the cells that
+    C compares, as the network sees it too.
+    """
 
     title = "SCN"
     contrast = True
@@ -90,7 +94,7 @@ class SCN(PCE):
         tau = self.tau.value
         scribbled = batch.scribble < self.classes
         pseudo = confident_pixels(
-            P, tau, batch.scribble if o.scribbles_confident else None, valid=batch.valid
+            P, tau, batch.scribble, trusted=o.scribbles_confident, valid=batch.valid
         )
         rows = draw_rows(C, o.rows, generator)
         masks = shape_masks(rows, tau if o.mask_threshold is None else o.mask_threshold)
@@ -110,10 +114,10 @@ class SCN(PCE):
 def draw_rows(C: Tensor, rows: int, generator: torch.Generator) -> Tensor:
     """`rows` random rows of C (B, N, N) for each image, (B, R, N); all N rows for 0.
 
-    Drawn without replacement from a generator on the CPU, every row as likely as any other.
+    Drawn without replacement from a generator on the CPU, every row as likely as any other, and in
+    random order also if all are taken: where masks overlap, the last row wins.
     """
     B, N = C.shape[:2]
-    if rows == 0 or rows >= N:
-        return C
+    rows = min(rows or N, N)
     picked = torch.rand(B, N, generator=generator).argsort(dim=1)[:, :rows].to(C.device)  # (B, R)
     return C.gather(1, picked[:, :, None].expand(B, rows, N))

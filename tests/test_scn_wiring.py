@@ -1,0 +1,128 @@
+"""What SCN's loss hands to the equations: every option arrives, and padding nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from scnlib.config import SCNOptions, make_run
+from scnlib.methods.base import Batch, Now
+from scnlib.methods.scn import SCN
+from scnlib.unet import CHANNELS
+
+K, B, SIZE = 4, 2, 64
+# Few rows and a threshold that half of the pixels pass: M has gaps for masks to fill.
+BASE = SCNOptions(tau=0.7, rows=4)
+OTHER: dict[str, Any] = {
+    "stride": 4,
+    "scale_inside": False,
+    "propagate": "logits",
+    "detach_propagated": True,
+    "pap_target": "soft",
+    "rows": 0,
+    "mask_threshold": None,
+    "gate": "corrmatch",
+    "scribbles_confident": False,
+    "overwrite": True,
+    "region_mean": "mask",
+    "tau": 0.45,
+    "tau_momentum": 0.0,
+    "temperature": 0.5,
+    "normalise": False,
+    "detach_means": True,
+    "contrast_mean": "classes",
+    "pce_sum": True,
+    "lambda1": 2.0,
+    "lambda2": 2.0,
+    "lambda3": 2.0,
+    "lambda4": 2.0,
+}
+
+
+def outputs(seed: int = 0) -> tuple[Tensor, list[Tensor], Tensor]:
+    """Logits, encoder features and last features (16 channels) as a network might give them."""
+    g = torch.Generator().manual_seed(seed)
+
+    def smooth(channels: int, level: int) -> Tensor:
+        coarse = torch.randn(B, channels, 3, 3, generator=g)
+        side = SIZE // 2**level
+        return torch.nn.functional.interpolate(coarse, (side, side), mode="bilinear")
+
+    # Small features, so that rows of C are not all of one cell.
+    encoder = [(0.2 * smooth(c, level)).requires_grad_() for level, c in enumerate(CHANNELS)]
+    return (3 * smooth(K, 0)).requires_grad_(), encoder, smooth(16, 0).requires_grad_()
+
+
+def batch(valid: Tensor | None = None) -> Batch:
+    scribble = torch.full((B, SIZE, SIZE), K)
+    for c in range(K):
+        scribble[:, 16 * c + 6, 8 : 24 + 6 * c] = c
+    valid = torch.ones_like(scribble, dtype=torch.bool) if valid is None else valid
+    scribble = torch.where(valid, scribble, K)
+    image = torch.zeros(B, 1, SIZE, SIZE)
+    return Batch(image, scribble, None, valid, torch.arange(B), torch.eye(2, 3).expand(B, 2, 3))
+
+
+def trained_on(
+    options: SCNOptions, given: Batch, seed: int = 0
+) -> tuple[Tensor, Tensor, list[Tensor], Tensor]:
+    """The loss, and its gradients for logits, encoder features and last features."""
+    method = SCN(replace(make_run("phantom", "scn", size=SIZE), scn=options), K)
+    logits, encoder, last = outputs(seed)
+    method._modules["net"] = lambda x: (logits, encoder, last)  # type: ignore[assignment]
+    total, _ = method.loss(given, Now(0, 10, torch.Generator().manual_seed(0)))
+    total.backward()
+    zero = [torch.zeros_like(f) if f.grad is None else f.grad for f in (logits, *encoder, last)]
+    return total.detach(), zero[0], zero[1:-1], zero[-1]
+
+
+def test_every_option_has_an_alternative_here() -> None:
+    assert set(OTHER) == {field.name for field in fields(SCNOptions)}
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_each_option_changes_the_loss_or_its_gradient(name: str) -> None:
+    total, on_logits, on_encoder, on_last = trained_on(BASE, batch())
+    other = trained_on(replace(BASE, **{name: OTHER[name]}), batch())
+    same = [torch.equal(total, other[0]), torch.equal(on_logits, other[1])]
+    same += [torch.equal(a, b) for a, b in zip(on_encoder, other[2], strict=True)]
+    assert not all([*same, torch.equal(on_last, other[3])])
+
+
+def test_nothing_is_asked_of_padding() -> None:
+    """No loss has a gradient there (P detached in Y_corr, of which padding is a part)."""
+    valid = torch.ones(B, SIZE, SIZE, dtype=torch.bool)
+    valid[:, :, 48:] = False
+    options = replace(BASE, detach_propagated=True, tau=0.0, tau_momentum=1.0)  # all would be in M
+    _, on_logits, _, on_last = trained_on(options, batch(valid))
+    for gradient in (on_logits, on_last):
+        outside = gradient.movedim(1, 3)[~valid]
+        inside = gradient.movedim(1, 3)[valid]
+        assert not outside.any() and inside.any()
+
+
+def test_padding_is_never_in_m() -> None:
+    valid = torch.rand(B, SIZE, SIZE, generator=torch.Generator().manual_seed(1)) < 0.7
+    logits, encoder, _ = outputs()
+    method = SCN(replace(make_run("phantom", "scn", size=SIZE), scn=BASE), K)
+    P = logits.softmax(dim=1)
+    C, _ = method.affinity(encoder, logits, P)
+    pseudo = method.pseudo_labels(C, P, batch(valid), torch.Generator().manual_seed(0))
+    assert pseudo.confident.any() and not pseudo.confident[~valid].any()
+
+
+def test_scribbles_are_written_in_also_where_they_are_not_trusted() -> None:
+    given = batch()
+    assert given.scribble is not None
+    logits, encoder, _ = outputs()
+    options = replace(BASE, scribbles_confident=False)
+    method = SCN(replace(make_run("phantom", "scn", size=SIZE), scn=options), K)
+    P = logits.softmax(dim=1)
+    C, _ = method.affinity(encoder, logits, P)
+    pseudo = method.pseudo_labels(C, P, given, torch.Generator().manual_seed(0))
+    drawn = given.scribble < K
+    assert torch.equal(pseudo.labels[drawn], given.scribble[drawn])
