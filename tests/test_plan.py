@@ -65,6 +65,7 @@ def test_only_trainings_without_a_record_are_left(start, tmp_path, capsys):
         "would run 02_correlation_and_propagation",
         "would run 04_tables_and_figure",
         "would run 05_open_choices",
+        "would run 06_your_own_scribbles",
     ]
     assert not (tmp_path / "out/.study").exists()
 
@@ -80,6 +81,7 @@ def test_without_data_nothing_is_trained_and_skips_are_named(start, tmp_path, ca
         "skipped 03_training: no --data",
         "would run 04_tables_and_figure",
         "would run 05_open_choices",
+        "would run 06_your_own_scribbles",
     ]
 
 
@@ -100,6 +102,7 @@ def test_notebooks_get_the_parameters_of_the_command_line(start, tmp_path, monke
         "correlation": [seen[0].name],
         "tables": [seen[0].name],
         "choices": [seen[0].name],
+        "scribbles": [],
     }
 
 

@@ -113,7 +113,7 @@ def find_jobs(options: Namespace, runs: list[Run]) -> list[Job]:
     needs = {"explore": [], "correlation": scn, "tables": trained, "choices": trained}
     needs["scribbles"] = []
     for rule, before in needs.items():
-        if options.train or rule in ("tables", "choices"):
+        if options.train or rule in ("tables", "choices", "scribbles"):  # these need no data
             jobs.append(_job(options, rule, RULES[rule], common, before))
     for job in jobs:
         check(job.notebook, job.parameters)
