@@ -52,7 +52,8 @@ def failures(
     most wrong pixels of the volume's worst structure, cropped to prediction and truth. The table
     has method, volume, Dice (%), slice (from 1) and what went wrong.
     """
-    figure, grid = make_grid(len(runs), count, 2.1)
+    # Small: an executed notebook has to stay below a megabyte with ten methods, too.
+    figure, grid = make_grid(len(runs), count, 1.5)
     rows = []
     for line, (method, record) in zip(grid, runs.items(), strict=True):
         line[0].set_ylabel(TITLES[method][0], fontsize=9)
@@ -65,7 +66,7 @@ def failures(
             axes.imshow(case.image[z][box], cmap="gray", vmin=0, vmax=1)
             outline(axes, truth[z][box], style="dashed")
             outline(axes, predicted[z][box])
-            axes.set_title(f"{volume}, slice {z + 1}: {100 * found['dice']:.0f}%", fontsize=7)
+            axes.set_title(f"{volume}, {z + 1}: {100 * found['dice']:.0f}%", fontsize=6)
             words = what_went_wrong(predicted, truth, k, dict(enumerate(case.classes)))
             rows.append((TITLES[method][0], volume, 100 * found["dice"], z + 1, words))
     columns = ["method", "volume", "Dice (%)", "slice", "what went wrong"]
