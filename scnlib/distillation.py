@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scnlib.losses import mean_over
+from scnlib.regularisers import dice_overlap
 
 
 def mixed_target(labels: Tensor, spread: Tensor, share: float, classes: int) -> Tensor:
@@ -31,9 +32,7 @@ def dice_to_target(probabilities: Tensor, target: Tensor, *, valid: Tensor | Non
     """
     if valid is not None:
         probabilities, target = probabilities * valid[:, None], target * valid[:, None]
-    axes = (0, 2, 3)
-    size = probabilities.square().sum(axes) + target.square().sum(axes)
-    return 1 - ((2 * (probabilities * target).sum(axes) + 1e-5) / (size + 1e-5)).mean()
+    return 1 - dice_overlap(probabilities, target).mean()
 
 
 def shrink_labels(labels: Tensor, classes: int, factor: int) -> Tensor:

@@ -66,35 +66,31 @@ def cost_table(records: Sequence[Record]) -> pd.DataFrame:
     what else the machine did does not count. "to 80% (min)" is the training up to the first
     validation with a mean Dice of at least 0.8; nan where none reached it.
     """
-    return pd.DataFrame(
-        [
-            {
-                "data set": record.run.dataset,
-                "method": record.run.method,
-                "seed": record.run.seed,
-                "test Dice (%)": _percent(record.summary),
-                "parameters (million)": round(record.parameters / 1e6, 2),
-                "seconds a step": round(record.typical_step, 3),
-                "images/s": round(record.run.profile.batch / record.typical_step, 1),
-                "training (min)": _minutes(record, record.run.profile.iterations),
-                "to 80% (min)": _minutes(record, first_reaching(record, 0.8)),
-                "peak memory (MB)": round(record.peak_memory_mb),
-                "dtype": record.dtype,
-                "hardware": record.hardware,
-            }
-            for record in records
-        ]
-    )
+    return pd.DataFrame([_cost(record) for record in records])
+
+
+def _cost(record: Record) -> dict[str, Any]:
+    run, step = record.run, record.typical_step
+    return {
+        "data set": run.dataset,
+        "method": run.method,
+        "seed": run.seed,
+        "test Dice (%)": _percent(record.summary),
+        "parameters (million)": round(record.parameters / 1e6, 2),
+        "seconds a step": round(step, 3),
+        "images/s": round(run.profile.batch / step, 1),
+        "training (min)": round(run.profile.iterations * step / 60, 1),
+        "to 80% (min)": round(first_reaching(record, 0.8) * step / 60, 1),
+        "peak memory (MB)": round(record.peak_memory_mb),
+        "dtype": record.dtype,
+        "hardware": record.hardware,
+    }
 
 
 def first_reaching(record: Record, dice: float) -> float:
     """The iteration of the first validation with that mean Dice (fraction); nan if none has it."""
     reached = [p["iteration"] for p in record.validation["curve"] if p["dice"] >= dice]
     return min(reached, default=float("nan"))
-
-
-def _minutes(record: Record, iterations: float) -> float:
-    return round(iterations * record.typical_step / 60, 1)
 
 
 def _percent(summary: dict[str, Any]) -> float:

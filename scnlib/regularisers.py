@@ -41,6 +41,12 @@ def _masked(
     return torch.where(used, probabilities, 0), torch.where(used, image, 0), used.to(image.dtype)
 
 
+def pixel_entropy(probabilities: Tensor) -> Tensor:
+    """-sum_c P_c ln P_c in nats, (B, K, H, W) to (B, H, W), in 0..ln K; 0 ln 0 is 0."""
+    tiny = torch.finfo(probabilities.dtype).tiny
+    return -(probabilities * probabilities.clamp(min=tiny).log()).sum(dim=1)
+
+
 def entropy(probabilities: Tensor, *, valid: Tensor | None = None) -> Tensor:
     r"""Mean over the pixels of -sum_c P_c ln P_c, in nats: 0..ln K, largest where P is uniform.
 
@@ -51,8 +57,7 @@ def entropy(probabilities: Tensor, *, valid: Tensor | None = None) -> Tensor:
         probabilities: (B, K, H, W) in 0..1.
         valid: (B, H, W) bool.
     """
-    tiny = torch.finfo(probabilities.dtype).tiny
-    return mean_over(-(probabilities * probabilities.clamp(min=tiny).log()).sum(dim=1), valid)
+    return mean_over(pixel_entropy(probabilities), valid)
 
 
 def level_set(probabilities: Tensor, image: Tensor, *, valid: Tensor | None = None) -> Tensor:
@@ -197,6 +202,14 @@ def class_dice(
     used = labels < K if valid is None else (labels < K) & valid  # (B, H, W)
     g = F.one_hot(labels.long(), K + 1)[..., :K].movedim(3, 1) * used[:, None]  # (B, K, H, W)
     p = probabilities * used[:, None]
+    return dice_overlap(p, g, squared=squared)
+
+
+def dice_overlap(p: Tensor, g: Tensor, *, squared: bool = True) -> Tensor:
+    """2 sum(p g) / (sum p^2 + sum g^2) over the batch, (B, K, H, W) twice to (K,); both 0 give 1.
+
+    squared: False takes p and g in the denominator.
+    """
     axes = (0, 2, 3)
-    size = (p.square() if squared else p).sum(axes) + g.sum(axes)
+    size = sum((x.square() if squared else x).sum(axes) for x in (p, g))
     return (2 * (p * g).sum(axes) + 1e-5) / (size + 1e-5)

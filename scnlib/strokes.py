@@ -7,7 +7,7 @@ each of its points falls in; a later stroke goes over an earlier one.
 """
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from importlib.resources import files
 from typing import Annotated, Literal
 
@@ -88,10 +88,7 @@ def slices() -> list[Case]:
 def replace_arrays(case: Case, frame: str, which: slice, scribble: np.ndarray) -> Case:
     """The slices `which` of a Case under another frame name, with another scribble."""
     label = None if case.label is None else case.label[which]
-    image = case.image[which]
-    return Case(
-        case.subject, frame, image, scribble, label, case.spacing, case.source, case.classes
-    )
+    return replace(case, frame=frame, image=case.image[which], scribble=scribble, label=label)
 
 
 def rasterise(strokes: list[Stroke], shape: tuple[int, int], unlabelled: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import torch
 from scnlib import records, training
 from scnlib.config import Run
 from scnlib.training import train
-from tests.tiny_runs import SUBJECTS, begin, cases, same, tiny
+from tests.tiny_runs import SUBJECTS, cases, same, tiny, whole_and_broken
 
 pytestmark = pytest.mark.usefixtures("few_subjects")
 
@@ -97,18 +97,7 @@ def test_a_killed_run_equals_an_unbroken_one_bit_for_bit(tmp_path: Path) -> None
 @pytest.mark.parametrize("method", ["pce", "scn"])
 def test_ten_steps_and_ten_more_equal_twenty(method: str, tmp_path: Path) -> None:
     run = tiny(method, iterations=20, validations=1, optimiser="sgd", schedule="poly", lr=0.03)
-    whole = begin(run, tmp_path / "whole")
-    for _ in range(20):
-        whole.advance()
-    broken = begin(run, tmp_path / "broken")
-    for _ in range(10):
-        broken.advance()
-    broken.save()
-    torch.rand(7)  # whatever else drew numbers in between
-    broken = begin(run, tmp_path / "broken")
-    assert broken.state.iteration == 10
-    for _ in range(10):
-        broken.advance()
+    whole, _, broken = whole_and_broken(run, tmp_path, stop=10, steps=20)
     assert same(whole.method.state_dict(), broken.method.state_dict())
     assert same(whole.optimiser.state_dict(), broken.optimiser.state_dict())  # with the momentum
     assert torch.equal(whole.generator.get_state(), broken.generator.get_state())

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from scnlib import training
 from scnlib.augment import warp_image
 from scnlib.config import make_run
-from scnlib.data.cases import Case
-from scnlib.data.phantom import draw_subject
 from scnlib.methods import Batch, Now
 from scnlib.methods.s2l import S2L, pass_due
-from scnlib.training import Training
 from scnlib.unet import Output
+from tests.tiny_runs import tiny, whole_and_broken
 
 K, SIZE = 4, 16
 
@@ -167,44 +162,13 @@ def test_pseudo_labels_turn_with_the_slice() -> None:
 # A restart
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A few subjects of the phantom, one thread."""
-    subjects = {"train": (1, 2), "val": (25,), "test": (33,)}
-
-    def load_split(dataset: str, root: Path | None, split: str) -> list[Case]:
-        return [draw_subject(number)[0] for number in subjects[split]]
-
-    monkeypatch.setattr(training, "load_split", load_split)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def begin(folder: Path, **protocol: Any) -> Training:
-    given = {"iterations": 12, "batch": 4, "validations": 1, "size": SIZE, "bf16": False} | protocol
-    begun = Training(make_run("phantom", "s2l", **given), folder, None, torch.device("cpu"))
-    begun.resume()
-    return begun
-
-
+@pytest.mark.usefixtures("few_subjects")
 @pytest.mark.parametrize("stop", [1, 7])
-def test_resumed_run_equals_an_unbroken_one(stop: int, small: None, tmp_path: Path) -> None:
+def test_resumed_run_equals_an_unbroken_one(stop: int, tmp_path: Path) -> None:
     """Stopped before the first pass, and between passes."""
-    whole = begin(tmp_path / "whole")
-    for _ in range(11):
-        whole.advance()
-    broken = begin(tmp_path / "broken")
-    for _ in range(stop):
-        broken.advance()
-    assert (broken.method.state_dict()["average"].numel() > 0) == (stop > 2)
-    broken.save()
-    torch.rand(7)  # whatever else drew numbers in between
-    broken = begin(tmp_path / "broken")
-    assert broken.state.iteration == stop
-    for _ in range(11 - stop):
-        broken.advance()
+    run = tiny("s2l", iterations=12, validations=1, size=SIZE)
+    whole, stopped, broken = whole_and_broken(run, tmp_path, stop, steps=11)
+    assert (stopped.method.state_dict()["average"].numel() > 0) == (stop > 2)
     a, b = whole.method.state_dict(), broken.method.state_dict()
     assert a.keys() == b.keys() and a["average"].shape == (len(whole.data.images), K, SIZE, SIZE)
     assert all(torch.equal(a[name], b[name]) for name in a)

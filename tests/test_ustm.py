@@ -16,16 +16,16 @@ from torch.autograd import gradcheck
 from scnlib.methods.ustm import (
     USTM,
     consistency_loss,
-    entropy,
     entropy_limit,
     noisy,
     ramp,
     turned,
     update_average,
 )
+from scnlib.regularisers import pixel_entropy
 from tests.drawn import check, pixels, row
 from tests.test_methods import SIZE, K, batch_of, build, now, total_and_parts
-from tests.tiny_runs import begin, same, tiny
+from tests.tiny_runs import same, tiny, whole_and_broken
 
 
 def ustm() -> USTM:
@@ -103,7 +103,7 @@ def test_teacher_drops_out_and_takes_the_batchs_statistics() -> None:
 
 def test_entropy_in_nats_and_its_limit() -> None:
     p = pixels([0.4, 0.3, 0.2, 0.1], [0.9, 0.1 / 3, 0.1 / 3, 0.1 / 3], [1, 0, 0, 0], [0.25] * 4)
-    found = entropy(p).flatten().tolist()
+    found = pixel_entropy(p).flatten().tolist()
     assert found == pytest.approx([1.279854, 0.434944, 0.0, math.log(4)], abs=1e-6)
     assert entropy_limit(0.0) == pytest.approx(0.519860, abs=1e-6)
     assert entropy_limit(1.0) == pytest.approx(0.693147, abs=1e-6)
@@ -232,17 +232,7 @@ def test_weight_and_parts() -> None:
 @pytest.mark.usefixtures("few_subjects")
 def test_three_steps_and_three_more_equal_six(tmp_path: Path) -> None:
     run = tiny("ustm", iterations=6, validations=1)
-    whole = begin(run, tmp_path / "whole")
-    for _ in range(6):
-        whole.advance()
-    broken = begin(run, tmp_path / "broken")
-    for _ in range(3):
-        broken.advance()
-    broken.save()
-    torch.rand(7)
-    broken = begin(run, tmp_path / "broken")
-    for _ in range(3):
-        broken.advance()
+    whole, _, broken = whole_and_broken(run, tmp_path, stop=3, steps=6)
     assert same(dict(whole.method.state_dict()), dict(broken.method.state_dict()))
     assert torch.equal(whole.generator.get_state(), broken.generator.get_state())
     names = whole.method.state_dict()

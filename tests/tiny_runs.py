@@ -55,6 +55,25 @@ def begin(run: Run, folder: Path) -> Training:
     return begun
 
 
+def advance(begun: Training, steps: int) -> Training:
+    for _ in range(steps):
+        begun.advance()
+    return begun
+
+
+def whole_and_broken(
+    run: Run, folder: Path, stop: int, steps: int
+) -> tuple[Training, Training, Training]:
+    """A run after `steps`; the same, saved after `stop` of them; and that one gone on with."""
+    whole = advance(begin(run, folder / "whole"), steps)
+    stopped = advance(begin(run, folder / "broken"), stop)
+    stopped.save()
+    torch.rand(7)  # whatever else drew numbers in between
+    resumed = begin(run, folder / "broken")
+    assert resumed.state.iteration == stop
+    return whole, stopped, advance(resumed, steps - stop)
+
+
 def spy_on_batches(begun: Training) -> list[list[int]]:
     """Fills, as the run goes on, with the slices of its batches."""
     seen: list[list[int]] = []

@@ -33,6 +33,7 @@ from scnlib.config import Run
 from scnlib.losses import partial_cross_entropy
 from scnlib.methods.base import Batch, Losses, Now
 from scnlib.methods.pce import PCE
+from scnlib.regularisers import pixel_entropy
 
 PASSES = 8
 DECAY = 0.99
@@ -75,7 +76,7 @@ class USTM(PCE):
         target, *others = (
             self.teacher(noisy(image, generator)).logits.softmax(dim=1) for _ in range(1 + PASSES)
         )
-        return target, entropy(torch.stack(others).mean(dim=0))
+        return target, pixel_entropy(torch.stack(others).mean(dim=0))
 
     def after_step(self, now: Now) -> None:
         # A plain mean of the student at first, until the memory is long enough.
@@ -90,11 +91,6 @@ def ramp(progress: float) -> float:
 def entropy_limit(weight: float) -> float:
     """(0.75 + 0.25 w) ln 2 in nats; w in 0..1 gives 0.519860 to 0.693147."""
     return (0.75 + 0.25 * weight) * math.log(2)
-
-
-def entropy(probabilities: Tensor) -> Tensor:
-    """-sum over the classes of p ln p in nats, (B, K, H, W) to (B, H, W); 0 ln 0 is 0."""
-    return torch.special.entr(probabilities).sum(dim=1)
 
 
 def noisy(image: Tensor, generator: torch.Generator) -> Tensor:
