@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,31 @@ def few_subjects(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+# The browser
+
+
+@pytest.fixture(scope="module")  # not longer: an open Playwright keeps asyncio's loop to itself
+def browser() -> Iterator[Any]:
+    from tests.browsing import CHROMIUM, FLAGS, api
+
+    with api.sync_playwright() as play:
+        found = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser) -> Iterator[Any]:
+    """A page without any network; an error of a script on it fails the test."""
+    view = browser.new_page(viewport={"width": 900, "height": 760})
+    view.set_default_timeout(60_000)
+    problems: list[str] = []
+    view.on("pageerror", lambda error: problems.append(str(error)))
+    yield view
+    view.close()
+    assert not problems
 
 
 # The runner

@@ -2,48 +2,17 @@
 
 import base64
 import json
-import os
-import re
-import shutil
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from scnlib import strokes
+from scnlib.paths import REPOSITORY
 from scnlib.widgets import clickable_map
+from tests.browsing import api, faults, needs_chromium, stroke
 
-CHROMIUM = shutil.which("chromium")
-api = pytest.importorskip("playwright.sync_api", reason="skipped: playwright is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
-api.expect.set_options(timeout=60_000)
-ROOT = Path(__file__).resolve().parent.parent
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with api.sync_playwright() as play:
-        flags = [*FLAGS.split(), "--disable-component-update", "--disable-sync"]
-        found = play.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def page(browser):
-    view = browser.new_page(viewport={"width": 900, "height": 760})
-    view.set_default_timeout(60_000)
-    problems: list[str] = []
-    view.on("pageerror", lambda error: problems.append(str(error)))
-    yield view
-    view.close()
-    assert not problems
-
+pytestmark = needs_chromium
 
 # A 2 x 2 map on a 4 x 4 slice. Scaled, row 0 is (1, 1/3, 0, 0) and row 3 is (0, 0, 1, 1).
 C = torch.tensor([[0.6, 0.2, 0, 0], [0.1, 0.7, 0.1, 0.1], [0, 0, 1, 0], [0, 0, 0.5, 0.5]])
@@ -95,7 +64,17 @@ def test_clickable_map_by_mouse_keys_and_slider(page, tmp_path):
     api.expect(text).to_contain_text("Mask above 0.996: 1 of 4 cells")
 
 
-SHIM = """<!doctype html><meta charset="utf-8"><div id="root"></div><script type="module">
+def test_clickable_map_is_accessible(page, tmp_path):
+    file = tmp_path / "map.html"  # without its frame, which axe doesn't look into
+    shown = clickable_map(np.full((4, 4), 0.5), C, (2, 2), title="Test", truth=TRUTH, cell=3)
+    file.write_text(shown.page, encoding="utf-8")
+    page.goto(file.as_uri())
+    api.expect(page.get_by_role("status")).to_contain_text("Mask above")
+    assert not faults(page)
+
+
+SHIM = """<!doctype html><html lang="en"><meta charset="utf-8">
+<title>Pad</title><main id="root"></main><script type="module">
 const values = VALUES, heard = {};
 values.images = new DataView(Uint8Array.from(atob(values.images), c => c.charCodeAt(0)).buffer);
 const model = {
@@ -126,7 +105,7 @@ def pad(page, tmp_path):
         "result": None,
         "result_alt": "",
     }
-    source = (ROOT / "scnlib" / "drawing.js").read_text(encoding="utf-8")
+    source = (REPOSITORY / "scnlib" / "drawing.js").read_text(encoding="utf-8")
     filled = SHIM.replace("VALUES", json.dumps(values), 1).replace("SOURCE", json.dumps(source), 1)
     file = tmp_path / "pad.html"
     file.write_text(filled, encoding="utf-8")
@@ -139,18 +118,8 @@ def drawn(page) -> dict:
     return json.loads(page.evaluate("window.model.get('drawing')"))["strokes"]
 
 
-def stroke(page, *points: tuple[float, float]) -> None:
-    """Draw by mouse through points (x, y) in pixels of the slice."""
-    box = page.get_by_test_id("pad").bounding_box()
-    places = [
-        (box["x"] + (x + 0.5) / 64 * box["width"], box["y"] + (y + 0.5) / 64 * box["height"])
-        for x, y in points
-    ]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place)
-    page.mouse.up()
+def test_pad_is_accessible(pad):
+    assert not faults(pad)
 
 
 def test_pad_draws_undoes_clears_and_saves(pad, tmp_path):
@@ -184,65 +153,3 @@ def test_pad_draws_undoes_clears_and_saves(pad, tmp_path):
     pad.get_by_label("Load").set_input_files(wrong)
     api.expect(pad.get_by_role("status")).to_contain_text("That file holds no strokes")
     assert len(drawn(pad)["one"]) == 2
-
-
-def jupyter(folder: Path) -> tuple[subprocess.Popen, str]:
-    """A JupyterLab on a free port that serves the notebooks; the process and its address."""
-    settings = {
-        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-        "notebook-extension/tracker": {"windowingMode": "none"},
-    }
-    for name, content in settings.items():
-        file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(content))
-    names = {f"JUPYTER_{kind}_DIR": kind.lower() for kind in ("RUNTIME", "CONFIG", "DATA")}
-    names |= {f"JUPYTERLAB_{kind}_DIR": kind.lower() for kind in ("SETTINGS", "WORKSPACES")}
-    environment = os.environ | {name: str(folder / where) for name, where in names.items()}
-    environment["PYTHONPATH"] = str(ROOT)
-    command = "-m jupyterlab --no-browser --allow-root --ip=127.0.0.1 --port=0"
-    command += f" --ServerApp.root_dir={folder / 'work'} --IdentityProvider.token=TOK"
-    command += " --LabApp.extension_manager=readonly --LabApp.expose_app_in_browser=True"
-    log = (folder / "log").open("w")
-    server = subprocess.Popen(
-        [sys.executable, *command.split()], env=environment, stdout=log, stderr=log
-    )
-    until = time.monotonic() + 120
-    while time.monotonic() < until and server.poll() is None:
-        for file in (folder / "runtime").glob("jpserver-*.json"):
-            return server, json.loads(file.read_text())["url"]
-        time.sleep(0.3)
-    server.terminate()
-    raise RuntimeError((folder / "log").read_text()[-2000:])
-
-
-@pytest.mark.skipif("SCN_SLOW" not in os.environ, reason="slow: set SCN_SLOW=1 to run JupyterLab")
-def test_jupyterlab_draws_and_trains(page, tmp_path):
-    work = tmp_path / "work"
-    work.mkdir()
-    book = json.loads((ROOT / "notebooks" / "06_your_own_scribbles.ipynb").read_text())
-    pad_cell = next(i for i, cell in enumerate(book["cells"]) if "Pad()" in "".join(cell["source"]))
-    book["cells"] = book["cells"][: pad_cell + 1]  # the rest trains once more
-    (work / "six.ipynb").write_text(json.dumps(book))
-    server, address = jupyter(tmp_path)
-    try:
-        page.set_default_timeout(240_000)
-        page.goto(f"{address}lab/tree/six.ipynb?token=TOK&reset")
-        page.get_by_role("button", name=re.compile(r"^Python 3 .*\| Idle$")).wait_for()
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        canvas = page.get_by_test_id("pad")
-        canvas.scroll_into_view_if_needed()
-        stroke(page, (32, 30), (36, 30))
-        page.locator(".pad").get_by_role("button", name="background").click()
-        stroke(page, (8, 8), (56, 8))
-        page.locator(".pad").get_by_role("button", name="Train").click()
-        api.expect(page.locator(".pad [role=status]")).to_contain_text(
-            re.compile(r"Done in \d+ s. Mean Dice"), timeout=400_000
-        )
-        assert page.locator(".pad img").get_attribute("alt").startswith("Strokes, predictions")
-        if "SCN_SHOTS" in os.environ:
-            page.screenshot(path=f"{os.environ['SCN_SHOTS']}/lab.png")
-    finally:
-        server.terminate()
-        server.wait(30)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NEEDS = (
     "snakemake papermill medpy nibabel anywidget safetensors tabulate seaborn pytest hypothesis "
     "ruff pyright nbstripout nbformat ipykernel jupyterlab ipywidgets h5py pydantic psutil tqdm "
-    "skimage scipy matplotlib pandas numpy torch"
+    "playwright axe_playwright_python skimage scipy matplotlib pandas numpy torch"
 ).split()
 
 
