@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from scnlib import display
+from scnlib.figures import outline
 from scnlib.propagation import shape_masks
 from scnlib.walkthrough import Maps, Slice
 
@@ -65,26 +66,18 @@ def paint(axis: Axes, labels: Tensor, known: Tensor, image: Tensor | None = None
     axis.imshow(shown, cmap=colours, vmin=-0.5, vmax=7.5, alpha=alpha, interpolation="nearest")
 
 
-def outline(axis: Axes, labels: Tensor) -> None:
-    """The truth's borders (H, W), dashed."""
-    for k in range(1, int(labels.max()) + 1):
-        if (labels == k).any():
-            line = {"colors": COLOURS[k], "linewidths": 1.2, "linestyles": "dashed"}
-            axis.contour((labels == k).float().numpy(), [0.5], **line)
-
-
 def draw_labels(
     panels_: dict[str, tuple[Tensor, Tensor]],
     image: Tensor | None = None,
     truth: Tensor | None = None,
 ) -> Figure:
-    """Panels of (labels, where they are known), (H, W) each; see `paint` and `outline`."""
+    """Panels of (labels, where they are known), (H, W) each, by `paint`; truth dashed."""
     figure, axes = panels(1, len(panels_))
     for axis, (title, (labels, known)) in zip(axes[0], panels_.items(), strict=True):
         paint(axis, labels, known, image)
         axis.set_title(title, fontsize=10)
         if truth is not None:
-            outline(axis, truth)
+            outline(axis, truth.numpy(), style="dashed")
     return figure
 
 
@@ -124,7 +117,7 @@ def draw_masks(chosen: Slice, maps: Maps, cells: dict[str, int], threshold: floa
         ]
         for line, values, title in zip(axes, fine, ("scaled", "mask"), strict=True):
             line[i].imshow(values.numpy(), cmap="cividis", vmin=0, vmax=1)
-            outline(line[i], chosen.label[0])
+            outline(line[i], chosen.label[0].numpy(), style="dashed")
             line[i].set_title(f"{name}: {title}", fontsize=10)
     return figure
 
