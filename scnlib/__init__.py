@@ -12,8 +12,8 @@ Reading order, as the paper goes:
                            `scnlib.checkpoint`), and `scnlib.evaluation` for Dice and 95HD
 7. `scnlib.records`, `scnlib.tables`, `scnlib.figures`   what a run leaves, and what is made of it;
                            `scnlib.claims` answers the paper's claims from it
-8. `scnlib.check`, `scnlib.predict`   for own NIfTI files; `scnlib.widgets`, `scnlib.drawing` and
-                           `scnlib.learning` are what notebooks 02 and 06 let one play with
+8. `scnlib.check`, `scnlib.predict`   for own NIfTI files
+9. `scnlib.widgets`, `scnlib.teaching`   what the notebooks let one play and practise with
 
 An equation is found by its number: search the package for "Eq. 7".
 """

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scnlib import exercises
+from scnlib.teaching import exercises
 
 
 def loops(C, P):  # as by hand, giving nested lists

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from scnlib import strokes
 from scnlib.paths import REPOSITORY
+from scnlib.teaching import strokes
 from scnlib.widgets import clickable_map
 from tests.browsing import api, faults, needs_chromium, stroke
 
@@ -105,7 +105,7 @@ def pad(page, tmp_path):
         "result": None,
         "result_alt": "",
     }
-    source = (REPOSITORY / "scnlib" / "drawing.js").read_text(encoding="utf-8")
+    source = (REPOSITORY / "scnlib" / "teaching" / "drawing.js").read_text(encoding="utf-8")
     filled = SHIM.replace("VALUES", json.dumps(values), 1).replace("SOURCE", json.dumps(source), 1)
     file = tmp_path / "pad.html"
     file.write_text(filled, encoding="utf-8")

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from scnlib import strokes
 from scnlib.data.cases import HEART
-from scnlib.drawing import Pad
-from scnlib.learning import draw_learnt, learn
-from scnlib.strokes import Drawing, Stroke, rasterise, read_drawing
+from scnlib.teaching import strokes
+from scnlib.teaching.drawing import Pad
+from scnlib.teaching.learning import draw_learnt, learn
+from scnlib.teaching.strokes import Drawing, Stroke, rasterise, read_drawing
 
 
 def labelled(*lines: Stroke, shape: tuple[int, int] = (5, 5)) -> set[tuple[int, int, int]]:

@@ -12,8 +12,8 @@ import nbformat
 import numpy as np
 import pytest
 
-from scnlib import answers, exercises
-from scnlib.exercises import EXERCISES, NOT_ATTEMPTED, NOT_YET, RIGHT, verdict
+from scnlib.teaching import answers, exercises
+from scnlib.teaching.exercises import EXERCISES, NOT_ATTEMPTED, NOT_YET, RIGHT, verdict
 from tests.learners import ACCEPTED, COMMON, OTHER, UNREADABLE
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))

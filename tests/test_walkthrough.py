@@ -6,9 +6,9 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from scnlib import walkthrough as walk
-from scnlib import walkthrough_figures as figures
 from scnlib.config import make_run
+from scnlib.teaching import walkthrough as walk
+from scnlib.teaching import walkthrough_figures as figures
 
 
 @pytest.fixture(scope="module")

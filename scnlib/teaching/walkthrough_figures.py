@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 from scnlib import display
 from scnlib.figures import outline
 from scnlib.propagation import shape_masks
-from scnlib.walkthrough import Maps, Slice
+from scnlib.teaching.walkthrough import Maps, Slice
 
 COLOURS = ("#FFFFFF", *display.COLOURS, "#000000")  # background, classes, a mask
 

@@ -1,4 +1,4 @@
-"""What notebook 02 shows: SCN's maps of one slice (`scnlib.walkthrough_figures` draws them).
+"""What notebook 02 shows: SCN's maps of one slice (`walkthrough_figures` draws them).
 
 Every map comes from the functions that training calls. A cell is one place of the correlation
 map's grid, numbered row by row.

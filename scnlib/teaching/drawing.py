@@ -1,7 +1,7 @@
 """The pad of notebook 06: draw strokes on phantom slices, press Train, see what was learnt.
 
-Its page is `drawing.js`; the strokes are checked and kept as a `scnlib.strokes.Drawing`, and
-`scnlib.learning.learn` does the training. Where no kernel runs, a picture stands for the pad.
+Its page is `drawing.js`; `strokes` checks and keeps what was drawn as a `Drawing`, and `learning`
+does the training. Where no kernel runs, a picture stands for the pad.
 """
 
 import base64
@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 from scnlib.display import COLOURS
 from scnlib.figures import BACKGROUND, make_grid
-from scnlib.learning import draw_learnt, learn
-from scnlib.strokes import Drawing, empty, read_drawing, recorded, slices
+from scnlib.teaching.learning import draw_learnt, learn
+from scnlib.teaching.strokes import Drawing, empty, read_drawing, recorded, slices
 
 ALT = "The six phantom slices to draw on: short-axis views of a heart in a chest."
 

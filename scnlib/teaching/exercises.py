@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from IPython.display import Markdown, display  # pyright: ignore[reportPrivateImportUsage]
 
-from scnlib import answers
+from scnlib.teaching import answers
 
 NOT_ATTEMPTED = "not attempted"
 NOT_YET = "not yet: "

@@ -139,7 +139,7 @@ def trace(scribble: np.ndarray, unlabelled: int) -> list[Stroke]:
 
 def recorded() -> Drawing:
     """The committed strokes: the phantom's own scribbles on the six slices, traced."""
-    text = files("scnlib.data").joinpath("recorded_strokes.json").read_text(encoding="utf-8")
+    text = files("scnlib.teaching").joinpath("recorded_strokes.json").read_text(encoding="utf-8")
     return read_drawing(text, "recorded_strokes.json")
 
 

@@ -22,7 +22,7 @@ from scnlib.display import COLOURS
 from scnlib.evaluation import evaluate
 from scnlib.figures import BACKGROUND, make_grid, outline
 from scnlib.methods import METHODS
-from scnlib.strokes import Drawing, scribbled_cases
+from scnlib.teaching.strokes import Drawing, scribbled_cases
 from scnlib.training import Training
 
 BATCH = 6
