@@ -23,6 +23,8 @@ from scnlib.records import Record
 
 BACKGROUND = "#A8A8A8"  # the background's scribble
 CURVES = (*sns.color_palette("colorblind", 10), (0.0, 0.0, 0.0))  # one a method, in TITLES' order
+STYLES = ("solid", "dashed", "dashdot", "dotted", (0, (5, 1, 1, 1, 1, 1)))
+MARKS = "osv^DP<>X*p"  # likewise: several of the colours are the same grey in print
 
 
 def heart_box(labels: np.ndarray, margin: int = 12) -> tuple[slice, slice]:
@@ -105,8 +107,9 @@ def training_curves(curve: pd.DataFrame, validation: Sequence[Mapping[str, float
     figure, grid = make_grid(2, 2, 2.6, image=False, wide=1.6)
     losses, rate, scores, region = grid.flat
     known = ("iteration", "lr", "seconds", "tau", "share_M")
-    for name in [name for name in curve.columns if name not in known]:
-        losses.plot(curve["iteration"], curve[name], label=name, lw=1.2)
+    for i, name in enumerate(name for name in curve.columns if name not in known):
+        style = STYLES[i % len(STYLES)]
+        losses.plot(curve["iteration"], curve[name], label=name, lw=1.2, ls=style)
     losses.set(ylabel="loss", yscale="log")
     rate.step(curve["iteration"], curve["lr"], where="post", color="black")
     rate.set(ylabel="learning rate", yscale="log")
@@ -142,15 +145,16 @@ def by_data_set(records: Iterable[Record]) -> dict[str, dict[str, Record]]:
 def validation_curves(curves: Mapping[str, Mapping[str, Record]]) -> Figure:
     """Validation Dice of several runs, a panel for each data set (see `by_data_set`).
 
-    A circle marks the best of each run; variants are dashed; one legend serves all panels.
+    A larger, open mark is the best of each run; variants are dashed; one legend serves all panels.
+    Every method has a colour and a mark of its own.
     """
     figure, (line,) = make_grid(1, len(curves), 3.6, image=False, wide=1.4)
     methods, lines = list(TITLES), {}
     for axes, (dataset, runs) in zip(line, curves.items(), strict=True):
         for title, record in runs.items():
             style = "dashed" if record.run.variant else "solid"
-            colour = CURVES[methods.index(record.run.method)]
-            _validation(axes, record.validation["curve"], colour, title, style)
+            i = methods.index(record.run.method)
+            _validation(axes, record.validation["curve"], CURVES[i], title, style, MARKS[i], i % 4)
         axes.set(xlabel="iteration", title=NAMES.get(dataset, dataset))
         handles, titles = axes.get_legend_handles_labels()
         lines = dict(zip(titles, handles, strict=True)) | lines
@@ -159,15 +163,22 @@ def validation_curves(curves: Mapping[str, Mapping[str, Record]]) -> Figure:
 
 
 def _validation(
-    axes: Axes, points: Sequence[Mapping[str, float]], colour: Any, label: str, style: str = "solid"
+    axes: Axes,
+    points: Sequence[Mapping[str, float]],
+    colour: Any,
+    label: str,
+    style: str = "solid",
+    mark: str = "o",
+    first: int = 0,  # every fourth point is marked, from this one on: marks don't cover each other
 ) -> None:
     axes.set(ylabel="validation Dice (%)", ylim=(0, 100))
     if points:
         steps, values = [p["iteration"] for p in points], [100 * p["dice"] for p in points]
-        axes.plot(steps, values, color=colour, label=label, ls=style, lw=1.5)
+        look: Any = {"color": colour, "marker": mark}
+        axes.plot(steps, values, label=label, ls=style, lw=1.5, ms=6, markevery=(first, 4), **look)
         if np.isfinite(values).any():
             best = int(np.nanargmax(values))
-            axes.plot(steps[best], values[best], "o", color=colour, mfc="none")
+            axes.plot(steps[best], values[best], ms=10, mfc="none", **look)
 
 
 def make_grid(

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from scnlib import display, figure2, figures
+from scnlib import display, figure2, figures, paper
 from scnlib.config import make_run
 from tests.sample_record import write
 
@@ -69,9 +69,17 @@ def test_validation_curves_have_a_panel_for_each_data_set(tmp_path: Path) -> Non
     assert curves["phantom"]["SCN"].run.seed == 0  # the lowest of two
     figure = figures.validation_curves(curves)
     assert [axes.get_title() for axes in figure.axes] == ["ACDC", "MSCMR", "the phantom"]
-    assert [len(axes.get_lines()) for axes in figure.axes] == [4, 2, 2]  # a curve and its circle
+    assert [len(axes.get_lines()) for axes in figure.axes] == [4, 2, 2]  # a curve and its best
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert sorted(names) == ["Full supervision", "PCE", "PCE (sgd)", "SCN"]
+
+
+def test_curves_of_several_methods_differ_in_print_without_colour(tmp_path: Path) -> None:
+    methods = list(paper.TITLES)
+    records = [write(tmp_path / m, make_run("acdc", m)) for m in methods]
+    figure = figures.validation_curves(figures.by_data_set(records))
+    marks = [str(line.get_marker()) for line in figure.axes[0].get_lines()[::2]]
+    assert len(set(marks)) == len(methods) == 11
 
 
 def test_the_best_is_marked_beside_a_dice_that_is_no_number() -> None:
