@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from scnlib.data.cases import Case
 from scnlib.failures import what_went_wrong, worst_slice, worst_volumes
-from scnlib.figures import heart_box, make_grid, outline
+from scnlib.figures import heart_box, make_grid, note_outside, outline
 from scnlib.paper import TITLES
 from scnlib.records import Record
 from scnlib.statistics import ALPHA
@@ -49,11 +49,12 @@ def failures(
     """Each method's worst test volumes: a picture of each, and in words what went wrong.
 
     runs by method name, with predictions; cases by volume, with labels. A picture is the slice with
-    most wrong pixels of the volume's worst structure, cropped to prediction and truth. The table
-    has method, volume, Dice (%), slice (from 1) and what went wrong.
+    most wrong pixels of the volume's worst structure, cropped to the heart; it says how much of the
+    prediction lies outside. The table has method, volume, Dice (%), slice (from 1) and what went
+    wrong.
     """
     # Small: an executed notebook has to stay below a megabyte with ten methods, too.
-    figure, grid = make_grid(len(runs), count, 1.5)
+    figure, grid = make_grid(len(runs), count, 1.25)
     rows = []
     for line, (method, record) in zip(grid, runs.items(), strict=True):
         line[0].set_ylabel(TITLES[method][0], fontsize=9)
@@ -66,7 +67,8 @@ def failures(
             axes.imshow(case.image[z][box], cmap="gray", vmin=0, vmax=1)
             outline(axes, truth[z][box], style="dashed")
             outline(axes, predicted[z][box])
-            axes.set_title(f"{volume}, {z + 1}: {100 * found['dice']:.0f}%", fontsize=6)
+            note_outside(axes, predicted[z], box)
+            axes.set_title(f"{volume}\nslice {z + 1}: {100 * found['dice']:.0f}%", fontsize=6)
             words = what_went_wrong(predicted, truth, k, dict(enumerate(case.classes)))
             rows.append((TITLES[method][0], volume, 100 * found["dice"], z + 1, words))
     columns = ["method", "volume", "Dice (%)", "slice", "what went wrong"]

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from scnlib.display import PALETTE
 from scnlib.evaluation import dice
-from scnlib.figures import heart_box, make_grid, outline
+from scnlib.figures import heart_box, make_grid, note_outside, outline
 from scnlib.paper import TITLES
 from scnlib.records import Record
 from scnlib.statistics import patient_values
@@ -68,11 +68,11 @@ def figure2(rows: Sequence[Row], methods: Sequence[str]) -> Figure:
     """Fig. 2: a slice a row; image, truth and the methods' outlines on it, cropped to the heart.
 
     The truth's outline is dashed, also beside a prediction; predictions are solid. Without images
-    the outlines stand on a blank ground.
+    the outlines stand on a blank ground. A prediction that goes further says how much of it does.
     """
     columns = ["image", "truth", *methods]
     # As wide as a page allows: an executed notebook has to stay below a megabyte.
-    figure, grid = make_grid(len(rows), len(columns), min(1.7, 14 / len(columns)))
+    figure, grid = make_grid(len(rows), len(columns), min(1.7, 12 / len(columns)))
     for line, row in zip(grid, rows, strict=True):
         known = [m for m in (row.truth, *row.predictions.values()) if m is not None]
         box = heart_box(np.stack([known[0]] if row.truth is not None else known))
@@ -83,7 +83,8 @@ def figure2(rows: Sequence[Row], methods: Sequence[str]) -> Figure:
                 outline(axes, row.truth[box], style="dashed")
             if name in row.predictions:
                 outline(axes, row.predictions[name][box])
-        line[0].set_ylabel(row.title, fontsize=8)
+                note_outside(axes, row.predictions[name], box)
+        line[0].set_ylabel(row.title, fontsize=6)
     for axes, name in zip(grid[0], columns, strict=True):
         axes.set_title(TITLES[name][0] if name in TITLES else name, fontsize=9)
     legend = [Line2D([], [], color=colour) for colour in PALETTE.values()]

@@ -51,6 +51,16 @@ def outline(axes: Axes, labels: np.ndarray, classes: int = 4, style: str = "soli
             axes.contour(mask, [0.5], colors=[COLOURS[k - 1]], linewidths=line, linestyles=style)
 
 
+def note_outside(axes: Axes, labels: np.ndarray, box: tuple[slice, slice]) -> None:
+    """Say on a cropped picture how much of a label map (H, W) lies outside, from 5% on."""
+    total = (labels > 0).sum()
+    outside = 100 * (1 - (labels[box] > 0).sum() / total) if total else 0
+    if outside >= 5:
+        ground = {"facecolor": "white", "linewidth": 0, "pad": 1}
+        text = f"{outside:.0f}% outside"
+        axes.text(0.02, 0.03, text, transform=axes.transAxes, fontsize=6, bbox=ground)
+
+
 def slices(case: Case, numbers: Sequence[int], box: tuple[slice, slice]) -> Figure:
     """Image, scribble and mask of slices of a case beside each other, one slice a row."""
     columns = ["image"] + ["scribble"] * (case.scribble is not None)

@@ -53,6 +53,20 @@ def test_box_holds_all_classes():
     assert (labels[(slice(None), *figures.heart_box(labels, 2))] > 0).sum() == 2
 
 
+@pytest.mark.parametrize(
+    ("outside", "said"), [(0, []), (1, ["5% outside"]), (2, ["10% outside"]), (18, ["50% outside"])]
+)
+def test_a_cropped_picture_says_how_much_lies_outside(outside: int, said: list[str]) -> None:
+    labels = np.zeros((24, 10), int)
+    labels[2:5, 2:8] = 3  # 18 pixels inside the box
+    labels[6:9, 2:8].flat[:outside] = 1
+    axes = Figure().subplots()
+    figures.note_outside(axes, labels, (slice(0, 5), slice(0, 10)))
+    assert [text.get_text() for text in axes.texts] == said
+    figures.note_outside(axes, labels * 0, (slice(0, 5), slice(0, 10)))
+    assert len(axes.texts) == len(said)
+
+
 def test_validation_curves_have_a_panel_for_each_data_set(tmp_path: Path) -> None:
     wanted = [("phantom", "scn", 1, ""), ("phantom", "scn", 0, ""), ("acdc", "pce", 2, "")]
     wanted += [("acdc", "pce", 0, "sgd"), ("mscmr", "full", 0, "")]
