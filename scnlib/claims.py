@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from scnlib import findings
+from scnlib.config import RECIPES
 from scnlib.paper import NAMES, ROWS, group, paper_table, printed_inconsistencies, row_title
 from scnlib.records import Record
 from scnlib.statistics import compare
@@ -130,14 +131,17 @@ def _below(records: Sequence[Record]) -> list[str]:
 
 def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
     """What a method has on validation subjects when trained as its public code trains it."""
+    tried = [r for r in variants if r.run.variant.startswith("sgd")]
+    tried += [r for r in records if r.run.method in RECIPES]
     parts = []
-    for record in variants:
-        run = record.run
-        same = [r for r in records if (r.run.dataset, r.run.method) == (run.dataset, run.method)]
-        if run.variant.startswith("sgd") and same:
-            best, ours = (100 * r.validation["best"]["dice"] for r in (record, same[0]))
+    for record in tried:
+        run, method = record.run, record.run.method.removesuffix("_sgd")
+        same = (run.dataset, method, run.seed)
+        shared = [r for r in records if (r.run.dataset, r.run.method, r.run.seed) == same]
+        if shared:
+            best, ours = (100 * r.validation["best"]["dice"] for r in (record, shared[0]))
             parts.append(
-                f"{row_title(1, run.method)} on {NAMES[run.dataset]} {best:.2f}% "
+                f"{row_title(1, method)} on {NAMES[run.dataset]} {best:.2f}% "
                 f"(SGD at {run.profile.lr:g}) instead of {ours:.2f}%"
             )
     if not parts:

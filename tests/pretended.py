@@ -5,7 +5,9 @@ from pathlib import Path
 
 import nbformat
 
-METHODS = dict.fromkeys("pce s2l mloss rloss meloss ustm dmpls fddseg cale scn full".split())
+METHODS = dict.fromkeys(
+    "pce s2l mloss rloss meloss ustm dmpls dmpls_sgd fddseg cale scn full".split()
+)
 
 # Stands for workflow.notebook without a kernel: leaves the executed notebook, the record and a
 # line in a diary; fails for the method that the file `broken` names.

@@ -40,6 +40,14 @@ def test_gains_bound_and_baseline_are_differences_of_means():
     assert "PCE on ACDC 56.00% (SGD at 0.03) instead of 41.00%" in other
 
 
+def test_a_row_with_a_recipe_of_its_own_is_compared_with_the_shared_protocol():
+    runs = [validated("dmpls", 0.2, "", 0.1), validated("dmpls_sgd", 0.8, "", 0.7)]
+    assert "DMPLS on ACDC 80.00% (SGD at 0.03) instead of 20.00%" in said(runs)["Other recipes"]
+    assert "Other recipes" not in said(runs[1:])  # with nothing to compare it with
+    order = said([*runs, validated("pce", 0.5, "", 0.4)])["Order"]
+    assert "Table 1: 0 of 1 pairs" in order  # the print has one DMPLS
+
+
 def test_methods_that_gain_nothing_over_pce_are_named():
     runs = [record("pce", 0.4), record("dmpls", 0.2), record("mloss", 0.5)]
     below = "Mean Dice on ACDC: DMPLS (23.33%) against 43.33%."

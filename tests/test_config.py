@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scnlib.config import PROFILES, VARIANTS, Profile, Run, SCNOptions, make_run
+from scnlib.config import PROFILES, RECIPES, VARIANTS, Profile, Run, SCNOptions, make_run
 from scnlib.methods import METHODS, get_method
 
 WRONG_PROFILE: list[dict[str, Any]] = [
@@ -120,9 +120,18 @@ def test_json_with_wrong_names_or_types_is_refused(old: str, new: str) -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_all_methods_share_every_value_of_the_protocol(profile: str) -> None:
-    runs = [make_run("acdc", method, 1, profile) for method in METHODS]
+    runs = [make_run("acdc", method, 1, profile) for method in METHODS if method not in RECIPES]
     assert all(run.profile == PROFILES[profile] == runs[0].profile for run in runs)
     assert all(replace(run, method="scn") == replace(runs[0], method="scn") for run in runs)
+
+
+@pytest.mark.parametrize("method", RECIPES)
+def test_a_recipe_changes_its_own_fields_alone_and_gives_way_to_a_keyword(method: str) -> None:
+    recipe = RECIPES[method]
+    assert issubclass(METHODS[method], METHODS[method.removesuffix("_sgd")])
+    assert make_run("acdc", method).profile == replace(PROFILES["demo"], **recipe)
+    assert make_run("acdc", method, lr=0.5).profile.lr == 0.5
+    assert recipe["lr"] != 0.5
 
 
 def test_the_protocol_as_printed() -> None:

@@ -2,7 +2,7 @@
 
 from scnlib.methods.base import Batch, Method, Now
 from scnlib.methods.cale import CALE
-from scnlib.methods.dmpls import DMPLS
+from scnlib.methods.dmpls import DMPLS, DMPLSbySGD
 from scnlib.methods.fddseg import Fddseg
 from scnlib.methods.full import Full
 from scnlib.methods.meloss import MELoss
@@ -21,6 +21,7 @@ METHODS: dict[str, type[Method]] = {
     "meloss": MELoss,
     "ustm": USTM,
     "dmpls": DMPLS,
+    "dmpls_sgd": DMPLSbySGD,
     "fddseg": Fddseg,
     "cale": CALE,
     "scn": SCN,
