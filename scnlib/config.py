@@ -113,7 +113,10 @@ PROFILES = {
 _SGD = {"optimiser": "sgd", "schedule": "poly", "weight_decay": 1e-4, "dropout": "element"}
 # Methods that end below PCE on validation subjects under the shared protocol have a row of their
 # own for the optimiser of their public code. It is tested like any other.
-RECIPES: dict[str, dict[str, Any]] = {"dmpls_sgd": _SGD | {"lr": 0.01}}
+RECIPES: dict[str, dict[str, Any]] = {
+    "dmpls_sgd": _SGD | {"lr": 0.01},
+    "fddseg_sgd": _SGD | {"lr": 0.01},
+}
 # Departures from the protocol, each to measure one choice on validation subjects.
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     # StepLR every fifth of the run, with channel-wise dropout: the larger the factor the better,

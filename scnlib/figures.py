@@ -23,9 +23,12 @@ from scnlib.records import Record
 
 BACKGROUND = "#A8A8A8"  # the background's scribble
 # One a method, in TITLES' order.
-CURVES = (*sns.color_palette("colorblind", 10), (0.0, 0.0, 0.0), (0.4, 0.0, 0.2))
+CURVES = (
+    *sns.color_palette("colorblind", 10),
+    *((0.0, 0.0, 0.0), (0.4, 0.0, 0.2), (0.0, 0.3, 0.2)),
+)
 STYLES = ("solid", "dashed", "dashdot", "dotted", (0, (5, 1, 1, 1, 1, 1)))
-MARKS = "osv^DP<>X*ph"  # likewise: several of the colours are the same grey in print
+MARKS = "osv^DP<>X*phd"  # likewise: several of the colours are the same grey in print
 
 
 def heart_box(labels: np.ndarray, margin: int = 12) -> tuple[slice, slice]:

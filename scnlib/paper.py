@@ -18,11 +18,13 @@ TITLES: dict[str, tuple[str, str]] = {
     "dmpls": ("DMPLS", "DMPLS"),
     "dmpls_sgd": ("DMPLS, SGD", ""),
     "fddseg": ("Fddseg", "Fddseg"),
+    "fddseg_sgd": ("Fddseg, SGD", ""),
     "cale": ("PCE+CALE", "PCE+CALE"),
     "scn": ("SCN", "ours"),
     "full": ("Full supervision", ""),
 }
-_RIVALS = ("pce", "s2l", "mloss", "rloss", "meloss", "ustm", "dmpls", "dmpls_sgd", "fddseg")
+_RIVALS = ("pce", "s2l", "mloss", "rloss", "meloss", "ustm", "dmpls", "dmpls_sgd")
+_RIVALS += ("fddseg", "fddseg_sgd")
 ROWS = {1: (*_RIVALS, "scn", "full"), 2: (*_RIVALS, "scn"), 3: ("pce", "cale", "scn")}
 DATASETS = {1: "acdc", 2: "mscmr", 3: "acdc"}
 NAMES = {"acdc": "ACDC", "mscmr": "MSCMR", "phantom": "the phantom"}

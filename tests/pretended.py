@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 
 METHODS = dict.fromkeys(
-    "pce s2l mloss rloss meloss ustm dmpls dmpls_sgd fddseg cale scn full".split()
+    "pce s2l mloss rloss meloss ustm dmpls dmpls_sgd fddseg fddseg_sgd cale scn full".split()
 )
 
 # Stands for workflow.notebook without a kernel: leaves the executed notebook, the record and a

@@ -93,7 +93,7 @@ def test_curves_of_several_methods_differ_in_print_without_colour(tmp_path: Path
     records = [write(tmp_path / m, make_run("acdc", m)) for m in methods]
     figure = figures.validation_curves(figures.by_data_set(records))
     marks = [str(line.get_marker()) for line in figure.axes[0].get_lines()[::2]]
-    assert len(set(marks)) == len(methods) == 12
+    assert len(set(marks)) == len(methods) == 13
 
 
 def test_the_best_is_marked_beside_a_dice_that_is_no_number() -> None:

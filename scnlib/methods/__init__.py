@@ -3,7 +3,7 @@
 from scnlib.methods.base import Batch, Method, Now
 from scnlib.methods.cale import CALE
 from scnlib.methods.dmpls import DMPLS, DMPLSbySGD
-from scnlib.methods.fddseg import Fddseg
+from scnlib.methods.fddseg import Fddseg, FddsegBySGD
 from scnlib.methods.full import Full
 from scnlib.methods.meloss import MELoss
 from scnlib.methods.mloss import MLoss
@@ -23,6 +23,7 @@ METHODS: dict[str, type[Method]] = {
     "dmpls": DMPLS,
     "dmpls_sgd": DMPLSbySGD,
     "fddseg": Fddseg,
+    "fddseg_sgd": FddsegBySGD,
     "cale": CALE,
     "scn": SCN,
     "full": Full,
