@@ -86,7 +86,8 @@ def figure2(rows: Sequence[Row], methods: Sequence[str]) -> Figure:
                 note_outside(axes, row.predictions[name], box)
         line[0].set_ylabel(row.title, fontsize=6)
     for axes, name in zip(grid[0], columns, strict=True):
-        axes.set_title(TITLES[name][0] if name in TITLES else name, fontsize=9)
+        title = TITLES[name][0] if name in TITLES else name
+        axes.set_title(title.replace(" ", "\n"), fontsize=9)  # narrow columns: a word a line
     legend = [Line2D([], [], color=colour) for colour in PALETTE.values()]
     legend += [Line2D([], [], color="grey", ls=ls) for ls in ("solid", "dashed")]
     names = [*PALETTE, "prediction", "truth"]
