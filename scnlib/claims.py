@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from scnlib import findings
-from scnlib.config import RECIPES
+from scnlib.config import RECIPES, without_recipe
 from scnlib.paper import NAMES, ROWS, group, paper_table, printed_inconsistencies, row_title
 from scnlib.records import Record
 from scnlib.statistics import compare
@@ -135,7 +135,7 @@ def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
     tried += [r for r in records if r.run.method in RECIPES]
     parts = []
     for record in tried:
-        run, method = record.run, record.run.method.removesuffix("_sgd")
+        run, method = record.run, without_recipe(record.run.method)
         same = (run.dataset, method, run.seed)
         shared = [r for r in records if (r.run.dataset, r.run.method, r.run.seed) == same]
         if shared:

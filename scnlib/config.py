@@ -168,6 +168,11 @@ def make_run(
     )
 
 
+def without_recipe(method: str) -> str:
+    """The row under the shared protocol that a row of `RECIPES` departs from; else the method."""
+    return method.removesuffix("_sgd") if method in RECIPES else method
+
+
 def _change(options: Any, changes: dict[str, Any]) -> Any:
     known = [field.name for field in fields(options)]
     unknown = [name for name in changes if name not in known]

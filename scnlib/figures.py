@@ -25,7 +25,9 @@ BACKGROUND = "#A8A8A8"  # the background's scribble
 # One a method, in TITLES' order.
 CURVES = (
     *sns.color_palette("colorblind", 10),
-    *((0.0, 0.0, 0.0), (0.4, 0.0, 0.2), (0.0, 0.3, 0.2)),
+    (0.0, 0.0, 0.0),
+    (0.4, 0.0, 0.2),
+    (0.0, 0.3, 0.2),
 )
 STYLES = ("solid", "dashed", "dashdot", "dotted", (0, (5, 1, 1, 1, 1, 1)))
 MARKS = "osv^DP<>X*phd"  # likewise: several of the colours are the same grey in print

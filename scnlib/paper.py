@@ -23,8 +23,8 @@ TITLES: dict[str, tuple[str, str]] = {
     "scn": ("SCN", "ours"),
     "full": ("Full supervision", ""),
 }
-_RIVALS = ("pce", "s2l", "mloss", "rloss", "meloss", "ustm", "dmpls", "dmpls_sgd")
-_RIVALS += ("fddseg", "fddseg_sgd")
+_BASELINES = ("pce", "s2l", "mloss", "rloss", "meloss", "ustm")
+_RIVALS = (*_BASELINES, "dmpls", "dmpls_sgd", "fddseg", "fddseg_sgd")
 ROWS = {1: (*_RIVALS, "scn", "full"), 2: (*_RIVALS, "scn"), 3: ("pce", "cale", "scn")}
 DATASETS = {1: "acdc", 2: "mscmr", 3: "acdc"}
 NAMES = {"acdc": "ACDC", "mscmr": "MSCMR", "phantom": "the phantom"}

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from scnlib.config import PROFILES, RECIPES, VARIANTS, Profile, Run, SCNOptions, make_run
+from scnlib.config import (
+    PROFILES,
+    RECIPES,
+    VARIANTS,
+    Profile,
+    Run,
+    SCNOptions,
+    make_run,
+    without_recipe,
+)
 from scnlib.methods import METHODS, get_method
 
 WRONG_PROFILE: list[dict[str, Any]] = [
@@ -128,7 +137,8 @@ def test_all_methods_share_every_value_of_the_protocol(profile: str) -> None:
 @pytest.mark.parametrize("method", RECIPES)
 def test_a_recipe_changes_its_own_fields_alone_and_gives_way_to_a_keyword(method: str) -> None:
     recipe = RECIPES[method]
-    assert issubclass(METHODS[method], METHODS[method.removesuffix("_sgd")])
+    assert issubclass(METHODS[method], METHODS[without_recipe(method)])
+    assert without_recipe(method) not in RECIPES and without_recipe("scn") == "scn"
     assert make_run("acdc", method).profile == replace(PROFILES["demo"], **recipe)
     assert make_run("acdc", method, lr=0.5).profile.lr == 0.5
     assert recipe["lr"] != 0.5

@@ -24,8 +24,8 @@ Faults of the public code, repaired here:
   its softmax runs over classes and rows together: here over the other classes alone. Its two
   target terms are equal, as ours are.
 
-Y are the labels of barely trained networks at first, and in our run with the study's shared Adam
-they won over the scribbles, as with DMPLS. Hence the second row, `fddseg_sgd`.
+Y holds the labels of barely trained networks at first; in our run with the study's shared Adam they
+won over the scribbles, as with DMPLS. Hence the second row, `fddseg_sgd`.
 
 Superpixels are found once, on the unaugmented slices, and follow the slice through its
 augmentation; published is a batch of 4, with superpixels of every augmented one.
