@@ -132,7 +132,11 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "sgd": {"profile": _SGD | {"lr": 0.03}},
     "sgd001": {"profile": _SGD | {"lr": 0.01}},
     "nearest": {"profile": {"scribble_rule": "nearest"}},
+    # What holds SCN back: the map's grid (at 128 pixels, stride 4 has the cells that stride 8 has
+    # at 256), or PAP's labels, which this grid blurs along the borders.
     "stride4": {"scn": {"stride": 4}},
+    "nopap": {"scn": {"lambda2": 0.0}},
+    "softpap": {"scn": {"pap_target": "soft"}},
 }
 
 
