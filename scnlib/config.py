@@ -127,10 +127,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     # which the protocol carries on to one late step. The kind of dropout, at a factor of 0.7:
     "elementwise": {"profile": {"lr_factor": 0.7, "lr_steps": 5.0, "dropout": "element"}},
     "channelwise": {"profile": {"dropout": "channel"}},
-    # As the benchmark's public code trains: SGD, poly decay, element-wise dropout; at 0.03 for PCE
-    # and full supervision, at 0.01 for the other methods.
+    # As the benchmark's public code trains PCE: SGD, poly decay, element-wise dropout.
     "sgd": {"profile": _SGD | {"lr": 0.03}},
-    "sgd001": {"profile": _SGD | {"lr": 0.01}},
     "nearest": {"profile": {"scribble_rule": "nearest"}},
     # What holds SCN back: the map's grid (at 128 pixels, stride 4 has the cells that stride 8 has
     # at 256), or PAP's labels, which this grid blurs along the borders.

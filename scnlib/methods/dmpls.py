@@ -49,7 +49,7 @@ class DMPLS(PCE):
 class DMPLSbySGD(DMPLS):
     """The same with the optimiser of its public code: see `scnlib.config.RECIPES`."""
 
-    title = "DMPLS, SGD"
+    title = "DMPLS (SGD)"
 
 
 def draw_share(generator: torch.Generator) -> float:

@@ -108,4 +108,4 @@ class Fddseg(PCE):
 class FddsegBySGD(Fddseg):
     """The same with SGD: see `scnlib.config.RECIPES`."""
 
-    title = "Fddseg, SGD"
+    title = "Fddseg (SGD)"
