@@ -15,19 +15,25 @@ from scnlib.paper import TITLES
 from scnlib.records import Record
 from scnlib.statistics import ALPHA
 
-_AXES = {"dice": ("mean Dice (points)", 100.0), "hd95_voxel": ("95HD (voxels)", 1.0)}
+# Label, factor to the unit shown, and how far the axis goes: a collapsed method must not squeeze
+# the others into a few pixels.
+_AXES = {
+    "dice": ("mean Dice (points)", 100.0, 20.0),
+    "hd95_voxel": ("95HD (voxels)", 1.0, float("inf")),
+}
 
 
 def forest(tests: pd.DataFrame) -> Figure:
     """Each method's difference to SCN with its 95% interval, Dice and 95HD beside each other.
 
     tests: `scnlib.statistics.compare`'s rows of one data set. A filled mark is a difference that is
-    significant after Holm's adjustment, a hollow one is not. Without rows the axes stay empty.
+    significant after Holm's adjustment, a hollow one is not. A difference of more than 20 points of
+    Dice is an arrow at the edge with its value. Without rows the axes stay empty.
     """
     methods = [m for m in TITLES if m in set(tests["method"])]
     size = (7.6, 1.2 + 0.32 * max(len(methods), 1))
     figure, grid = plt.subplots(1, 2, figsize=size, sharey=True, layout="constrained")
-    for axes, (metric, (label, factor)) in zip(grid, _AXES.items(), strict=True):
+    for axes, (metric, (label, factor, furthest)) in zip(grid, _AXES.items(), strict=True):
         axes.axvline(0, color="black", lw=0.8)
         axes.grid(alpha=0.3)
         rows = tests[tests["metric"] == metric].set_index("method")
@@ -35,6 +41,12 @@ def forest(tests: pd.DataFrame) -> Figure:
             row: Any = rows.loc[method]
             mean, low, high = (factor * float(row[n]) for n in ("mean_difference", "low", "high"))
             fill = "black" if row["p_holm"] < ALPHA else "white"
+            if abs(mean) > furthest:
+                mark, side = (">", "right") if mean > 0 else ("<", "left")
+                edge = np.copysign(furthest, mean)
+                axes.plot(edge, y, mark, color="black", mfc=fill)
+                axes.text(0.94 * edge, y, f"{mean:.0f}", ha=side, va="center", fontsize=9)
+                continue
             axes.plot([low, high], [y, y], color="black", lw=1.2)
             axes.plot(mean, y, "o", color="black", mfc=fill)
         axes.set(xlabel=f"{label}, method minus SCN", ylim=(len(methods) - 0.5, -0.5))

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from scnlib import display, figure2, figures, paper
+from scnlib import comparison_figures, display, figure2, figures, paper
 from scnlib.config import make_run
 from tests.sample_record import write
 
@@ -65,6 +65,21 @@ def test_a_cropped_picture_says_how_much_lies_outside(outside: int, said: list[s
     assert [text.get_text() for text in axes.texts] == said
     figures.note_outside(axes, labels * 0, (slice(0, 5), slice(0, 10)))
     assert len(axes.texts) == len(said)
+
+
+@pytest.mark.parametrize("far", [-0.7, 0.7])
+def test_a_collapsed_method_does_not_squeeze_the_forest_plot(far: float) -> None:
+    differences = {"pce": -0.13, "dmpls": far}
+    rows = [
+        {"method": m, "metric": metric, "mean_difference": d, "low": d, "high": d, "p_holm": 0.01}
+        for m, d in differences.items()
+        for metric in ("dice", "hd95_voxel")
+    ]
+    dice, hd95 = comparison_figures.forest(pd.DataFrame(rows)).axes
+    low, high = dice.get_xlim()
+    assert -25 < low < high < 25
+    assert [text.get_text() for text in dice.texts] == [f"{100 * far:.0f}"]
+    assert not hd95.texts
 
 
 def test_validation_curves_have_a_panel_for_each_data_set(tmp_path: Path) -> None:
