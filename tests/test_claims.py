@@ -6,6 +6,7 @@ from typing import Any
 from test_tables import record
 
 from scnlib.claims import answers
+from scnlib.config import make_run
 
 
 def validated(method: str, best: float, variant: str, dice: float = 0.0) -> Any:
@@ -46,6 +47,16 @@ def test_a_row_with_a_recipe_of_its_own_is_compared_with_the_shared_protocol():
     assert "Other recipes" not in said(runs[1:])  # with nothing to compare it with
     order = said([*runs, validated("pce", 0.5, "", 0.4)])["Order"]
     assert "Table 1: 0 of 1 pairs" in order  # the print has one DMPLS
+
+
+def test_an_open_choice_of_scn_stands_beside_the_default_with_its_difference():
+    default, changed = validated("scn", 0.8, "", 0.7), validated("scn", 0.85, "stride4")
+    default.run = make_run("acdc", "scn", profile="cpu")
+    changed.run = make_run("acdc", "scn", profile="cpu", variant="stride4")
+    sentence = said([default], [changed])["Open choices"]
+    assert sentence.endswith("stride=4 on ACDC 85.00% (+5.00 points).")
+    assert "Open choices" not in said([], [changed])  # with nothing to compare it with
+    assert "Open choices" not in said([default])
 
 
 def test_methods_that_gain_nothing_over_pce_are_named():
