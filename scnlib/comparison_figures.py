@@ -18,7 +18,7 @@ from scnlib.statistics import ALPHA
 # Label, factor to the unit shown, and how far the axis goes: a collapsed method must not squeeze
 # the others into a few pixels.
 _AXES = {
-    "dice": ("mean Dice (points)", 100.0, 20.0),
+    "dice": ("mean Dice (points)", 100.0, 30.0),
     "hd95_voxel": ("95HD (voxels)", 1.0, float("inf")),
 }
 
@@ -27,7 +27,7 @@ def forest(tests: pd.DataFrame) -> Figure:
     """Each method's difference to SCN with its 95% interval, Dice and 95HD beside each other.
 
     tests: `scnlib.statistics.compare`'s rows of one data set. A filled mark is a difference that is
-    significant after Holm's adjustment, a hollow one is not. A difference of more than 20 points of
+    significant after Holm's adjustment, a hollow one is not. A difference of more than 30 points of
     Dice is an arrow at the edge with its value. Without rows the axes stay empty.
     """
     methods = [m for m in TITLES if m in set(tests["method"])]

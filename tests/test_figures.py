@@ -77,7 +77,7 @@ def test_a_collapsed_method_does_not_squeeze_the_forest_plot(far: float) -> None
     ]
     dice, hd95 = comparison_figures.forest(pd.DataFrame(rows)).axes
     low, high = dice.get_xlim()
-    assert -25 < low < high < 25
+    assert -35 < low < high < 35
     assert [text.get_text() for text in dice.texts] == [f"{100 * far:.0f}"]
     assert not hd95.texts
 

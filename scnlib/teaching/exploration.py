@@ -91,7 +91,7 @@ def lost_classes(cases: Sequence[Case], size: int) -> pd.DataFrame:
 
 
 def grid_limit(cases: Sequence[Case], size: int, stride: int) -> dict[str, float]:
-    """Dice (%) per structure, and `mean`, of the labels that Eq. 2-3 give for a perfect P.
+    """Dice (%) per structure, and `mean`, of the labels that PAP gets from a perfect P.
 
     P is the mask itself at size x size, averaged over cells of stride x stride pixels and brought
     back bilinearly, as PAP does; C leaves every cell alone. A mean over the volumes that have a
