@@ -84,7 +84,7 @@ def figure2(rows: Sequence[Row], methods: Sequence[str]) -> Figure:
             if name in row.predictions:
                 outline(axes, row.predictions[name][box])
                 note_outside(axes, row.predictions[name], box)
-        line[0].set_ylabel(row.title, fontsize=6)
+        line[0].set_ylabel(row.title.replace("_", "\n", 1), fontsize=6)  # subject, frame: low rows
     for axes, name in zip(grid[0], columns, strict=True):
         title = TITLES[name][0] if name in TITLES else name
         axes.set_title(title.replace(" ", "\n"), fontsize=9)  # narrow columns: a word a line

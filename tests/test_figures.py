@@ -1,5 +1,6 @@
 """The figures: colours, the rule that chooses Fig. 2's slices, and what the functions return."""
 
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -45,6 +46,20 @@ def test_figure2_is_a_figure_with_and_without_images():
     for image, truth in ((labels / 4.0, labels), (None, None)):
         row = figure2.Row("one", image, truth, {"scn": labels})
         assert isinstance(figure2.figure2([row], ["scn", "full"]), Figure)
+
+
+@pytest.mark.parametrize("methods", [1, 12])
+def test_the_names_of_rows_stay_beside_their_rows(methods: int) -> None:
+    label = np.zeros((60, 60), np.uint8)
+    label[20:40, 20:40] = 1
+    names = list(paper.TITLES)[:methods]
+    rows = [figure2.Row("patient083_frame01\nmiddle, slice 4", label, label, {})] * 4
+    figure = figure2.figure2(rows, names)
+    figure.canvas.draw()
+    labels = [axes.yaxis.label for axes in figure.axes if axes.get_ylabel()]
+    boxes = [text.get_window_extent() for text in labels]
+    assert len(boxes) == 4
+    assert all(high.y0 >= low.y1 for high, low in itertools.pairwise(boxes))
 
 
 def test_box_holds_all_classes():
