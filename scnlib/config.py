@@ -111,8 +111,8 @@ PROFILES = {
 }
 
 _SGD = {"optimiser": "sgd", "schedule": "poly", "weight_decay": 1e-4, "dropout": "element"}
-# Methods that end below PCE on validation subjects under the shared protocol have a row of their
-# own for the optimiser of their public code. It is tested like any other.
+# Methods that end below PCE on ACDC's validation subjects under the shared protocol have a row of
+# their own, on both data sets, for the optimiser of their public code. It is tested like any other.
 RECIPES: dict[str, dict[str, Any]] = {
     "dmpls_sgd": _SGD | {"lr": 0.01},
     "fddseg_sgd": _SGD | {"lr": 0.01},
