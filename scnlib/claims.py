@@ -47,15 +47,23 @@ def _numbers(records: Sequence[Record], profile: str) -> list[str]:
 
 def _order(records: Sequence[Record], profile: str) -> list[str]:
     """Which pairs of methods stand the other way round than printed."""
-    table = findings.order_holds(records, profile)
-    said = []
-    for row in table.to_dict("records") if len(table) else []:
-        if row["pairs"]:
-            text = f"Table {row['table']}: {row['in printed order']} of {row['pairs']} pairs"
-            said.append(text + (f" (reversed: {row['reversed']})" if row["reversed"] else ""))
+    said = _pairs(findings.order_holds(records, profile))
     if not said:
         return []
-    return [f"**Order.** Methods in the printed order of mean Dice: {'; '.join(said)}."]
+    sentences = [f"**Order.** Methods in the printed order of mean Dice: {'; '.join(said)}."]
+    own = _pairs(findings.order_holds(records, profile, own_recipes=True))
+    if changed := [text for text in own if text not in said]:
+        sentences.append(f"With the rows by SGD in their methods' place: {'; '.join(changed)}.")
+    return [" ".join(sentences)]
+
+
+def _pairs(table: pd.DataFrame) -> list[str]:
+    return [
+        f"Table {row['table']}: {row['in printed order']} of {row['pairs']} pairs"
+        + (f" (reversed: {row['reversed']})" if row["reversed"] else "")
+        for row in table.to_dict("records")
+        if row["pairs"]
+    ]
 
 
 def _significance(records: Sequence[Record]) -> list[str]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scnlib.config import make_run
-from scnlib.paper import ROWS, group
+from scnlib.config import RECIPES, make_run, without_recipe
+from scnlib.paper import ROWS, group, row_title
 from scnlib.records import Record, changed_fields
 from scnlib.table_numbers import side_by_side
 
@@ -31,19 +31,23 @@ def reproduced(records: Sequence[Record], profile: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def order_holds(records: Sequence[Record], profile: str) -> pd.DataFrame:
+def order_holds(records: Sequence[Record], profile: str, own_recipes: bool = False) -> pd.DataFrame:
     """Per table: pairs of methods by mean Dice, how many are in the printed order, which are not.
 
-    Pairs with equal printed numbers are left out.
+    Pairs with equal printed numbers are left out. With `own_recipes` a row of
+    `scnlib.config.RECIPES` that was run takes the place of its method's under the shared protocol.
     """
     rows = []
     for number in ROWS:
         table = side_by_side(number, records, profile)
         if "Dice paper" not in table.columns.get_level_values(0):
             continue
-        means: Any = pd.DataFrame(
-            {n: table[f"Dice {n}", "Mean"] for n in ("paper", "ours")}
-        ).dropna()
+        means: Any = pd.DataFrame({n: table[f"Dice {n}", "Mean"] for n in ("paper", "ours")})
+        for method in RECIPES if own_recipes else ():
+            title, shared = row_title(number, method), row_title(number, without_recipe(method))
+            if title in means.index and np.isfinite(means.loc[title, "ours"]):
+                means.loc[shared, "ours"] = means.loc[title, "ours"]
+        means = means.dropna()
         pairs = [
             (a, b)
             for a, b in combinations(means.index, 2)

@@ -46,7 +46,11 @@ def test_a_row_with_a_recipe_of_its_own_is_compared_with_the_shared_protocol():
     assert "DMPLS on ACDC 80.00% (SGD at 0.03) instead of 20.00%" in said(runs)["Other recipes"]
     assert "Other recipes" not in said(runs[1:])  # with nothing to compare it with
     order = said([*runs, validated("pce", 0.5, "", 0.4)])["Order"]
-    assert "Table 1: 0 of 1 pairs" in order  # the print has one DMPLS
+    # The print has one DMPLS, above PCE: Adam's is below it here, and SGD's above.
+    shared, own = order.split(" With the rows by SGD in their methods' place: ")
+    assert shared.endswith("Table 1: 0 of 1 pairs (reversed: PCE / DMPLS).")
+    assert own == "Table 1: 1 of 1 pairs."
+    assert "SGD" not in said([runs[0], validated("pce", 0.5, "", 0.4)])["Order"]
 
 
 def test_an_open_choice_of_scn_stands_beside_the_default_with_its_difference():
