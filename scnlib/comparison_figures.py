@@ -65,20 +65,20 @@ def failures(
     prediction lies outside. The table has method, volume, Dice (%), slice (from 1) and what went
     wrong.
     """
-    # Small: an executed notebook has to stay below a megabyte with ten methods, too.
-    figure, grid = make_grid(len(runs), count, 1.25)
+    # Small: an executed notebook has to stay below a megabyte with two such figures, too.
+    figure, grid = make_grid(len(runs), count, 1.0)
     rows = []
     for line, (method, record) in zip(grid, runs.items(), strict=True):
-        line[0].set_ylabel(TITLES[method][0], fontsize=9)
+        line[0].set_ylabel(TITLES[method][0].replace(" ", "\n"), fontsize=9)
         for axes, found in zip(line, worst_volumes(record, count).to_dict("records"), strict=False):
             case, volume = cases[found["volume"]], str(found["volume"])
             predicted, truth = record.prediction(volume), _label(case)
             k = case.classes.index(str(found["structure"]))
             z = worst_slice(predicted, truth, k)
-            box = heart_box(truth, margin=20)
+            box = heart_box(truth, margin=10)
             axes.imshow(case.image[z][box], cmap="gray", vmin=0, vmax=1)
-            outline(axes, truth[z][box], style="dashed")
-            outline(axes, predicted[z][box])
+            outline(axes, truth[z][box], style="dashed", width=0.9)
+            outline(axes, predicted[z][box], width=0.9)
             note_outside(axes, predicted[z], box)
             axes.set_title(f"{volume}\nslice {z + 1}: {100 * found['dice']:.0f}%", fontsize=6)
             words = what_went_wrong(predicted, truth, k, dict(enumerate(case.classes)))

@@ -14,6 +14,7 @@ from test_acdc import arrays, changed, write
 from scnlib.data import (
     Case,
     fingerprint,
+    is_there,
     load_split,
     read_acdc,
     require_labels,
@@ -97,6 +98,17 @@ def test_unknown_names_say_what_there_is(tmp_path: Path):
     for name, root in (("acdc", tmp_path), ("mscmr", tmp_path), ("acdc", tmp_path / "none")):
         with pytest.raises(FileNotFoundError, match="no such folder"):
             load_split(name, root, "train")
+
+
+def test_a_data_set_is_there_if_its_folder_is(tmp_path: Path):
+    (tmp_path / "MSCMR" / "MSCMR_dataset").mkdir(parents=True)
+    (tmp_path / "ACDC").mkdir()  # not unpacked
+    (tmp_path / "clinic").mkdir()
+    names = ("phantom", "acdc", "acdc_fold1", "mscmr", "clinic", "clinik")
+    found = {root: [n for n in names if is_there(n, root)] for root in (tmp_path, tmp_path / "no")}
+    assert found[tmp_path] == ["phantom", "mscmr", "clinic"]
+    assert found[tmp_path / "no"] == ["phantom"]
+    assert is_there("phantom", None) and not is_there("acdc", None)
 
 
 def test_the_phantom_needs_no_folder():

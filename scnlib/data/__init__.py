@@ -10,12 +10,14 @@ from scnlib.data.cases import (
     require_scribbles,
     stack,
 )
+from scnlib.data.folders import is_there
 from scnlib.data.nifti import read_nifti
 
 __all__ = [
     "Case",
     "TrainingSet",
     "fingerprint",
+    "is_there",
     "load_split",
     "read_acdc",
     "read_nifti",

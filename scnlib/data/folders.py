@@ -7,6 +7,16 @@ from pathlib import Path
 ACDC = ("acdc", *(f"acdc_fold{k}" for k in range(1, 6)))  # one folder, six ways to split it
 
 
+def is_there(dataset: str, root: Path | None) -> bool:
+    """Whether a data set can be read: the phantom always, another one if root holds its folder."""
+    if dataset == "phantom":
+        return True
+    try:
+        return dataset_folder(dataset, root).is_dir()
+    except (FileNotFoundError, ValueError):
+        return False
+
+
 def dataset_folder(dataset: str, root: Path | None) -> Path:
     """Folder with the files of a data set that is not the phantom.
 
