@@ -226,7 +226,10 @@ def _short(table: pd.DataFrame) -> pd.DataFrame:
     columns: dict[str, list[str]] = {"Method": _row_titles(table)}
     for quantity in ("Dice", "95HD"):
         for structure in STRUCTURES:
-            ours = [_number(value) for value in table[f"{quantity} ours", structure]]
+            spread = table[f"{quantity} spread", structure]
+            spread = spread if structure == "Mean" else [float("nan")] * len(table)  # too wide
+            pairs = zip(table[f"{quantity} ours", structure], spread, strict=True)
+            ours = [_number(value, spread) for value, spread in pairs]
             if f"{quantity} paper" in table.columns.get_level_values(0):
                 printed = [_number(value) for value in table[f"{quantity} paper", structure]]
                 ours = [f"{a} ({b})" if b else a for a, b in zip(ours, printed, strict=True)]

@@ -201,6 +201,16 @@ def test_tests_of_a_table_are_adjusted_over_the_whole_data_set() -> None:
     assert statistics_table(2, runs).empty
 
 
+def test_the_short_table_has_the_spread_of_the_means_alone() -> None:
+    runs = [record("scn", 0.6), record("scn", 0.8, seed=1), record("pce", 0.4)]
+    lines = readme_tables({"cpu": runs}).splitlines()
+    scn, pce = (next(line for line in lines if line.startswith(f"| {m} ")) for m in ("SCN", "PCE"))
+    dice = [cell.strip() for cell in scn.split("|")[2:6]]
+    # The means of the seeds are 70 for RV, and 63.33 and 83.33 over structures.
+    assert dice == ["70.00 (87.81)", "70.00 (85.96)", "80.00 (91.76)", "73.33 ± 14.14 (88.51)"]
+    assert "±" not in pce
+
+
 def test_readme_block_goes_between_its_markers(tmp_path: Path) -> None:
     block = readme_tables({"cpu": [record("scn", 0.8), record("pce", 0.4)]})
     assert "80.00 (87.81)" in block and "results/cpu/tables/table1.md" in block
