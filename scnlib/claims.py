@@ -60,7 +60,7 @@ def _order(records: Sequence[Record], profile: str) -> list[str]:
 def _pairs(table: pd.DataFrame) -> list[str]:
     return [
         f"Table {row['table']}: {row['in printed order']} of {row['pairs']} pairs"
-        + (f" (reversed: {row['reversed']})" if row["reversed"] else "")
+        + (f" (but {row['reversed']})" if row["reversed"] else "")
         for row in table.to_dict("records")
         if row["pairs"]
     ]

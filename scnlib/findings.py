@@ -34,8 +34,9 @@ def reproduced(records: Sequence[Record], profile: str) -> pd.DataFrame:
 def order_holds(records: Sequence[Record], profile: str, own_recipes: bool = False) -> pd.DataFrame:
     """Per table: pairs of methods by mean Dice, how many are in the printed order, which are not.
 
-    Pairs with equal printed numbers are left out. With `own_recipes` a row of
-    `scnlib.config.RECIPES` that was run takes the place of its method's under the shared protocol.
+    "reversed" says of the latter which method we find above which. Pairs with equal printed numbers
+    are left out. With `own_recipes` a row of `scnlib.config.RECIPES` that was run takes the place
+    of its method's under the shared protocol.
     """
     rows = []
     for number in ROWS:
@@ -54,13 +55,19 @@ def order_holds(records: Sequence[Record], profile: str, own_recipes: bool = Fal
             if means["paper"][a] != means["paper"][b]
         ]
         wrong = [
-            f"{a} / {b}"
+            (a, b) if means["ours"][a] > means["ours"][b] else (b, a)
             for a, b in pairs
             if (means["paper"][a] > means["paper"][b]) != (means["ours"][a] > means["ours"][b])
         ]
         row = {"table": number, "pairs": len(pairs), "in printed order": len(pairs) - len(wrong)}
-        rows.append(row | {"reversed": ", ".join(wrong)})
+        rows.append(row | {"reversed": _above(wrong)})
     return pd.DataFrame(rows)
+
+
+def _above(pairs: list[tuple[str, str]]) -> str:
+    """Pairs of a higher and a lower method in words, each higher one said once."""
+    below = {higher: [low for high, low in pairs if high == higher] for higher, _ in pairs}
+    return "; ".join(f"{higher} above {', '.join(lower)}" for higher, lower in below.items())
 
 
 def cost_table(records: Sequence[Record]) -> pd.DataFrame:

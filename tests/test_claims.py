@@ -48,7 +48,7 @@ def test_a_row_with_a_recipe_of_its_own_is_compared_with_the_shared_protocol():
     order = said([*runs, validated("pce", 0.5, "", 0.4)])["Order"]
     # The print has one DMPLS, above PCE: Adam's is below it here, and SGD's above.
     shared, own = order.split(" With the rows by SGD in their methods' place: ")
-    assert shared.endswith("Table 1: 0 of 1 pairs (reversed: PCE / DMPLS).")
+    assert shared.endswith("Table 1: 0 of 1 pairs (but PCE above DMPLS).")
     assert own == "Table 1: 1 of 1 pairs."
     assert "SGD" not in said([runs[0], validated("pce", 0.5, "", 0.4)])["Order"]
 
@@ -79,9 +79,16 @@ def test_order_and_numbers_say_what_is_reversed():
     runs = [record("mloss", 0.5), record("rloss", 0.4), record("scn", 0.85)]
     sentences = said(runs)
     # RLoss is printed above MLoss; both are printed below SCN.
-    assert "Table 1: 2 of 3 pairs (reversed: MLoss / RLoss)" in sentences["Order"]
+    assert "Table 1: 2 of 3 pairs (but MLoss above RLoss)" in sentences["Order"]
     # SCN: RV 85 (87.81), MYO 85 (85.96), LV 95 (91.76), mean 88.33 (88.51); the others are far.
     assert "Table 1: 2, 3 and 4 of 12" in sentences["Numbers"]
+
+
+def test_reversed_pairs_say_each_higher_method_once():
+    runs = [record("s2l", 0.8), record("mloss", 0.5), record("rloss", 0.4)]
+    # Printed the other way round: S2L below MLoss below RLoss.
+    order = said(runs)["Order"]
+    assert "0 of 3 pairs (but S2L above MLoss, RLoss; MLoss above RLoss)" in order
 
 
 def test_six_patients_that_all_agree_are_significant_only_alone():
