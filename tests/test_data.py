@@ -19,6 +19,7 @@ from scnlib.data import (
     read_acdc,
     require_labels,
     require_scribbles,
+    sets_in,
     stack,
 )
 from scnlib.data.acdc import patients, spacings
@@ -109,6 +110,18 @@ def test_a_data_set_is_there_if_its_folder_is(tmp_path: Path):
     assert found[tmp_path] == ["phantom", "mscmr", "clinic"]
     assert found[tmp_path / "no"] == ["phantom"]
     assert is_there("phantom", None) and not is_there("acdc", None)
+
+
+def test_the_sets_of_a_folder_are_the_published_ones_and_those_that_describe_themselves(tmp_path):
+    (tmp_path / "MSCMR" / "MSCMR_dataset").mkdir(parents=True)
+    for name in ("clinic", "abroad", "notes"):
+        (tmp_path / name).mkdir()
+    for name in ("clinic", "abroad"):
+        (tmp_path / name / "dataset.toml").touch()
+    assert sets_in(tmp_path) == ["mscmr", "abroad", "clinic"]
+    assert sets_in(None) == []
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        sets_in(tmp_path / "none")
 
 
 def test_the_phantom_needs_no_folder():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scnlib.data import Case
-from scnlib.teaching.exploration import grid_limit
+from scnlib.teaching.exploration import grid_limit, three_slices
 
 
 def case(label: list[list[int]] | None) -> Case:
@@ -53,3 +53,20 @@ def test_volumes_without_a_mask_are_left_out():
     limits = [grid_limit(cases, size=4, stride=2) for cases in ([halves], [halves, case(None)])]
     assert limits[0]["mean"] == limits[1]["mean"] == 100
     assert math.isnan(grid_limit([case(None)], size=4, stride=2)["mean"])
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ([0, 1, 1, 1, 1, 1, 0], [2, 3, 4]),
+        ([1, 1, 1], [1]),
+        ([0, 1, 1, 0], [1, 2]),
+        ([0, 0, 1], [2]),
+        ([0, 0, 0, 0, 0], [1, 2, 3]),
+        ([0], [0]),
+    ],
+)
+def test_three_slices_of_those_that_show_a_structure(shown, expected):
+    heart = np.zeros((len(shown), 4, 4), dtype=np.uint8)
+    heart[:, 1, 2] = shown
+    assert three_slices(heart) == expected

@@ -10,7 +10,7 @@ from scnlib.data.cases import (
     require_scribbles,
     stack,
 )
-from scnlib.data.folders import is_there
+from scnlib.data.folders import is_there, sets_in
 from scnlib.data.nifti import read_nifti
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "read_nifti",
     "require_labels",
     "require_scribbles",
+    "sets_in",
     "stack",
 ]

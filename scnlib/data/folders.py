@@ -17,6 +17,23 @@ def is_there(dataset: str, root: Path | None) -> bool:
         return False
 
 
+def own_sets(root: Path) -> list[str]:
+    """Names of the folders in root that describe themselves as a data set, by a dataset.toml."""
+    return sorted(path.parent.name for path in root.glob("*/dataset.toml"))
+
+
+def sets_in(root: Path | None) -> list[str]:
+    """Names of the data sets that root holds: ACDC, MSCMR and own ones; none without a root.
+
+    Raises FileNotFoundError if there is no such folder.
+    """
+    if root is None:
+        return []
+    if not root.is_dir():
+        raise _no_folder(root)
+    return [name for name in ("acdc", "mscmr", *own_sets(root)) if is_there(name, root)]
+
+
 def dataset_folder(dataset: str, root: Path | None) -> Path:
     """Folder with the files of a data set that is not the phantom.
 
@@ -26,7 +43,7 @@ def dataset_folder(dataset: str, root: Path | None) -> Path:
         raise ValueError(f"data set {dataset!r} needs the folder of the data: give --data DIR")
     root = Path(root)
     if not root.is_dir():
-        raise FileNotFoundError(f"{root}: no such folder: give --data the folder of the data sets")
+        raise _no_folder(root)
     places = dict.fromkeys(ACDC, "ACDC/ACDC_training_volumes")
     places["mscmr"] = "MSCMR/MSCMR_dataset"
     if dataset in places:
@@ -37,11 +54,14 @@ def dataset_folder(dataset: str, root: Path | None) -> Path:
                 "or give --data the folder that holds it"
             )
         return folder
-    own = sorted(p.parent.name for p in root.glob("*/dataset.toml"))
     if dataset not in {p.name for p in root.iterdir() if p.is_dir()}:
-        known = ["phantom", *ACDC, "mscmr", *own]
+        known = ["phantom", *ACDC, "mscmr", *own_sets(root)]
         raise ValueError(
             f"unknown data set {dataset!r}: there are {', '.join(known)}; "
             f"an own one is a folder {root}/NAME with a dataset.toml"
         )
     return root / dataset
+
+
+def _no_folder(root: Path) -> FileNotFoundError:
+    return FileNotFoundError(f"{root}: no such folder: give --data the folder of the data sets")

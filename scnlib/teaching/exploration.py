@@ -34,6 +34,18 @@ def shared_subjects(splits: dict[str, list[Case]]) -> set[str]:
     return {name for one in names for name in one if sum(name in other for other in names) > 1}
 
 
+def three_slices(heart: np.ndarray) -> list[int]:
+    """Numbers of a slice near each end and the middle one, of those that show a structure.
+
+    heart: label map (n, H, W), 0 background. Fewer than three slices in a small volume; where no
+    slice shows anything, all slices count.
+    """
+    shown = heart.any(axis=(1, 2)).nonzero()[0]
+    z = shown if len(shown) else np.arange(len(heart))
+    near_end = min(1, (len(z) - 1) // 2)
+    return sorted({int(z[i]) for i in (near_end, len(z) // 2, len(z) - 1 - near_end)})
+
+
 def class_table(cases: Sequence[Case]) -> pd.DataFrame:
     """Per class, over all slices: scribbled and mask pixels in percent, pixels a slice, coverage.
 

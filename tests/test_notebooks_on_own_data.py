@@ -1,0 +1,47 @@
+"""Notebooks 01 and 03 on a data set that is none of the paper's: their cells, without a kernel."""
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import sample_record
+from test_own_data import own
+
+from scnlib.config import make_run
+from scnlib.paths import run_folder
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+
+
+def run_cells(name: str, **parameters: Any) -> dict[str, Any]:
+    """What a notebook's code cells leave behind, with these parameters in place of its own."""
+    book = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    left: dict[str, Any] = {}
+    for cell in (cell for cell in book.cells if cell.cell_type == "code"):
+        exec(compile(cell.source, f"{name}, cell {cell.id}", "exec"), left)
+        if "parameters" in cell.metadata.get("tags", []):
+            left |= parameters
+    return left
+
+
+@pytest.fixture
+def clinic(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(NOTEBOOKS)  # as Jupyter does
+    own(tmp_path)
+    return tmp_path
+
+
+def test_the_data_are_explored(clinic):
+    left = run_cells("01_data_exploration", data=str(clinic))
+    assert list(left["sets"]) == ["clinic"]
+    assert left["tables"]["clinic"].loc["RV", "scribbled %"] > 0
+
+
+def test_a_run_that_could_not_be_tested_is_shown(clinic, capsys):
+    run = make_run("clinic", "scn")
+    sample_record.write(run_folder(clinic / "out", "demo", "clinic", "scn", 0), run, tested=False)
+    given = {"data": str(clinic), "out": str(clinic / "out"), "dataset": "clinic"}
+    left = run_cells("03_training", **given)
+    assert left["record"].summary == {}
+    assert "Not tested: a note." in capsys.readouterr().out
