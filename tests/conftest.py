@@ -83,6 +83,8 @@ def science(monkeypatch):
     def load_split(dataset, root, split):
         if not (root / dataset).is_dir():
             raise FileNotFoundError(f"{root / dataset}: there is no data set")
+        masked = not (root / dataset / "scribbles only").exists()
+        return [SimpleNamespace(label="a mask" if masked else None)]
 
     def finished(run, folder):
         if record_file(folder).exists() and record_file(folder).read_text() == "null":
@@ -100,7 +102,7 @@ def science(monkeypatch):
 def notebooks(tmp_path):
     """Notebooks with the right parameters that do nothing."""
     common = 'profile = "demo"\ndata = ""  # a folder\nout = ""\n'
-    training = 'dataset = "phantom"\nmethod = "scn"\nseed: int = 0\nfp32 = False\n'
+    training = 'dataset = "phantom"\nmethod = "scn"\nseed: int = 0\nfp32 = False\nvariant = ""\n'
     for rule, name in planning.RULES.items():
         parameters = common + training * (rule == "train")
         write_notebook(tmp_path / "notebooks" / f"{name}.ipynb", "pass", parameters)

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 
-METHODS = dict.fromkeys(
-    "pce s2l mloss rloss meloss ustm dmpls dmpls_sgd fddseg fddseg_sgd cale scn full".split()
-)
+_NAMES = "pce s2l mloss rloss meloss ustm dmpls dmpls_sgd fddseg fddseg_sgd cale scn full".split()
+METHODS = {
+    name: SimpleNamespace(needs="label" if name == "full" else "scribble") for name in _NAMES
+}
 
 # Stands for workflow.notebook without a kernel: leaves the executed notebook, the record and a
 # line in a diary; fails for the method that the file `broken` names.

@@ -29,6 +29,7 @@ PARAMETERS = {
         "data": str,
         "out": str,
         "fp32": bool,
+        "variant": str,
     },
     "tables": {"profile": str, "data": str, "out": str},
     "choices": {"profile": str, "data": str, "out": str},

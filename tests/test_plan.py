@@ -37,6 +37,7 @@ def test_wrong_usage_is_one_line(options, capsys):
         (["--profile", "cpu", "--retrain"], "--retrain needs --data DIR, and --out DIR"),
         (["--profile", "paper"], "no --data DIR to train with"),
         (["--profile", "cpu", "--data", "{tmp}"], "there is no data set"),
+        (["--variant", "odd"], "unknown variant 'odd': choose from factor03"),
     ],
 )
 def test_wrong_values_end_before_anything_starts(
@@ -75,7 +76,7 @@ def test_without_data_nothing_is_trained_and_skips_are_named(start, tmp_path, ca
     assert start("--profile", "cpu", "--dry-run") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
-        "cpu: 1 of 26 trainings have their record",
+        "cpu: 1 of 25 trainings have their record",
         "skipped 01_data_exploration: no --data",
         "skipped 02_correlation_and_propagation: no --data",
         "skipped 03_training: no --data",
@@ -85,6 +86,39 @@ def test_without_data_nothing_is_trained_and_skips_are_named(start, tmp_path, ca
     ]
 
 
+def test_methods_that_learn_from_masks_are_left_out_where_there_are_none(start, tmp_path, capsys):
+    (tmp_path / "data/clinic").mkdir(parents=True)
+    options = ["--profile", "cpu", "--data", str(tmp_path / "data"), "--datasets", "clinic"]
+    for masked, said in ((True, "would run"), (False, "")):
+        if not masked:
+            (tmp_path / "data/clinic/scribbles only").touch()
+        assert start(*options, "--methods", "pce", "full", "--dry-run") == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert ("would run 03_training_clinic_full_seed0" in lines) == bool(said)
+        assert "would run 03_training_clinic_pce_seed0" in lines
+    assert start(*options, "--methods", "full", "--dry-run") == 1
+    assert "full on clinic: full supervision needs masks" in capsys.readouterr().err
+
+
+def test_a_variant_is_trained_in_its_own_folder(start, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(running, "_run_all", lambda options, jobs, *_: seen.extend(jobs))
+    assert start("--methods", "scn", "--variant", "nopap") == 0
+    assert seen[0].parameters["variant"] == "nopap"
+    assert seen[0].output.name == "03_training_phantom_scn_seed0_nopap.ipynb"
+    folder = tmp_path / "out/demo/variants/nopap/phantom/scn/seed0"
+    assert seen[0].watch == folder / "progress.json"
+    assert seen[0].name in {job.rule: job.needs for job in seen}["choices"]
+
+
+def test_a_place_that_cannot_be_written_to_is_one_line(start, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert start("--methods", "pce", "--out", str(tmp_path / "file" / "out")) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and str(tmp_path / "file") in error
+    assert error.count("\n") == 1
+
+
 def test_notebooks_get_the_parameters_of_the_command_line(start, tmp_path, monkeypatch):
     (tmp_path / "data/acdc").mkdir(parents=True)
     seen = []
@@ -92,7 +126,7 @@ def test_notebooks_get_the_parameters_of_the_command_line(start, tmp_path, monke
     options = ["--profile", "cpu", "--data", str(tmp_path / "data"), "--datasets", "acdc"]
     assert start(*options, "--methods", "scn", "--seeds", "3", "--fp32") == 0
     common = {"profile": "cpu", "data": str(tmp_path / "data"), "out": str(tmp_path / "out")}
-    training = {"dataset": "acdc", "method": "scn", "seed": 3, "fp32": True}
+    training = {"dataset": "acdc", "method": "scn", "seed": 3, "fp32": True, "variant": ""}
     assert seen[0].parameters == common | training
     assert all(job.parameters == common for job in seen[1:])
     assert seen[0].output == tmp_path / "out/cpu/notebooks/03_training_acdc_scn_seed3.ipynb"

@@ -6,7 +6,7 @@ which are arbitrary on a fresh clone. The Snakefile gets the list and holds the 
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,25 +52,36 @@ class Run:
     dataset: str
     method: str
     seed: int
+    variant: str
     folder: Path
     done: bool
 
     @property
     def name(self) -> str:
-        """As in the names of jobs and executed notebooks: DATASET_METHOD_seedN."""
-        return f"{self.dataset}_{self.method}_seed{self.seed}"
+        """As in the names of jobs and executed notebooks: DATASET_METHOD_seedN, with a variant."""
+        name = f"{self.dataset}_{self.method}_seed{self.seed}"
+        return f"{name}_{self.variant}" if self.variant else name
 
 
-def find_runs(options: Namespace, is_done: Callable[[Path], bool]) -> list[Run]:
-    """The trainings that the options ask for, done or not."""
+def find_runs(
+    options: Namespace, is_done: Callable[[Path], bool], unmasked: Collection[str] = ()
+) -> list[Run]:
+    """The trainings that the options ask for, done or not.
+
+    Methods that learn from masks are left out on the data sets that are `unmasked` in training.
+    """
+    from scnlib.methods import METHODS
     from scnlib.paths import run_folder
 
     runs = []
     for dataset in options.datasets:
         for seed in options.seeds:
             for method in options.methods:
-                folder = run_folder(options.out, options.profile, dataset, method, seed)
-                runs.append(Run(dataset, method, seed, folder, is_done(folder)))
+                if dataset in unmasked and METHODS[method].needs == "label":
+                    continue
+                which = (dataset, method, seed, options.variant)
+                folder = run_folder(options.out, options.profile, *which)
+                runs.append(Run(*which, folder, is_done(folder)))
     return runs
 
 
@@ -85,7 +96,8 @@ def check_records(options: Namespace, runs: list[Run]) -> None:
     protocol: dict[str, Any] = {"bf16": False} if options.fp32 else {}
     wrong = []
     for run in runs:
-        asked = make_run(run.dataset, run.method, run.seed, options.profile, **protocol)
+        which = (run.dataset, run.method, run.seed, options.profile, run.variant)
+        asked = make_run(*which, **protocol)
         try:
             finished(asked, run.folder)
         except ValueError as error:
@@ -122,7 +134,7 @@ def find_jobs(options: Namespace, runs: list[Run]) -> list[Job]:
 
 def _training(options: Namespace, run: Run, common: dict[str, Any]) -> Job:
     which = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
-    parameters = common | which | {"fp32": options.fp32}
+    parameters = common | which | {"variant": run.variant, "fp32": options.fp32}
     name = f"{RULES['train']}_{run.name}"
     return _job(options, "train", name, parameters, [], run.folder / "progress.json")
 

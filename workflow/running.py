@@ -29,13 +29,20 @@ def prepare(options: Namespace) -> tuple[list[Run], list[Job]]:
     from scnlib.data import load_split
     from scnlib.records import is_done
 
+    unmasked = {"mscmr"}  # known without its files
     for dataset in options.datasets if options.data else []:
         print(f"checking the data: {dataset}", flush=True)
-        for split in ("train", "val", "test"):
-            load_split(dataset, options.data, split)
+        train, _, _ = (load_split(dataset, options.data, s) for s in ("train", "val", "test"))
+        if any(case.label is None for case in train):
+            unmasked.add(dataset)
     # To train again in the demo's own folder is to forget what is there (none of it is committed).
     forget = options.retrain and options.is_default_out
-    runs = find_runs(options, (lambda folder: False) if forget else is_done)
+    runs = find_runs(options, (lambda folder: False) if forget else is_done, unmasked)
+    if not runs:
+        raise ValueError(
+            f"{' '.join(options.methods)} on {' '.join(options.datasets)}: full supervision needs "
+            "masks to train on, and there are none"
+        )
     if options.train and not forget:  # else the records are only shown, or thrown away
         check_records(options, runs)
     jobs = find_jobs(options, runs)
@@ -190,29 +197,34 @@ def _hold(path: Path) -> Iterator[int | None]:
         yield file.fileno() if taken else None
 
 
-def _means(options: Namespace, runs: list[Run]) -> dict[str, float]:
+def _means(options: Namespace, runs: list[Run]) -> dict[str, float | None]:
     """Mean test Dice (percent) of the records in `results` for these runs, where there are any."""
     from scnlib.paths import RESULTS, run_folder
-    from scnlib.records import is_done, read
 
     means = {}
     for run in runs:
-        folder = run_folder(RESULTS, options.profile, run.dataset, run.method, run.seed)
-        if is_done(folder):
-            means[run.name] = 100 * read(folder).summary["dice"]["mean"]
+        which = (run.dataset, run.method, run.seed, run.variant)
+        means[run.name] = _mean(run_folder(RESULTS, options.profile, *which))
     return means
 
 
-def _say_differences(options: Namespace, runs: list[Run], before: dict[str, float]) -> None:
+def _mean(folder: Path) -> float | None:
+    """Mean test Dice (percent) of a record; None where there is none, or no test."""
     from scnlib.records import is_done, read
+
+    summary = read(folder).summary if is_done(folder) else {}
+    return 100 * summary["dice"]["mean"] if summary else None
+
+
+def _say_differences(options: Namespace, runs: list[Run], before: dict[str, float | None]) -> None:
+    from scnlib.records import is_done
 
     print("mean Dice (%) trained again, and the difference from the record in results:")
     for run in runs:
-        if not is_done(run.folder):
-            print(f"  {run.name}: not finished")
+        now, old = _mean(run.folder), before.get(run.name)
+        if now is None:
+            print(f"  {run.name}: {'not tested' if is_done(run.folder) else 'not finished'}")
             continue
-        now = 100 * read(run.folder).summary["dice"]["mean"]
-        old = before.get(run.name)
         versus = "no record to compare with" if old is None else f"{now - old:+.2f} from {old:.2f}"
         print(f"  {run.name}: {now:.2f}, {versus}")
 

@@ -81,6 +81,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="rows of the tables to train, or 'all' (default: "
         f"{' '.join(DEMO_METHODS)} for the demo, else all)",
     )
+    add(
+        "--variant",
+        default="",
+        metavar="NAME",
+        help="train with this departure from the protocol instead (scnlib.config.VARIANTS); it is "
+        "validated and never tested",
+    )
     add("--seeds", type=_seeds, nargs="+", default=[[0]], metavar="N", help="(default: 0)")
     add("--jobs", type=int, metavar="N", help="trainings at a time (default: one, or one a GPU)")
     add("--out", type=Path, metavar="DIR", help="folder for the results (default: results)")
@@ -107,6 +114,7 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
 
     Raises `ValueError` with one line that says what to change.
     """
+    from scnlib.config import VARIANTS
     from scnlib.methods import METHODS
     from scnlib.paths import RESULTS, results_root
 
@@ -127,6 +135,9 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
             raise ValueError(f"data set {name!r}: a name has letters, digits, - and _ only")
         if demo and name != "phantom" and options.data is None:
             raise ValueError(f"data set {name!r} needs --data DIR")
+    if options.variant and options.variant not in VARIANTS:
+        known = ", ".join(VARIANTS)
+        raise ValueError(f"unknown variant {options.variant!r}: choose from {known}")
     if options.jobs is not None and options.jobs < 1:
         raise ValueError("--jobs must be 1 or more")
     if options.data is not None:
@@ -176,14 +187,14 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     try:
-        try:
-            runs, jobs = prepare(resolve(options))
-        except (ValueError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
+        runs, jobs = prepare(resolve(options))
         return 0 if options.dry_run else run_study(options, runs, jobs)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        print("stopped: the same command goes on where it stopped", file=sys.stderr)
+        again = "the command without --retrain" if options.retrain else "the same command"
+        print(f"stopped: {again} goes on where it stopped", file=sys.stderr)
         return 130
 
 
