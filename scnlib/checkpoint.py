@@ -4,10 +4,12 @@ checkpoint.pt holds all that the next step depends on; progress.json says how fa
 whoever watches it from outside the notebook.
 """
 
+import fcntl
 import json
 import os
 import pickle
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,10 +84,15 @@ def load(folder: Path, run: Run, moving: Moving) -> State | None:
         return None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
+        other, state = Run.from_json(content["run"]), State(**content["state"])
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         first = str(error).splitlines()[0] if str(error) else "it ends early"
         raise ValueError(f"{path}: not a readable checkpoint ({first}); delete it") from error
-    other = Run.from_json(content["run"])
+    except (ValueError, TypeError, KeyError) as error:
+        first = str(error).splitlines()[0]
+        raise ValueError(
+            f"{path}: of another version of this code ({first}); delete it, or go back to that one"
+        ) from error
     if other != run:
         what = records.differences(other, run)
         raise ValueError(f"{path}: of another configuration ({what}); delete it or train elsewhere")
@@ -97,7 +104,30 @@ def load(folder: Path, run: Run, moving: Moving) -> State | None:
     device = next(moving.method.parameters()).device
     if content["cuda_rng"] is not None and device.type == "cuda":
         torch.cuda.set_rng_state(content["cuda_rng"], device)
-    return State(**content["state"])
+    return state
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in this folder: two would mix their checkpoints.
+
+    The lock is on the folder itself and ends with the process. Raises `ValueError` if another
+    process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(place)
+        why = "another process trains this run: wait for it, or stop it first"
+        raise ValueError(f"{folder}: {why}") from None
+    except OSError:
+        pass  # some network file systems have no locks
+    try:
+        yield
+    finally:
+        os.close(place)
 
 
 def remove_stale(folder: Path) -> None:

@@ -127,13 +127,17 @@ def read(folder: str | Path) -> Record:
         hashes = list(record.files.items())
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         first = str(error).splitlines()[0]
-        raise ValueError(f"{path}: not a readable record ({first}); train the run again") from error
+        raise ValueError(f"{path}: not a readable record ({first}); {_mend(folder)}") from error
     for name, expected in hashes:
         if not (folder / name).exists():
-            raise ValueError(f"{folder / name}: missing, though the record lists it")
+            raise ValueError(f"{folder / name}: missing, but in record.json; {_mend(folder)}")
         if sha256(folder / name) != expected:
-            raise ValueError(f"{folder / name}: changed since its run; restore it or train again")
+            raise ValueError(f"{folder / name}: changed since its run; {_mend(folder)}")
     return record
+
+
+def _mend(folder: Path) -> str:
+    return f"restore {folder} from version control, or delete it to train the run again"
 
 
 def is_done(folder: str | Path) -> bool:

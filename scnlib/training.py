@@ -54,19 +54,20 @@ def train(
 
     Raises:
         ValueError: for bad data, a method that needs masks where there are none, a checkpoint or a
-            record of another configuration, or a loss that is not finite. Nothing that was
-            computed is lost: the checkpoint stays.
+            record of another configuration, a loss that is not finite, or another process that
+            trains this run. Nothing that was computed is lost: the checkpoint stays.
     """
     if (done := finished(run, folder)) is not None:
         return done
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    training = Training(run, folder, root, where)
-    training.resume()
-    while training.state.iteration < run.profile.iterations:
-        training.advance()
-        if report is not None and training.at_row:
-            report(training.state, run)
-    return training.finish()
+    with checkpoint.held(folder):
+        training = Training(run, folder, root, where)
+        training.resume()
+        while training.state.iteration < run.profile.iterations:
+            training.advance()
+            if report is not None and training.at_row:
+                report(training.state, run)
+        return training.finish()
 
 
 class Training:

@@ -51,6 +51,30 @@ def test_checkpoint_that_could_run_code_or_is_cut_off_is_refused(tmp_path: Path)
         begin(run, tmp_path)
 
 
+@pytest.mark.parametrize("part", ["run", "state"])
+def test_checkpoint_of_another_version_of_the_code_is_named(part: str, tmp_path: Path) -> None:
+    run, path = tiny(), tmp_path / "checkpoint.pt"
+    begin(run, tmp_path).save()
+    content = torch.load(path, weights_only=True)
+    unknown = {"colour": "red"}
+    content |= {"run": '{"colour": "red"}'} if part == "run" else {"state": unknown}
+    torch.save(content, path)
+    with pytest.raises(
+        ValueError, match=r"checkpoint\.pt: of another version of this code"
+    ) as caught:
+        begin(run, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_processes_do_not_train_the_same_run(tmp_path: Path) -> None:
+    run, folder = tiny(), tmp_path / "run"
+    with checkpoint.held(folder):
+        with pytest.raises(ValueError, match=r"run: another process trains this run"):
+            train(run, folder)
+        train(run, tmp_path / "other")
+    assert train(run, folder).run == run
+
+
 @pytest.mark.parametrize(
     "other", [tiny("cale"), tiny(lr=0.01), replace(tiny(), seed=1), replace(tiny(), variant="x")]
 )

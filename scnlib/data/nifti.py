@@ -114,7 +114,7 @@ def split_files(
 
 def _place(folder: Path, split: str) -> Path:
     names = {"train": ("train",), "val": ("val",), "test": ("TestSet", "test")}[split]
-    return next((folder / name for name in names if (folder / name).is_dir()), folder / names[0])
+    return next((folder / name for name in names if (folder / name).is_dir()), folder / names[-1])
 
 
 def stem(path: Path) -> str:
@@ -177,7 +177,7 @@ def _slices_first(axis: int) -> list[int]:
 def _files(folder: Path, fault: Fault) -> dict[str, Path]:
     """Stem -> NIfTI file of a folder, sorted."""
     if not folder.is_dir():
-        fault(FileNotFoundError(f"{folder}: no such folder: unpack the data set again"))
+        fault(FileNotFoundError(f"{folder}: no such folder: it should hold .nii.gz files"))
         return {}
     files: dict[str, Path] = {}
     strays = []
