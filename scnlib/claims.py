@@ -8,7 +8,7 @@ import pandas as pd
 
 from scnlib import findings
 from scnlib.config import RECIPES, without_recipe
-from scnlib.paper import NAMES, ROWS, group, paper_table, printed_inconsistencies, row_title
+from scnlib.paper import NAMES, ROWS, group, paper_table, printed_inconsistencies, row_title, title
 from scnlib.records import Record
 from scnlib.statistics import compare
 from scnlib.table_numbers import side_by_side
@@ -148,17 +148,17 @@ def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
         run, method = record.run, without_recipe(record.run.method)
         same = (run.dataset, method, run.seed)
         shared = [r for r in records if (r.run.dataset, r.run.method, r.run.seed) == same]
-        if shared:
+        if shared and all(r.validation["best"] for r in (record, shared[0])):
             best, ours = (100 * r.validation["best"]["dice"] for r in (record, shared[0]))
             parts.append(
-                f"{row_title(1, method)} on {NAMES[run.dataset]} {best:.2f}% "
+                f"{row_title(1, method)} on {_name(run.dataset)} {best:.2f}% "
                 f"(SGD at {run.profile.lr:g}) instead of {ours:.2f}%"
             )
     if not parts:
         return []
     return [
         "**Other recipes.** Trained as the benchmark's public code does, best Dice on validation "
-        f"subjects: {'; '.join(parts)}."
+        f"subjects, with the same seed: {'; '.join(parts)}.{_between_seeds(records, 'pce')}"
     ]
 
 
@@ -167,23 +167,33 @@ def _choices(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
     changed = [r for r in variants if r.run.method == "scn"]
     table = findings.variants_table(records, changed) if changed else pd.DataFrame()
     parts = [
-        f"{row['changed']} on {NAMES[row['data set']]} {row['validation Dice (%)']:.2f}% "
+        f"{row['changed']} on {_name(row['data set'])} {row['validation Dice (%)']:.2f}% "
         f"({row['difference']:+.2f} points)"
         for row in table.dropna().to_dict("records")
     ]
     if not parts:
         return []
     return [
-        "**Open choices.** SCN's best Dice on validation subjects with one of them changed, seed "
-        f"by seed: {'; '.join(parts)}."
+        "**Open choices.** SCN's best Dice on validation subjects with one of them changed, beside "
+        f"the default with the same seed: {'; '.join(parts)}.{_between_seeds(records, 'scn')}"
     ]
+
+
+def _between_seeds(records: Sequence[Record], method: str) -> str:
+    """By how much chance alone moves such a number, where several seeds tell."""
+    table = findings.seed_spread([record for record in records if record.run.method == method])
+    found = [
+        f"{row['validation Dice (points)']:.2f} points on {_name(row['data set'])}"
+        for row in table.dropna().to_dict("records")
+    ]
+    return f" Seeds of {title(method)} lie {', '.join(found)} apart." if found else ""
 
 
 def _print() -> str:
     count = len(printed_inconsistencies())
     return (
-        f"**The print.** {count} entries of the printed tables contradict other entries or the "
-        "text; notebook 04 lists them."
+        f"**The print.** {count} entries of the printed tables contradict others, or are better "
+        "than the model that is called the best; notebook 04 lists them."
     )
 
 
@@ -194,6 +204,10 @@ def _means(records: Sequence[Record], dataset: str) -> dict[str, float]:
         if record.run.dataset == dataset and record.summary:
             values.setdefault(record.run.method, []).append(record.summary["dice"]["mean"])
     return {method: float(np.mean(found)) for method, found in values.items()}
+
+
+def _name(dataset: str) -> str:
+    return NAMES.get(dataset, dataset)
 
 
 def _titles(methods: Sequence[str]) -> str:

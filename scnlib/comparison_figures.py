@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scnlib.data.cases import Case
 from scnlib.failures import what_went_wrong, worst_slice, worst_volumes
 from scnlib.figures import heart_box, make_grid, note_outside, outline
-from scnlib.paper import TITLES
+from scnlib.paper import in_order, title
 from scnlib.records import Record
 from scnlib.statistics import ALPHA
 
@@ -19,18 +19,18 @@ from scnlib.statistics import ALPHA
 # the others into a few pixels.
 _AXES = {
     "dice": ("mean Dice (points)", 100.0, 30.0),
-    "hd95_voxel": ("95HD (voxels)", 1.0, float("inf")),
+    "hd95_voxel": ("95HD (voxels)", 1.0, 30.0),
 }
 
 
-def forest(tests: pd.DataFrame) -> Figure:
+def forest(tests: pd.DataFrame, heading: str = "") -> Figure:
     """Each method's difference to SCN with its 95% interval, Dice and 95HD beside each other.
 
     tests: `scnlib.statistics.compare`'s rows of one data set. A filled mark is a difference that is
     significant after Holm's adjustment, a hollow one is not. A difference of more than 30 points of
-    Dice is an arrow at the edge with its value. Without rows the axes stay empty.
+    Dice or 30 voxels is an arrow at the edge with its value. Without rows the axes stay empty.
     """
-    methods = [m for m in TITLES if m in set(tests["method"])]
+    methods = in_order(set(tests["method"]))
     size = (7.6, 1.2 + 0.32 * max(len(methods), 1))
     figure, grid = plt.subplots(1, 2, figsize=size, sharey=True, layout="constrained")
     for axes, (metric, (label, factor, furthest)) in zip(grid, _AXES.items(), strict=True):
@@ -50,7 +50,8 @@ def forest(tests: pd.DataFrame) -> Figure:
             axes.plot([low, high], [y, y], color="black", lw=1.2)
             axes.plot(mean, y, "o", color="black", mfc=fill)
         axes.set(xlabel=f"{label}, method minus SCN", ylim=(len(methods) - 0.5, -0.5))
-    grid[0].set_yticks(range(len(methods)), [TITLES[m][0] for m in methods])
+    grid[0].set_yticks(range(len(methods)), [title(m) for m in methods])
+    figure.suptitle(heading, fontsize=11)
     plt.close(figure)
     return figure
 
@@ -69,7 +70,7 @@ def failures(
     figure, grid = make_grid(len(runs), count, 1.0)
     rows = []
     for line, (method, record) in zip(grid, runs.items(), strict=True):
-        line[0].set_ylabel(TITLES[method][0].replace(" ", "\n"), fontsize=9)
+        line[0].set_ylabel(title(method).replace(" ", "\n"), fontsize=9)
         for axes, found in zip(line, worst_volumes(record, count).to_dict("records"), strict=False):
             case, volume = cases[found["volume"]], str(found["volume"])
             predicted, truth = record.prediction(volume), _label(case)
@@ -82,7 +83,7 @@ def failures(
             note_outside(axes, predicted[z], box)
             axes.set_title(f"{volume}\nslice {z + 1}: {100 * found['dice']:.0f}%", fontsize=6)
             words = what_went_wrong(predicted, truth, k, dict(enumerate(case.classes)))
-            rows.append((TITLES[method][0], volume, 100 * found["dice"], z + 1, words))
+            rows.append((title(method), volume, 100 * found["dice"], z + 1, words))
     columns = ["method", "volume", "Dice (%)", "slice", "what went wrong"]
     return figure, pd.DataFrame(rows, columns=columns)
 
@@ -100,4 +101,4 @@ def with_predictions(records: Sequence[Record], dataset: str) -> dict[str, Recor
         for r in records
         if (r.run.dataset, r.run.seed) == (dataset, 0) and "predictions.h5" in r.files
     }
-    return {method: first[method] for method in TITLES if method in first}
+    return {method: first[method] for method in in_order(first)}

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from scnlib.display import PALETTE
 from scnlib.evaluation import dice
 from scnlib.figures import heart_box, make_grid, note_outside, outline
-from scnlib.paper import TITLES
+from scnlib.paper import title
 from scnlib.records import Record
 from scnlib.statistics import patient_values
 
@@ -86,8 +86,7 @@ def figure2(rows: Sequence[Row], methods: Sequence[str]) -> Figure:
                 note_outside(axes, row.predictions[name], box)
         line[0].set_ylabel(row.title.replace("_", "\n", 1), fontsize=6)  # subject, frame: low rows
     for axes, name in zip(grid[0], columns, strict=True):
-        title = TITLES[name][0] if name in TITLES else name
-        axes.set_title(title.replace(" ", "\n"), fontsize=9)  # narrow columns: a word a line
+        axes.set_title(title(name).replace(" ", "\n"), fontsize=9)  # narrow columns: a word a line
     legend = [Line2D([], [], color=colour) for colour in PALETTE.values()]
     legend += [Line2D([], [], color="grey", ls=ls) for ls in ("solid", "dashed")]
     names = [*PALETTE, "prediction", "truth"]

@@ -10,25 +10,24 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from scnlib.config import RECIPES, without_recipe
 from scnlib.data.cases import Case
 from scnlib.display import COLOURS
-from scnlib.paper import NAMES, TITLES
+from scnlib.paper import NAMES, TITLES, in_order, title
 from scnlib.records import Record
 
 BACKGROUND = "#A8A8A8"  # the background's scribble
-# One a method, in TITLES' order.
-CURVES = (
-    *sns.color_palette("colorblind", 10),
-    (0.0, 0.0, 0.0),
-    (0.4, 0.0, 0.2),
-    (0.0, 0.3, 0.2),
-)
+# Of the methods' curves. No colour of a class is among them, so that none is taken for a class.
+_HUES = {
+    **{"pce": "#000000", "s2l": "#CA9161", "mloss": "#56B4E9", "rloss": "#FBAFE4"},
+    **{"meloss": "#949494", "ustm": "#CC78BC", "dmpls": "#660033", "fddseg": "#DE8F05"},
+    **{"cale": "#4040A6", "scn": "#029E73", "full": "#004D33"},
+}
 STYLES = ("solid", "dashed", "dashdot", "dotted", (0, (5, 1, 1, 1, 1, 1)))
 MARKS = "osv^DP<>X*phd"  # likewise: several of the colours are the same grey in print
 
@@ -150,16 +149,17 @@ def training_curves(curve: pd.DataFrame, validation: Sequence[Mapping[str, float
 
 def by_data_set(records: Iterable[Record]) -> dict[str, dict[str, Record]]:
     """Data set, then title of the method (with the variant), to its run of the lowest seed."""
-    methods = list(TITLES)
+    records = list(records)
+    methods = in_order([record.run.method for record in records])
     order = sorted(
         records,
         key=lambda r: (r.run.dataset, methods.index(r.run.method), r.run.variant, r.run.seed),
     )
     found: dict[str, dict[str, Record]] = {}
     for record in order:
-        title = TITLES[record.run.method][0]
-        title += f" ({record.run.variant})" if record.run.variant else ""
-        found.setdefault(record.run.dataset, {}).setdefault(title, record)
+        name = title(record.run.method)
+        name += f" ({record.run.variant})" if record.run.variant else ""
+        found.setdefault(record.run.dataset, {}).setdefault(name, record)
     return found
 
 
@@ -167,19 +167,25 @@ def validation_curves(curves: Mapping[str, Mapping[str, Record]]) -> Figure:
     """Validation Dice of several runs, a panel for each data set (see `by_data_set`).
 
     A larger, open mark is the best of each run; variants are dashed; one legend serves all panels.
-    Every method has a colour and a mark of its own.
+    Every method has a mark of its own. A method under a recipe of its own has the colour of the
+    shared protocol's and a dash-dotted line; one that a user added is dotted.
     """
     figure, (line,) = make_grid(1, len(curves), 3.6, image=False, wide=1.4)
-    methods, lines = list(TITLES), {}
+    shown = {record.run.method for runs in curves.values() for record in runs.values()}
+    methods, lines = in_order({*TITLES, *shown}), {}
     for axes, (dataset, runs) in zip(line, curves.items(), strict=True):
-        for title, record in runs.items():
-            style = "dashed" if record.run.variant else "solid"
-            i = methods.index(record.run.method)
-            _validation(axes, record.validation["curve"], CURVES[i], title, style, MARKS[i], i % 4)
+        for name, record in runs.items():
+            method, i = record.run.method, methods.index(record.run.method)
+            colour = _HUES.get(without_recipe(method), "#000000")
+            usual = "solid" if method in TITLES else "dotted"
+            style = "dashed" if record.run.variant else "dashdot" if method in RECIPES else usual
+            mark = MARKS[i % len(MARKS)]
+            _validation(axes, record.validation["curve"], colour, name, style, mark, i % 4)
         axes.set(xlabel="iteration", title=NAMES.get(dataset, dataset))
         handles, titles = axes.get_legend_handles_labels()
         lines = dict(zip(titles, handles, strict=True)) | lines
-    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=4, fontsize=8)
+    place: Any = {"loc": "outside lower center", "ncols": 4, "fontsize": 8, "handlelength": 4}
+    figure.legend(lines.values(), lines.keys(), **place)
     return figure
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scnlib.config import RECIPES, make_run, without_recipe
-from scnlib.paper import ROWS, group, row_title
+from scnlib.paper import ROWS, group, row_title, title
 from scnlib.records import Record, changed_fields
 from scnlib.table_numbers import side_by_side
 
@@ -45,9 +45,9 @@ def order_holds(records: Sequence[Record], profile: str, own_recipes: bool = Fal
             continue
         means: Any = pd.DataFrame({n: table[f"Dice {n}", "Mean"] for n in ("paper", "ours")})
         for method in RECIPES if own_recipes else ():
-            title, shared = row_title(number, method), row_title(number, without_recipe(method))
-            if title in means.index and np.isfinite(means.loc[title, "ours"]):
-                means.loc[shared, "ours"] = means.loc[title, "ours"]
+            row, shared = row_title(number, method), row_title(number, without_recipe(method))
+            if row in means.index and np.isfinite(means.loc[row, "ours"]):
+                means.loc[shared, "ours"] = means.loc[row, "ours"]
         means = means.dropna()
         pairs = [
             (a, b)
@@ -59,8 +59,8 @@ def order_holds(records: Sequence[Record], profile: str, own_recipes: bool = Fal
             for a, b in pairs
             if (means["paper"][a] > means["paper"][b]) != (means["ours"][a] > means["ours"][b])
         ]
-        row = {"table": number, "pairs": len(pairs), "in printed order": len(pairs) - len(wrong)}
-        rows.append(row | {"reversed": _above(wrong)})
+        count = {"table": number, "pairs": len(pairs), "in printed order": len(pairs) - len(wrong)}
+        rows.append(count | {"reversed": _above(wrong)})
     return pd.DataFrame(rows)
 
 
@@ -68,6 +68,46 @@ def _above(pairs: list[tuple[str, str]]) -> str:
     """Pairs of a higher and a lower method in words, each higher one said once."""
     below = {higher: [low for high, low in pairs if high == higher] for higher, _ in pairs}
     return "; ".join(f"{higher} above {', '.join(lower)}" for higher, lower in below.items())
+
+
+def uneven(records: Sequence[Record], points: float = 20.0) -> pd.DataFrame:
+    """Tested runs whose structures differ by more than `points` of Dice, the widest gap first.
+
+    Columns data set, method, seed, lowest, its Dice (%), its 95HD (voxels), highest, its Dice (%):
+    a method that floods the image with one class alone has a low Dice and a large 95HD there.
+    """
+    rows = []
+    for record in (record for record in records if record.summary):
+        dice = {k: 100 * v for k, v in record.summary["dice"].items() if k != "mean"}
+        low, high = min(dice, key=lambda k: dice[k]), max(dice, key=lambda k: dice[k])
+        if dice[high] - dice[low] > points:
+            hd95 = record.summary["hd95_voxel"][low]
+            which = (record.run.dataset, title(record.run.method), record.run.seed)
+            rows.append((*which, low, dice[low], hd95, high, dice[high]))
+    columns = ["data set", "method", "seed", "lowest", "its Dice (%)", "its 95HD (voxels)"]
+    table = pd.DataFrame(rows, columns=[*columns, "highest", "Dice (%) of the highest"])
+    gap = table["Dice (%) of the highest"] - table["its Dice (%)"]
+    return table.loc[gap.sort_values(ascending=False).index].reset_index(drop=True)
+
+
+def seed_spread(records: Sequence[Record]) -> pd.DataFrame:
+    """How far the seeds of one method lie apart on one data set, where there are several.
+
+    Columns data set, method, seeds, and between the highest and lowest seed the points of best
+    validation Dice and of test Dice (nan where one was not validated or tested), by the former.
+    """
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record.run.dataset, record.run.method), []).append(record)
+    rows = []
+    for (dataset, method), runs in groups.items():
+        if len(runs) > 1:
+            best = [100 * r.validation["best"]["dice"] if _validated(r) else np.nan for r in runs]
+            test = [_percent(r.summary) for r in runs]
+            rows.append((dataset, title(method), len(runs), np.ptp(best), np.ptp(test)))
+    columns = ["data set", "method", "seeds", "validation Dice (points)", "test Dice (points)"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values(columns[3], ascending=False, ignore_index=True)
 
 
 def cost_table(records: Sequence[Record]) -> pd.DataFrame:
@@ -84,7 +124,7 @@ def _cost(record: Record) -> dict[str, Any]:
     run, step = record.run, record.typical_step
     return {
         "data set": run.dataset,
-        "method": run.method,
+        "method": title(run.method),
         "seed": run.seed,
         "test Dice (%)": _percent(record.summary),
         "parameters (million)": round(record.parameters / 1e6, 2),

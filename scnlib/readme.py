@@ -9,9 +9,10 @@ from pathlib import Path
 
 from scnlib.claims import answers
 from scnlib.findings import departures
+from scnlib.paper import title
 from scnlib.paths import README, RESULTS
 from scnlib.records import Record, collect
-from scnlib.tables import TITLES, readme_tables, update_readme
+from scnlib.tables import readme_tables, update_readme
 
 
 def numbers_block(records: Sequence[Record], variants: Sequence[Record], timings: Path) -> str:
@@ -26,7 +27,7 @@ def numbers_block(records: Sequence[Record], variants: Sequence[Record], timings
     lines += ["| --- | --- | --- | --- | --- |"]
     for record in [*records, *variants]:
         run, best = record.run, record.validation["best"]
-        name = f"{run.dataset} {TITLES[run.method][0]}, seed {run.seed}"
+        name = f"{run.dataset} {title(run.method)}, seed {run.seed}"
         name += f" ({run.variant}: {departures(record)})" if run.variant else ""
         test = f"{100 * record.summary['dice']['mean']:.2f}" if record.summary else "not tested"
         valid = f"{100 * best['dice']:.2f} | {int(best['iteration'])}" if best else "none | last"

@@ -15,11 +15,14 @@ from scnlib.paper import (
     NAMES,
     ROWS,
     STRUCTURES,
+    TITLES,
     check_number,
     group,
+    in_order,
     paper_row,
     paper_table,
     row_title,
+    title,
 )
 from scnlib.statistics import compare, long_frame
 
@@ -60,6 +63,8 @@ def table_dataset(number: int, records: Sequence["Record"], profile: str = "") -
 def our_table(number: int, records: Sequence["Record"], profile: str = "") -> pd.DataFrame:
     """Our numbers for a table: rows by title in the paper's order, two-level columns.
 
+    Methods that a user added stand below the paper's in Tables 1 and 2.
+
     ("Dice" | "95HD" | "95HD mm", structure) are means over seeds, "Dice spread" and "95HD spread"
     their standard deviations (nan with one seed), ("Run", ...) says how many volumes, empty
     structures, seeds and iterations, which profile, and "not run" where there is no record.
@@ -68,7 +73,7 @@ def our_table(number: int, records: Sequence["Record"], profile: str = "") -> pd
     long_frame(records)  # refuses records that must not be averaged
     dataset = table_dataset(number, records, profile)
     rows = {}
-    for method in ROWS[number]:
+    for method in _rows(number, records, dataset):
         mine = [r for r in records if (r.run.dataset, r.run.method) == (dataset, method)]
         runs = [record for record in mine if record.summary]  # empty: it was never tested
         rows[row_title(number, method)] = _our_row(runs)
@@ -84,10 +89,8 @@ def side_by_side(number: int, records: Sequence["Record"], profile: str = "") ->
     On the phantom the printed numbers are left out: they are of another data set.
     """
     ours = our_table(number, records, profile)
-    printed = paper_table(number).rename(
-        index={paper_row(number, method): row_title(number, method) for method in ROWS[number]}
-    )
-    printed = printed.reindex(ours.index)
+    names = {paper_row(number, method): row_title(number, method) for method in ROWS[number]}
+    printed = paper_table(number).rename(index=names).reindex(ours.index)
     blocks: dict[str, pd.DataFrame] = {}
     for quantity in ("Dice", "95HD"):
         if table_dataset(number, records, profile) != "phantom":
@@ -104,10 +107,10 @@ def table_title(number: int, records: Sequence["Record"], profile: str) -> str:
     """The heading of a table; for the demo it says that it is no evidence."""
     dataset = table_dataset(number, records, profile)
     what = "ablation" if number == 3 else "all methods"
-    title = f"Table {number}: {what} on {NAMES[dataset]}, profile {profile}"
+    heading = f"Table {number}: {what} on {NAMES[dataset]}, profile {profile}"
     if profile == "demo" or dataset == "phantom":
-        title += f" ({DEMONSTRATION.format(NAMES[dataset])})"
-    return title
+        heading += f" ({DEMONSTRATION.format(NAMES[dataset])})"
+    return heading
 
 
 def statistics_table(number: int, records: Sequence["Record"], profile: str = "") -> pd.DataFrame:
@@ -117,7 +120,7 @@ def statistics_table(number: int, records: Sequence["Record"], profile: str = ""
     """
     dataset = table_dataset(number, records, profile)
     found = compare([record for record in records if record.run.dataset == dataset])
-    shown = [found[found["method"] == method] for method in ROWS[number]]
+    shown = [found[found["method"] == method] for method in _rows(number, records, dataset)]
     table: Any = pd.concat(shown, ignore_index=True)
     table["method"] = [row_title(number, method) for method in table["method"]]
     return table.sort_values("metric", kind="stable", ignore_index=True)
@@ -127,6 +130,42 @@ def test_note(records: Sequence["Record"]) -> str:
     """What stands below the tests, with a warning if a method has only one seed."""
     seeds = [(record.run.dataset, record.run.method) for record in records]
     return f"{TESTS} {ONE_SEED}" if any(seeds.count(run) < 2 for run in seeds) else TESTS
+
+
+def own_table(records: Sequence["Record"], dataset: str) -> pd.DataFrame:
+    """Our numbers on a data set that the paper has not, as text: a row a method.
+
+    For each structure and their mean Dice (%) and 95HD (voxels), means over volumes, then over
+    seeds, with the standard deviation over seeds where there are several. Empty if no run was
+    tested.
+    """
+    tested = [r for r in records if r.run.dataset == dataset and r.summary]
+    rows: dict[str, dict[str, str]] = {}
+    for method in in_order([record.run.method for record in tested]):
+        summaries = [record.summary for record in tested if record.run.method == method]
+        row = {"seeds": str(len(summaries))}
+        for name, key, factor in (("Dice", "dice", 100.0), ("95HD", "hd95_voxel", 1.0)):
+            seeds = pd.DataFrame([summary[key] for summary in summaries], dtype=float) * factor
+            for structure in seeds.columns:
+                row[f"{name} {structure}"] = number_text(
+                    seeds[structure].mean(), seeds[structure].std()
+                )
+        rows[title(method)] = row
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def number_text(value: float, spread: float = float("nan"), sign: bool = False) -> str:
+    """A number with two digits, its spread behind it; "" for nan."""
+    if pd.isna(value):
+        return ""
+    text = f"{value:+.2f}" if sign else f"{value:.2f}"
+    return text if pd.isna(spread) else f"{text} ± {spread:.2f}"
+
+
+def _rows(number: int, records: Sequence["Record"], dataset: str) -> list[str]:
+    """The methods of a table; those that a user added are no part of the ablation."""
+    run = {record.run.method for record in records if record.run.dataset == dataset}
+    return [*ROWS[number], *(m for m in in_order(run) if m not in TITLES and number != 3)]
 
 
 def _our_columns() -> pd.MultiIndex:

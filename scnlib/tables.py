@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from scnlib.paper import ROWS, STRUCTURES, TITLES, group, paper_table, printed_inconsistencies
+from scnlib.paper import ROWS, STRUCTURES, group, paper_table, printed_inconsistencies
 from scnlib.table_numbers import (
     FOOTNOTES,
+    number_text,
     our_table,
+    own_table,
     side_by_side,
     statistics_table,
     table_dataset,
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
     from scnlib.records import Record
 
 __all__ = [
-    "TITLES",
     "our_table",
+    "own_table",
     "paper_table",
     "printed_inconsistencies",
     "readme_tables",
@@ -159,13 +161,6 @@ def _row_titles(table: pd.DataFrame) -> list[str]:
     return titles
 
 
-def _number(value: float, spread: float = float("nan"), sign: bool = False) -> str:
-    if pd.isna(value):
-        return ""
-    text = f"{value:+.2f}" if sign else f"{value:.2f}"
-    return text if pd.isna(spread) else f"{text} ± {spread:.2f}"
-
-
 def _quantity(table: pd.DataFrame, quantity: str, titles: list[str]) -> pd.DataFrame:
     """Paper, ours and difference of each structure side by side, as text."""
     columns: dict[str, list[str]] = {"Method": titles}
@@ -178,17 +173,17 @@ def _quantity(table: pd.DataFrame, quantity: str, titles: list[str]) -> pd.DataF
         )
         if compared:
             columns[f"{structure} paper"] = [
-                _number(v) for v in table[f"{quantity} paper", structure]
+                number_text(v) for v in table[f"{quantity} paper", structure]
             ]
-        columns[f"{structure} ours"] = [_number(value, spread) for value, spread in ours]
+        columns[f"{structure} ours"] = [number_text(value, spread) for value, spread in ours]
         if compared:
             difference = table[f"{quantity} Δ", structure]
-            columns[f"{structure} Δ"] = [_number(value, sign=True) for value in difference]
+            columns[f"{structure} Δ"] = [number_text(value, sign=True) for value in difference]
     return pd.DataFrame(columns)
 
 
 def _runs(table: pd.DataFrame, titles: list[str]) -> pd.DataFrame:
-    frame = group(table, "95HD mm").map(_number).rename(columns=lambda name: f"{name} mm")
+    frame = group(table, "95HD mm").map(number_text).rename(columns=lambda name: f"{name} mm")
     run = group(table, "Run").astype(object)
     frame = pd.concat([frame, run.where(run.notna(), "").astype(str)], axis=1)
     frame.insert(0, "Method", titles)
@@ -229,9 +224,9 @@ def _short(table: pd.DataFrame) -> pd.DataFrame:
             spread = table[f"{quantity} spread", structure]
             spread = spread if structure == "Mean" else [float("nan")] * len(table)  # too wide
             pairs = zip(table[f"{quantity} ours", structure], spread, strict=True)
-            ours = [_number(value, spread) for value, spread in pairs]
+            ours = [number_text(value, spread) for value, spread in pairs]
             if f"{quantity} paper" in table.columns.get_level_values(0):
-                printed = [_number(value) for value in table[f"{quantity} paper", structure]]
+                printed = [number_text(value) for value in table[f"{quantity} paper", structure]]
                 ours = [f"{a} ({b})" if b else a for a, b in zip(ours, printed, strict=True)]
             columns[f"{quantity} {structure}"] = [text.strip() for text in ours]
     return pd.DataFrame(columns)

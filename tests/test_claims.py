@@ -53,6 +53,26 @@ def test_a_row_with_a_recipe_of_its_own_is_compared_with_the_shared_protocol():
     assert "SGD" not in said([runs[0], validated("pce", 0.5, "", 0.4)])["Order"]
 
 
+def test_own_data_without_validation_is_no_obstacle():
+    runs = [validated("dmpls", 0.2, "", 0.1), validated("dmpls_sgd", 0.8, "", 0.7)]
+    for run in runs:
+        run.run.dataset = "clinic"
+    assert "DMPLS on clinic 80.00%" in said(runs)["Other recipes"]
+    runs[0].validation["best"] = None
+    assert "Other recipes" not in said(runs)
+
+
+def test_chance_stands_beside_what_is_compared_with_one_seed():
+    seeds = [validated("scn", best, "", 0.7) for best in (0.8, 0.82)]
+    seeds[1].run.seed = 1
+    changed = validated("scn", 0.85, "stride4")
+    for run in (*seeds, changed):
+        run.run = make_run("acdc", "scn", run.run.seed, "cpu", run.run.variant)
+    sentence = said(seeds, [changed])["Open choices"]
+    assert sentence.endswith("(+5.00 points). Seeds of SCN lie 2.00 points on ACDC apart.")
+    assert "apart" not in said(seeds[:1], [changed])["Open choices"]
+
+
 def test_an_open_choice_of_scn_stands_beside_the_default_with_its_difference():
     default, changed = validated("scn", 0.8, "", 0.7), validated("scn", 0.85, "stride4")
     default.run = make_run("acdc", "scn", profile="cpu")

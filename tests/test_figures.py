@@ -118,6 +118,31 @@ def test_validation_curves_have_a_panel_for_each_data_set(tmp_path: Path) -> Non
     assert sorted(names) == ["Full supervision", "PCE", "PCE (sgd)", "SCN"]
 
 
+def test_a_method_that_a_user_added_has_a_curve_and_a_place(tmp_path: Path) -> None:
+    records = [write(tmp_path / m, make_run("acdc", m)) for m in ("mine", "scn", "pce")]
+    curves = figures.by_data_set(records)
+    assert list(curves["acdc"]) == ["PCE", "SCN", "mine"]
+    lines = figures.validation_curves(curves).axes[0].get_lines()[::2]
+    assert [line.get_linestyle() for line in lines] == ["-", "-", ":"]
+    row = {"mean_difference": 0.1, "low": 0, "high": 0.2, "p_holm": 0.5}
+    metrics = ("dice", "hd95_voxel")
+    tests = pd.DataFrame([row | {"method": "mine", "metric": metric} for metric in metrics])
+    figure = comparison_figures.forest(tests, "ACDC")
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["mine"]
+    assert figure.get_suptitle() == "ACDC"
+
+
+def test_no_curve_has_the_colour_of_a_class(tmp_path: Path) -> None:
+    methods = list(paper.TITLES)
+    records = [write(tmp_path / m, make_run("acdc", m)) for m in methods]
+    lines = figures.validation_curves(figures.by_data_set(records)).axes[0].get_lines()[::2]
+    colours = [str(line.get_color()).upper() for line in lines]
+    assert not set(colours) & {colour.upper() for colour in display.PALETTE.values()}
+    shared = dict(zip(methods, colours, strict=True))
+    assert shared["dmpls"] == shared["dmpls_sgd"] and shared["fddseg"] == shared["fddseg_sgd"]
+    assert len(set(colours)) == len(methods) - 2
+
+
 def test_curves_of_several_methods_differ_in_print_without_colour(tmp_path: Path) -> None:
     methods = list(paper.TITLES)
     records = [write(tmp_path / m, make_run("acdc", m)) for m in methods]

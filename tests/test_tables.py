@@ -7,15 +7,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from scnlib.config import RECIPES
 from scnlib.evaluation import summary
-from scnlib.paper import ROWS, paper_row
+from scnlib.paper import ROWS, TITLES, paper_row
 from scnlib.tables import (
-    TITLES,
     our_table,
+    own_table,
     paper_table,
     printed_inconsistencies,
     readme_tables,
@@ -83,6 +84,32 @@ def test_every_method_has_a_title_and_a_place() -> None:
         added = [method for method in rows if not paper_row(number, method)]
         assert len(ours) == len(rows) == len(printed) + len(added)
         assert added == [method for method in rows if method in {"full", *RECIPES}]
+
+
+def test_a_method_that_a_user_added_stands_below_the_papers() -> None:
+    records = [record("pce", 0.4), record("mine", 0.5), record("scn", 0.8)]
+    for number, titles in ((1, ["Full supervision", "mine"]), (3, ["PCE+CALE", "PCE+CALE+CACL"])):
+        table = side_by_side(number, records)
+        assert list(table.index)[-2:] == titles
+    table = side_by_side(1, records)
+    assert table.at["mine", ("Dice ours", "RV")] == pytest.approx(50)
+    assert np.isnan(table.at["mine", ("Dice paper", "RV")])
+    assert "mine" in statistics_table(1, records)["method"].tolist()
+    assert "| mine " in readme_tables({"cpu": records})
+
+
+def test_an_own_data_set_has_a_table_of_its_own() -> None:
+    records = [record("scn", dice, seed, "clinic") for seed, dice in enumerate((0.6, 0.7))]
+    records += [record("mine", 0.5, 0, "clinic"), record("pce", 0.4)]
+    table = own_table(records, "clinic")
+    assert list(table.index) == ["SCN", "mine"]
+    assert table.loc["SCN", ["seeds", "Dice RV", "Dice LV"]].tolist() == [
+        "2",
+        "65.00 ± 7.07",
+        "75.00 ± 7.07",
+    ]
+    assert table.at["mine", "95HD RV"] == "10.00"
+    assert own_table(records, "nowhere").empty
 
 
 def test_faults_of_the_printed_numbers_are_found() -> None:
