@@ -10,7 +10,12 @@ from PIL.Image import open as open_image
 
 # Told apart in the three kinds of colour blindness.
 PALETTE = {"RV": "#0072B2", "MYO": "#F0E442", "LV": "#D55E00"}
-COLOURS = (*PALETTE.values(), "#CC79A7", "#009E73", "#56B4E9")  # class k has COLOURS[k - 1]
+COLOURS = (*PALETTE.values(), "#CC79A7", "#009E73", "#56B4E9")
+
+
+def class_colours(classes: int) -> list[str]:
+    """The colours of the classes 1 to classes - 1; from the seventh on they repeat."""
+    return [COLOURS[k % len(COLOURS)] for k in range(classes - 1)]
 
 
 def show(figure: Figure, alt: str, caption: str = "") -> Any:

@@ -7,12 +7,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from scnlib.display import PALETTE
+from scnlib.data.cases import HEART
+from scnlib.data.folders import ACDC
+from scnlib.display import class_colours
 from scnlib.evaluation import dice
 from scnlib.figures import heart_box, make_grid, note_outside, outline
 from scnlib.paper import title
 from scnlib.records import Record
 from scnlib.statistics import patient_values
+
+_FROM_BASE, _FROM_APEX = ("base", "middle", "apex"), ("apex", "middle", "base")
+_ENDS = dict.fromkeys((*ACDC, "phantom"), _FROM_BASE) | {"mscmr": _FROM_APEX}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +34,10 @@ def choose_slices(record: Record, truths: Mapping[str, np.ndarray] | None = None
     """The slices of Fig. 2 as (volume, slice number from 0, why).
 
     Base, middle and apex (first, middle and last slice whose label map, the truth's where it is
-    given, has a structure) of the first frame of SCN's median patient: the one in the middle by
-    mean Dice, the lower of two. Then, where truths are given, SCN's worst slice by mean Dice over
-    the structures that are in the truth.
+    given, has a structure; MSCMR's volumes begin at the apex, and of an own set it is not known) of
+    the first frame of SCN's median patient: the one in the middle by mean Dice, the lower of two.
+    Then, where truths are given, SCN's worst slice by mean Dice over the structures that are in the
+    truth.
     """
     metrics = record.metrics
     ranked = patient_values(metrics.assign(seed=0), "dice").dropna()
@@ -45,7 +51,7 @@ def choose_slices(record: Record, truths: Mapping[str, np.ndarray] | None = None
     if not filled.size:
         return []
     thirds = (filled[0], filled[len(filled) // 2], filled[-1])
-    names = ("base", "middle", "apex")
+    names = _ENDS.get(record.run.dataset, ("first", "middle", "last"))
     chosen: list[tuple] = [(volume, int(z), name) for z, name in zip(thirds, names, strict=True)]
     if truths is not None:
         chosen.append((*_worst(record, truths), "worst"))
@@ -64,8 +70,10 @@ def _worst(record: Record, truths: Mapping[str, np.ndarray]) -> tuple[str, int]:
     return min(scores, key=lambda key: scores[key])
 
 
-def figure2(rows: Sequence[Row], methods: Sequence[str]) -> Figure:
+def figure2(rows: Sequence[Row], methods: Sequence[str], classes: Sequence[str] = HEART) -> Figure:
     """Fig. 2: a slice a row; image, truth and the methods' outlines on it, cropped to the heart.
+
+    `classes` are the names of the label maps' values, background first.
 
     The truth's outline is dashed, also beside a prediction; predictions are solid. Without images
     the outlines stand on a blank ground. A prediction that goes further says how much of it does.
@@ -87,8 +95,8 @@ def figure2(rows: Sequence[Row], methods: Sequence[str]) -> Figure:
         line[0].set_ylabel(row.title.replace("_", "\n", 1), fontsize=6)  # subject, frame: low rows
     for axes, name in zip(grid[0], columns, strict=True):
         axes.set_title(title(name).replace(" ", "\n"), fontsize=9)  # narrow columns: a word a line
-    legend = [Line2D([], [], color=colour) for colour in PALETTE.values()]
+    legend = [Line2D([], [], color=colour) for colour in class_colours(len(classes))]
     legend += [Line2D([], [], color="grey", ls=ls) for ls in ("solid", "dashed")]
-    names = [*PALETTE, "prediction", "truth"]
+    names = [*classes[1:], "prediction", "truth"]
     figure.legend(legend, names, loc="outside lower center", ncols=5, fontsize=8)
     return figure

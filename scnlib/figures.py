@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 
 from scnlib.config import RECIPES, without_recipe
 from scnlib.data.cases import Case
-from scnlib.display import COLOURS
+from scnlib.display import class_colours
 from scnlib.paper import NAMES, TITLES, in_order, title
 from scnlib.records import Record
 
@@ -47,18 +47,16 @@ def heart_box(labels: np.ndarray, margin: int = 12) -> tuple[slice, slice]:
     return rows, columns
 
 
-def outline(
-    axes: Axes, labels: np.ndarray, classes: int = 4, style: str = "solid", width: float = 1.4
-) -> None:
+def outline(axes: Axes, labels: np.ndarray, style: str = "solid", width: float = 1.4) -> None:
     """Draw the border of each class of a label map (H, W) on axes that show the image.
 
     `width` is a solid line's, in points; others are a fifth thinner.
     """
-    for k in range(1, classes):
+    line = width if style == "solid" else 0.8 * width
+    for k, colour in enumerate(class_colours(int(labels.max()) + 1), start=1):
         if (labels == k).any():
             mask = np.asarray(labels == k, dtype=float)
-            line = width if style == "solid" else 0.8 * width
-            axes.contour(mask, [0.5], colors=[COLOURS[k - 1]], linewidths=line, linestyles=style)
+            axes.contour(mask, [0.5], colors=[colour], linewidths=line, linestyles=style)
 
 
 def note_outside(axes: Axes, labels: np.ndarray, box: tuple[slice, slice]) -> None:
@@ -76,7 +74,7 @@ def slices(case: Case, numbers: Sequence[int], box: tuple[slice, slice]) -> Figu
     columns = ["image"] + ["scribble"] * (case.scribble is not None)
     columns += ["mask"] * (case.label is not None)
     figure, grid = make_grid(len(numbers), len(columns), 2.2)
-    colours = [BACKGROUND, *COLOURS[: len(case.classes) - 1]]
+    colours = [BACKGROUND, *class_colours(len(case.classes))]
     for row, z in zip(grid, numbers, strict=True):
         for axes, name in zip(row, columns, strict=True):
             axes.imshow(case.image[z][box], cmap="gray", vmin=0, vmax=1)
@@ -104,14 +102,15 @@ def histograms(cases: Sequence[Case], title: str) -> Figure:
     """Distribution of the intensity (0..1) of each class: scribbled pixels, and the mask's."""
     figure, grid = make_grid(1, 2, 3.2, image=False, wide=1.4)
     for axes, name in zip(grid[0], ("scribble", "mask"), strict=True):
-        for k, structure in enumerate(cases[0].classes):
+        classes = cases[0].classes
+        colours = [BACKGROUND, *class_colours(len(classes))]
+        for k, (structure, colour) in enumerate(zip(classes, colours, strict=True)):
             pixels = [
                 case.image[labels == k]
                 for case in cases
                 if (labels := case.scribble if name == "scribble" else case.label) is not None
             ]
             if pixels:
-                colour = (BACKGROUND, *COLOURS)[k]
                 counts, edges = np.histogram(np.concatenate(pixels), 50, (0, 1), density=True)
                 axes.stairs(counts, edges, color=colour, label=structure, lw=1.8)
         axes.set(title=f"{title}: {name}", xlabel="intensity (0 to 1)", ylabel="density")

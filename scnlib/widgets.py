@@ -22,7 +22,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from scnlib.display import COLOURS, PALETTE
+from scnlib.display import PALETTE, class_colours
 from scnlib.figures import BACKGROUND, outline
 from scnlib.propagation import shape_masks
 
@@ -108,7 +108,7 @@ def clickable_map(
         "threshold": min(LEVELS - 1, max(0, round(threshold * LEVELS))),
         "cell": (h // 2) * w + w // 2 if cell is None else cell,
         "classes": list(classes),
-        "colours": [BACKGROUND, *COLOURS[: len(classes) - 1]],
+        "colours": [BACKGROUND, *class_colours(len(classes))],
         "image": _text(np.rint(np.clip(image, 0, 1) * 255)),
         "rows": _text(encode_rows(C)),
         "low": [float(f"{v:.5g}") for v in low.tolist()],
@@ -146,7 +146,7 @@ def draw_atlas(
     figure = Figure(figsize=(10.2, 3.7), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     left.imshow(image, cmap="gray", vmin=0, vmax=1)
-    outline(left, truth, int(truth.max()) + 1, style="dashed")
+    outline(left, truth, style="dashed")
     for axis, count, length in ((left.axhline, h, H), (left.axvline, w, W)):
         for k in range(1, count):
             axis(k * length / count - 0.5, color="white", linewidth=0.5, alpha=0.6)

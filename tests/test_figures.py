@@ -15,13 +15,14 @@ from scnlib.config import make_run
 from tests.sample_record import write
 
 
-def record_of(dices: dict[str, float], predictions: dict[str, np.ndarray]) -> Any:
+def record_of(
+    dices: dict[str, float], predictions: dict[str, np.ndarray], dataset: str = "acdc"
+) -> Any:
     rows = [
         {"volume": f"{s}_a", "subject": s, "structure": "LV", "dice": d} for s, d in dices.items()
     ]
-    return cast(
-        Any, SimpleNamespace(metrics=pd.DataFrame(rows), prediction=predictions.__getitem__)
-    )
+    facts = {"metrics": pd.DataFrame(rows), "prediction": predictions.__getitem__}
+    return cast(Any, SimpleNamespace(run=SimpleNamespace(dataset=dataset), **facts))
 
 
 def test_colours_are_the_published_ones():
@@ -38,6 +39,32 @@ def test_slices_are_those_of_the_median_patient_and_the_worst():
     expected = [("r_a", 1, "base"), ("r_a", 2, "middle"), ("r_a", 3, "apex"), ("q_a", 2, "worst")]
     assert figure2.choose_slices(record, truths) == expected
     assert figure2.choose_slices(record) == expected[:3]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "names"),
+    [
+        ("phantom", ["base", "middle", "apex"]),
+        ("mscmr", ["apex", "middle", "base"]),
+        ("clinic", ["first", "middle", "last"]),
+    ],
+)
+def test_the_ends_of_a_volume_are_named_where_they_are_known(dataset, names):
+    truth = np.ones((3, 8, 8), np.uint8)
+    chosen = figure2.choose_slices(record_of({"p": 0.9}, {"p_a": truth}, dataset))
+    assert [name for _, _, name in chosen] == names
+
+
+def test_figure2_has_the_classes_of_the_data_set():
+    labels = np.zeros((16, 16), np.uint8)
+    labels[2:5, 2:5], labels[8:11, 8:11] = 4, 8  # of eight classes beside the background
+    classes = ["background", *"abcdefgh"]
+    row = figure2.Row("one", labels / 8.0, labels, {"scn": labels})
+    figure = figure2.figure2([row], ["scn"], classes)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == [*"abcdefgh", "prediction", "truth"]
+    drawn = [len(axes.collections) for axes in figure.axes]
+    assert drawn == [0, 2, 4]  # both classes: of the truth, and of the prediction beside it
 
 
 def test_figure2_is_a_figure_with_and_without_images():

@@ -38,6 +38,14 @@ def test_the_data_are_explored(clinic):
     assert left["tables"]["clinic"].loc["RV", "scribbled %"] > 0
 
 
+def test_a_set_that_cannot_be_read_is_named_and_left_out(clinic, capsys):
+    (clinic / "unfinished").mkdir()
+    (clinic / "unfinished" / "dataset.toml").write_text("classes = [")
+    left = run_cells("01_data_exploration", data=str(clinic))
+    assert list(left["sets"]) == ["clinic"]
+    assert "unfinished is left out: " in capsys.readouterr().out
+
+
 def test_a_run_that_could_not_be_tested_is_shown(clinic, capsys):
     run = make_run("clinic", "scn")
     sample_record.write(run_folder(clinic / "out", "demo", "clinic", "scn", 0), run, tested=False)

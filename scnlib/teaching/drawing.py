@@ -14,7 +14,7 @@ import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
-from scnlib.display import COLOURS
+from scnlib.display import class_colours
 from scnlib.figures import BACKGROUND, make_grid
 from scnlib.teaching.learning import draw_learnt, learn
 from scnlib.teaching.strokes import Drawing, empty, read_drawing, recorded, slices
@@ -46,7 +46,7 @@ class Pad(anywidget.AnyWidget):
             shape=list(images.shape[1:]),
             names=[case.volume for case in cases],
             classes=list(cases[0].classes),
-            colours=[BACKGROUND, *COLOURS[: len(cases[0].classes) - 1]],
+            colours=[BACKGROUND, *class_colours(len(cases[0].classes))],
             drawing=empty().to_json(),
         )
         self.observe(self._check, "drawing")

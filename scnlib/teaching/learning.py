@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from scnlib.config import Run, make_run
 from scnlib.data.cases import Case
 from scnlib.data.phantom import phantom_split
-from scnlib.display import COLOURS
+from scnlib.display import class_colours
 from scnlib.evaluation import evaluate
 from scnlib.figures import BACKGROUND, make_grid, outline
 from scnlib.methods import METHODS
@@ -108,13 +108,13 @@ def draw_learnt(learnt: Learnt) -> Figure:
         K, image = len(case.classes), case.image[0]
         for axes in line:
             axes.imshow(image, cmap="gray", vmin=0, vmax=1)
-        for k, colour in enumerate([BACKGROUND, *COLOURS][:K]):
+        for k, colour in enumerate([BACKGROUND, *class_colours(K)]):
             y, x = np.nonzero(case.scribble[0] == k)
             line[0].scatter(x, y, s=4, c=colour, marker="s", linewidths=0)
         for axes, title in zip(line[1:], titles, strict=False):
-            outline(axes, case.label[0], K, style="dashed")
-            outline(axes, learnt.predictions[title][case.volume][0], K)
-        outline(line[-1], case.label[0], K, style="dashed")
+            outline(axes, case.label[0], style="dashed")
+            outline(axes, learnt.predictions[title][case.volume][0])
+        outline(line[-1], case.label[0], style="dashed")
         line[0].set_ylabel(case.volume, fontsize=7)
     for axes, title in zip(grid[0], ["strokes", *titles, "truth"], strict=True):
         axes.set_title(title, fontsize=10)
