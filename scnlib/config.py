@@ -51,7 +51,8 @@ class SCNOptions:
     """The paper's open choices. Defaults are the study's; alternatives are measured one by one."""
 
     stride: Literal[4, 8, 16] = 8  # encoder level that f is taken from (paper silent)
-    scale_inside: bool = True  # f_i . f_j / sqrt(D) inside the softmax; printed outside
+    # f_i . f_j / sqrt(D) inside the softmax. Printed outside: then Y_corr sums to 1/sqrt(D), not 1.
+    scale_inside: bool = True
     propagate: Literal["probabilities", "logits"] = "probabilities"  # what C is multiplied with
     detach_propagated: bool = False  # stop the gradient through P (not through C)
     pap_target: Literal["hard", "soft"] = "hard"  # the paper says hard pseudo-labels

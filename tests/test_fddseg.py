@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from scnlib.distillation import (
     shrink_valid,
 )
 from scnlib.losses import soft_dice
+from scnlib.methods import fddseg as module
 from scnlib.methods.fddseg import Fddseg
 from scnlib.superpixels import spread_scribble
 from tests.drawn import check, pixels, row
@@ -199,3 +202,65 @@ def test_the_parts_add_up_by_their_weights() -> None:
     expected = parts["pce"] + 0.5 * parts["pseudo"] + 0.35 * parts["dice"]
     assert float(total.detach()) == pytest.approx(expected + 0.15 * parts["distillation"], rel=1e-5)
     assert min(parts.values()) > 0
+
+
+def test_pseudo_labels_follow_their_slices_through_the_augmentation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Slices in another order, mirrored; beta and gamma are two draws; the target is the mix."""
+    method, given = fddseg(), batch_of()
+    mirror = torch.tensor([[-1.0, 0, 0], [0, 1, 0]]).expand(2, 2, 3)
+    given = replace(given, index=torch.tensor([1, 0]), affine=mirror)
+    shares, seen = iter([0.25, 0.75]), {}
+    monkeypatch.setattr(module, "draw_share", lambda generator: next(shares))
+
+    def spied(name: str) -> None:
+        plain = getattr(module, name)
+
+        def spy(*given: Any, **named: Any) -> Any:
+            result = plain(*given, **named)
+            seen.setdefault(name, []).append((given, result))
+            return result
+
+        monkeypatch.setattr(module, name, spy)
+
+    for name in ("mixed_labels", "mixed_target", "dice_to_target"):
+        spied(name)
+    method.loss(given, now())
+    ((*_, beta), labels) = seen["mixed_labels"][0]
+    (of, spread, gamma, _), target = seen["mixed_target"][0]
+    assert (beta, gamma) == (0.25, 0.75) and of is labels
+    assert method.spread is not None
+    assert torch.equal(spread, method.spread[[1, 0]].flip(-1).long())
+    assert [pair[0][1] is target for pair in seen["dice_to_target"]] == [True, True]
+
+
+def test_only_the_second_network_drops_features() -> None:
+    method, seen = fddseg(), {}
+    for name in ("heads", "second_heads"):
+        part = getattr(method, name)
+        part.register_forward_pre_hook(
+            lambda _, given, named, name=name: seen.update({name: (len(given), named)}),
+            with_kwargs=True,
+        )
+    method.loss(batch_of(), now())
+    assert seen == {"heads": (2, {}), "second_heads": (2, {"drop": True})}
+
+
+def test_nothing_is_asked_of_padding_at_any_scale() -> None:
+    method, given = fddseg(), batch_of()  # the last eight columns are padding
+    g = torch.Generator().manual_seed(0)
+    first, second = (
+        [
+            torch.randn(2, K, SIZE // f, SIZE // f, generator=g).requires_grad_()
+            for f in (8, 4, 2, 1)
+        ]
+        for _ in range(2)
+    )
+    method._modules["heads"] = lambda net, image: first  # type: ignore[assignment]
+    method._modules["second_heads"] = lambda net, image, drop: second  # type: ignore[assignment]
+    method.loss(given, now())[0].backward()
+    for leaf, factor in zip([*first, *second], (8, 4, 2, 1) * 2, strict=True):
+        assert isinstance(leaf.grad, Tensor)
+        assert leaf.grad[..., : -8 // factor].any()
+        assert not leaf.grad[..., -8 // factor :].any()

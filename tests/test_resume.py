@@ -94,7 +94,7 @@ def test_a_killed_run_equals_an_unbroken_one_bit_for_bit(tmp_path: Path) -> None
         assert np.array_equal(a.prediction(case.volume), b.prediction(case.volume))
 
 
-@pytest.mark.parametrize("method", ["pce", "scn"])
+@pytest.mark.parametrize("method", ["pce", "scn", "dmpls", "fddseg"])
 def test_ten_steps_and_ten_more_equal_twenty(method: str, tmp_path: Path) -> None:
     run = tiny(method, iterations=20, validations=1, optimiser="sgd", schedule="poly", lr=0.03)
     whole, _, broken = whole_and_broken(run, tmp_path, stop=10, steps=20)

@@ -83,6 +83,25 @@ def test_teacher_starts_as_the_student_and_gets_no_gradient() -> None:
     assert kept == {f"net.{name}" for name in method.net.state_dict()}
 
 
+def test_the_first_pass_is_the_target_and_eight_more_the_uncertainty() -> None:
+    method, passes = ustm(), []
+
+    def teacher(image: Tensor) -> SimpleNamespace:
+        share = 0.5 + 0.05 * len(passes)  # another prediction at each call
+        passes.append(share)
+        rest = (1 - share) / 3
+        P = torch.tensor([share, rest, rest, rest]).view(1, K, 1, 1).expand(1, K, 2, 2)
+        return SimpleNamespace(logits=P.log())
+
+    method._modules["teacher"] = teacher  # type: ignore[assignment]
+    target, uncertainty = method.teach(torch.zeros(1, 1, 2, 2), torch.Generator())
+    assert len(passes) == 9
+    assert target[0, :, 0, 0].tolist() == pytest.approx([0.5, *[1 / 6] * 3])
+    p = sum(passes[1:]) / 8  # 0.725
+    by_hand = -p * math.log(p) - (1 - p) * math.log((1 - p) / 3)
+    assert uncertainty.flatten().tolist() == pytest.approx([by_hand] * 4, rel=1e-5)
+
+
 def test_teacher_drops_out_and_takes_the_batchs_statistics() -> None:
     method = ustm()
     image = torch.rand(2, 1, SIZE, SIZE)

@@ -11,9 +11,9 @@ m_c is an image's mean of I, weighted by P_c. Choices:
   which does not depend on the batch.
 - The length of a boundary grows with H, the number of pixels N with H^2: the factor H/256 gives
   the variation term the same share at every size.
-- WSL4MIS passes the two arguments in swapped order, so that its variation term is the image's and
-  trains nothing, and its level set splits the prediction by brightness. Here they stand as in the
-  original paper.
+- WSL4MIS passes the two arguments in swapped order: its level set asks the bright pixels for one
+  common prediction, whatever it is, and its variation term is the image's and trains nothing (in
+  later versions the prediction's). Here they stand as in the original paper.
 - Padding by a rotation is left out (`valid`).
 """
 

@@ -28,7 +28,7 @@ class SCN(PCE):
     """ScribbleCorrNet. Its open choices are `run.scn` (`scnlib.config.SCNOptions`).
 
     Padding that a rotation brought in is in no loss and never in M. It stays among the cells that
-    C compares, as the network sees it too.
+    C compares, as the network sees it too, and tau is of the whole batch, padding included.
     """
 
     title = "SCN"
