@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LOWER_IS_BETTER = {"hd95_voxel", "hd95_mm"}
 ALPHA = 0.05
 COLUMNS = (
-    *("dataset", "metric", "method", "seeds", "patients", "dropped"),
+    *("dataset", "metric", "method", "seeds", "reference_seeds", "patients", "dropped"),
     *("mean_difference", "low", "high", "p", "p_holm", "verdict"),
 )
 
@@ -158,6 +158,7 @@ def _comparison(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> dic
     mean, low, high = bootstrap_mean(difference)
     return {
         "seeds": part["seed"].nunique(),
+        "reference_seeds": reference["seed"].nunique(),
         "patients": difference.size,
         "dropped": len(pairs) - difference.size,
         "mean_difference": mean,

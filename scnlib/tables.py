@@ -201,6 +201,7 @@ def _tests(tests: pd.DataFrame) -> pd.DataFrame:
             {
                 "Method": row["method"],
                 "Metric": "Dice (%)" if row["metric"] == "dice" else "95HD (voxels)",
+                "Seeds": f"{row['seeds']} / {row['reference_seeds']}",
                 "Patients": str(row["patients"]),
                 "Dropped": str(row["dropped"]),
                 "Difference": "" if undefined else f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]",

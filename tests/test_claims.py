@@ -33,9 +33,14 @@ def test_gains_bound_and_baseline_are_differences_of_means():
     runs = [validated("pce", 0.41, "", 0.4), record("cale", 0.7), record("scn", 0.6)]
     runs.append(record("full", 0.8))
     sentences = said(runs, [validated("pce", 0.56, "sgd")])
-    assert "from PCE to PCE+CALE +30.00 points (+20.33 printed)" in sentences["Ablation"]
-    assert "from PCE+CALE to PCE+CALE+CACL -10.00 points (+0.16 printed)" in sentences["Ablation"]
-    assert "83.33% mean Dice on ACDC, +20.00 points" in sentences["Upper bound"]
+    assert "from PCE to PCE+CALE +30.00 points (+20.33 printed; seed 0)" in sentences["Ablation"]
+    assert (
+        "from PCE+CALE to PCE+CALE+CACL -10.00 points (+0.16 printed; seed 0)"
+        in sentences["Ablation"]
+    )
+    assert (
+        "83.33% mean Dice on ACDC, +20.00 points against SCN (seed 0)" in sentences["Upper bound"]
+    )
     assert "43.33% mean Dice on ACDC, 68.02% printed" in sentences["PCE"]
     other = sentences["Other recipes"]
     assert "PCE on ACDC 56.00% (SGD at 0.03) instead of 41.00%" in other
@@ -90,9 +95,16 @@ def test_methods_that_gain_nothing_over_pce_are_named():
     assert "Not above PCE" not in said(runs[1:])
 
 
-def test_seeds_are_averaged():
+def test_a_difference_is_of_the_seeds_that_both_have():
     runs = [record("scn", 0.6), record("scn", 0.7, seed=1), record("full", 0.8)]
-    assert "+15.00 points against SCN" in said(runs)["Upper bound"]
+    assert "+20.00 points against SCN (seed 0)" in said(runs)["Upper bound"]
+    runs.append(record("full", 0.82, seed=1))
+    assert "+16.00 points against SCN (seeds 0, 1)" in said(runs)["Upper bound"]
+    assert "Upper bound" not in said([runs[0], runs[3]])
+    runs += [record("pce", 0.7), record("pce", 0.4, seed=1), record("cale", 0.8)]
+    ablation = said(runs)["Ablation"]
+    assert "from PCE to PCE+CALE +10.00 points (+20.33 printed; seed 0)" in ablation
+    assert "58.33% mean Dice on ACDC over 2 seeds (73.33%, 43.33%), 68.02%" in said(runs)["PCE"]
 
 
 def test_order_and_numbers_say_what_is_reversed():

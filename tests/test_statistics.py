@@ -131,7 +131,7 @@ def test_seeds_are_averaged_before_the_test() -> None:
     runs = [record("scn", patients([0.8, 0.8]))]
     runs += [record("pce", patients([0.6, 0.7]), seed=0), record("pce", patients([0.8, 0.5]), 1)]
     row: Any = compare(runs, metrics=["dice"]).iloc[0]
-    assert (row["seeds"], row["patients"]) == (2, 2)
+    assert (row["seeds"], row["reference_seeds"], row["patients"]) == (2, 1, 2)
     assert row["mean_difference"] == pytest.approx(((0.7 - 0.8) + (0.6 - 0.8)) / 2)
 
 
