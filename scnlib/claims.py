@@ -197,10 +197,10 @@ def _between_seeds(records: Sequence[Record], method: str) -> str:
     """By how much chance alone moves such a number, where several seeds tell."""
     table = findings.seed_spread([record for record in records if record.run.method == method])
     found = [
-        f"{row['validation Dice (points)']:.2f} points on {_name(row['data set'])}"
+        f"{row['validation Dice (points)']:.2f} points apart on {_name(row['data set'])}"
         for row in table.dropna().to_dict("records")
     ]
-    return f" Seeds of {title(method)} lie {', '.join(found)} apart." if found else ""
+    return f" Seeds of {title(method)} lie {', '.join(found)}." if found else ""
 
 
 def _print() -> str:

@@ -74,7 +74,7 @@ def test_chance_stands_beside_what_is_compared_with_one_seed():
     for run in (*seeds, changed):
         run.run = make_run("acdc", "scn", run.run.seed, "cpu", run.run.variant)
     sentence = said(seeds, [changed])["Open choices"]
-    assert sentence.endswith("(+5.00 points). Seeds of SCN lie 2.00 points on ACDC apart.")
+    assert sentence.endswith("(+5.00 points). Seeds of SCN lie 2.00 points apart on ACDC.")
     assert "apart" not in said(seeds[:1], [changed])["Open choices"]
 
 
