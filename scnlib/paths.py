@@ -3,7 +3,6 @@
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-NOTEBOOKS = REPOSITORY / "notebooks"
 RESULTS = REPOSITORY / "results"
 README = REPOSITORY / "README.md"
 

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from scnlib.paths import NOTEBOOKS, REPOSITORY
+from scnlib.paths import REPOSITORY
 from tests.browsing import api, needs_chromium, stroke
 
 pytestmark = needs_chromium
 PATIENCE = 240_000  # ms; a slow machine of two cores
+
+NOTEBOOKS = REPOSITORY / "notebooks"
 
 
 def jupyter(folder: Path) -> tuple[subprocess.Popen, str]:

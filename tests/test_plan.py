@@ -175,3 +175,15 @@ def test_a_notebook_that_failed_after_its_record_is_run_again(ended, start, tmp_
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "demo: 1 of 1 trainings have their record"
     assert (f"would run {name}" in lines) == (ended != "whole")
+
+
+@pytest.mark.parametrize(("writable", "expected"), [(True, "home/.cache"), (False, "work/cache")])
+def test_snakemake_has_a_cache_where_the_home_folder_cannot_be_written_to(
+    writable, expected, tmp_path, monkeypatch
+):
+    home, asked = tmp_path / "home", []
+    home.mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+    monkeypatch.setattr(running.os, "access", lambda *given: asked.append(given) or writable)
+    found = running._environment([], 1, 2, tmp_path / "work")["XDG_CACHE_HOME"]
+    assert (found, asked) == (str(tmp_path / expected), [(home, running.os.W_OK)])

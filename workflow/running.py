@@ -141,8 +141,15 @@ def _snakemake(options: Namespace, jobs: list[Job], work: Path, held: int) -> in
 
 
 def _environment(gpus: list[str], places: int, cores: int, work: Path) -> dict[str, str]:
-    """Variables for the notebooks: their share of GPUs or cores where several run at a time."""
+    """Variables for the notebooks: their share of GPUs or cores where several run at a time.
+
+    And a place for Snakemake's cache if the home folder is not one to write to.
+    """
     environment = dict(os.environ)
+    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    there = next(folder for folder in (cache, *cache.absolute().parents) if folder.exists())
+    if not os.access(there, os.W_OK):
+        environment["XDG_CACHE_HOME"] = str(work / "cache")
     if gpus and places > 1:
         folder = work / "gpus"
         folder.mkdir(exist_ok=True)
