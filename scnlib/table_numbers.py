@@ -148,9 +148,9 @@ def own_table(records: Sequence["Record"], dataset: str) -> pd.DataFrame:
         for name, key, factor in (("Dice", "dice", 100.0), ("95HD", "hd95_voxel", 1.0)):
             seeds = pd.DataFrame([summary[key] for summary in summaries], dtype=float) * factor
             for structure in seeds.columns:
-                row[f"{name} {structure}"] = number_text(
-                    seeds[structure].mean(), seeds[structure].std()
-                )
+                values = seeds[structure].to_numpy(float)
+                spread = values.std(ddof=1) if len(values) > 1 else np.nan
+                row[f"{name} {structure}"] = number_text(values.mean(), spread)
         rows[title(method)] = row
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -19,7 +19,8 @@ def flooded(method: str, structure: str, dice: float) -> Any:
 
 def test_runs_that_flood_one_structure_are_named_the_worst_first():
     runs = [flooded("pce", "RV", 0.55), flooded("scn", "MYO", 0.61), flooded("full", "LV", 0.2)]
-    table = findings.uneven([*runs, SimpleNamespace(summary={})])
+    untested: Any = SimpleNamespace(summary={})
+    table = findings.uneven([*runs, untested])
     assert table[["method", "lowest"]].to_numpy().tolist() == [
         ["Full supervision", "LV"],
         ["PCE", "RV"],

@@ -40,7 +40,7 @@ def three_slices(heart: np.ndarray) -> list[int]:
     heart: label map (n, H, W), 0 background. Fewer than three slices in a small volume; where no
     slice shows anything, all slices count.
     """
-    shown = heart.any(axis=(1, 2)).nonzero()[0]
+    shown = np.flatnonzero(heart.any(axis=(1, 2)))
     z = shown if len(shown) else np.arange(len(heart))
     near_end = min(1, (len(z) - 1) // 2)
     return sorted({int(z[i]) for i in (near_end, len(z) // 2, len(z) - 1 - near_end)})
