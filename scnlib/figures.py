@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
@@ -22,11 +23,13 @@ from scnlib.paper import NAMES, TITLES, in_order, title
 from scnlib.records import Record
 
 BACKGROUND = "#A8A8A8"  # the background's scribble
-# Of the methods' curves. No colour of a class is among them, so that none is taken for a class.
+# Of the methods' curves: of the colour-blind palette what is not like a class's colour, and five
+# dark ones.
+_, _, _GREEN, _, _PURPLE, _BROWN, _PINK, _GREY, _, _SKY = sns.color_palette("colorblind", 10)
 _HUES = {
-    **{"pce": "#000000", "s2l": "#CA9161", "mloss": "#56B4E9", "rloss": "#FBAFE4"},
-    **{"meloss": "#949494", "ustm": "#CC78BC", "dmpls": "#660033", "fddseg": "#DE8F05"},
-    **{"cale": "#4040A6", "scn": "#029E73", "full": "#004D33"},
+    **{"pce": (0, 0, 0), "s2l": _BROWN, "mloss": _SKY, "rloss": _PINK, "meloss": _GREY},
+    **{"ustm": _PURPLE, "dmpls": (0.4, 0, 0.2), "fddseg": (0.45, 0.35, 0)},
+    **{"cale": (0.25, 0.25, 0.65), "scn": _GREEN, "full": (0, 0.3, 0.2)},
 }
 STYLES = ("solid", "dashed", "dashdot", "dotted", (0, (5, 1, 1, 1, 1, 1)))
 MARKS = "osv^DP<>X*phd"  # likewise: several of the colours are the same grey in print
@@ -175,7 +178,7 @@ def validation_curves(curves: Mapping[str, Mapping[str, Record]]) -> Figure:
     for axes, (dataset, runs) in zip(line, curves.items(), strict=True):
         for name, record in runs.items():
             method, i = record.run.method, methods.index(record.run.method)
-            colour = _HUES.get(without_recipe(method), "#000000")
+            colour = _HUES.get(without_recipe(method), (0, 0, 0))
             usual = "solid" if method in TITLES else "dotted"
             style = "dashed" if record.run.variant else "dashdot" if method in RECIPES else usual
             mark = MARKS[i % len(MARKS)]
