@@ -60,8 +60,8 @@ def train(
     if (done := finished(run, folder)) is not None:
         return done
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    training = Training(run, folder, root, where)  # what it refuses leaves no folder behind
     with checkpoint.held(folder):
-        training = Training(run, folder, root, where)
         training.resume()
         while training.state.iteration < run.profile.iterations:
             training.advance()
