@@ -21,7 +21,6 @@ from scnlib.paper import (
 )
 from scnlib.records import Record
 from scnlib.statistics import compare
-from scnlib.table_numbers import table_dataset
 
 
 def answers(records: Sequence[Record], variants: Sequence[Record], profile: str) -> list[str]:
@@ -30,7 +29,7 @@ def answers(records: Sequence[Record], variants: Sequence[Record], profile: str)
         *(_numbers(records, profile)),
         *(_order(records, profile)),
         *(_significance(records)),
-        *(_ablation(records, profile)),
+        *(_ablation(records)),
         *(_bound(records)),
         *(_baseline(records)),
         *(_below(records)),
@@ -98,10 +97,8 @@ def _significance(records: Sequence[Record]) -> list[str]:
     return [f"{claim}two-sided Wilcoxon, Holm's adjustment: {'. '.join(said)}."]
 
 
-def _ablation(records: Sequence[Record], profile: str) -> list[str]:
+def _ablation(records: Sequence[Record]) -> list[str]:
     """What each part of the method adds, beside the printed gains of Table 3."""
-    if table_dataset(3, records, profile) == "phantom":
-        return []
     printed = group(paper_table(3), "Dice")["Mean"]
     gains = []
     for one, two in pairwise(ROWS[3]):

@@ -143,14 +143,12 @@ def own_table(records: Sequence["Record"], dataset: str) -> pd.DataFrame:
     tested = [r for r in records if r.run.dataset == dataset and r.summary]
     rows: dict[str, dict[str, str]] = {}
     for method in in_order([record.run.method for record in tested]):
-        summaries = [record.summary for record in tested if record.run.method == method]
-        row = {"seeds": str(len(summaries))}
-        for name, key, factor in (("Dice", "dice", 100.0), ("95HD", "hd95_voxel", 1.0)):
-            seeds = pd.DataFrame([summary[key] for summary in summaries], dtype=float) * factor
-            for structure in seeds.columns:
-                values = seeds[structure].to_numpy(float)
-                spread = values.std(ddof=1) if len(values) > 1 else np.nan
-                row[f"{name} {structure}"] = number_text(values.mean(), spread)
+        runs = [record for record in tested if record.run.method == method]
+        row = {"seeds": str(len(runs))}
+        for quantity in ("Dice", "95HD"):
+            means, spreads = _over_seeds(runs, quantity)
+            for (structure, mean), spread in zip(means.items(), spreads, strict=True):
+                row[f"{quantity} {structure}"] = number_text(mean, spread)
         rows[title(method)] = row
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -169,6 +167,13 @@ def _rows(number: int, records: Sequence["Record"], dataset: str) -> list[str]:
     return [*ROWS[number], *(m for m in in_order(run) if m not in TITLES and number != 3)]
 
 
+def _over_seeds(runs: Sequence["Record"], quantity: str) -> tuple[pd.Series, pd.Series]:
+    """Mean and standard deviation over runs, by structure and `mean`; nan spread with one run."""
+    key, factor = QUANTITIES[quantity]
+    seeds: Any = pd.DataFrame([run.summary[key] for run in runs], dtype=float) * factor
+    return seeds.mean(), seeds.std()
+
+
 def _our_columns() -> pd.MultiIndex:
     quantities = [*QUANTITIES, "Dice spread", "95HD spread"]
     pairs = [(quantity, structure) for quantity in quantities for structure in STRUCTURES]
@@ -185,10 +190,11 @@ def _our_row(runs: list["Record"]) -> list:
         )
     means: dict[str, pd.Series] = {}
     spreads: dict[str, pd.Series] = {}
-    for quantity, (key, factor) in QUANTITIES.items():
-        seeds = pd.DataFrame([run.summary[key] for run in runs], dtype=float) * factor
-        seeds = seeds.rename(columns={"mean": "Mean"}).reindex(columns=list(STRUCTURES))
-        means[quantity], spreads[quantity] = seeds.mean(), seeds.std()
+    for quantity in QUANTITIES:
+        means[quantity], spreads[quantity] = (
+            values.rename(index={"mean": "Mean"}).reindex(list(STRUCTURES))
+            for values in _over_seeds(runs, quantity)
+        )
     values = [value for quantity in QUANTITIES for value in means[quantity]]
     values += [value for quantity in ("Dice", "95HD") for value in spreads[quantity]]
     metrics = pd.concat([run.metrics for run in runs])

@@ -55,8 +55,9 @@ def prepare(options: Namespace) -> tuple[list[Run], list[Job]]:
 
 def _say_plan(options: Namespace, runs: list[Run], jobs: list[Job]) -> None:
     asked = [(method, name) for name in options.datasets for method in options.methods]
+    planned = {(run.method, run.dataset) for run in runs}
     for method, name in asked if options.train else []:
-        if (name, method) not in {(run.dataset, run.method) for run in runs}:
+        if (method, name) not in planned:
             print(f"skipped {method} on {name}: there are no masks to train on")
     done = sum(run.done for run in runs)
     print(f"{options.profile}: {done} of {len(runs)} trainings have their record", flush=True)
