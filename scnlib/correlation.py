@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def correlation_map(f: Tensor, *, scale_inside: bool = True) -> Tensor:
+def correlation_map(f: Tensor, other: Tensor | None = None, *, scale_inside: bool = True) -> Tensor:
     r"""Eq. 1: how alike every two cells are, C = softmax_j(f_i . f_j / sqrt(D)).
 
     Departure: the print divides by sqrt(D) after the softmax, which only makes each row sum to
@@ -19,6 +19,7 @@ def correlation_map(f: Tensor, *, scale_inside: bool = True) -> Tensor:
 
     Args:
         f: features (B, D, h, w), any float type; computed in float32.
+        other: features (B, D, h, w) of the cells j, where they are not f itself (two projections).
         scale_inside: divide by sqrt(D) before the softmax.
 
     Returns:
@@ -26,10 +27,11 @@ def correlation_map(f: Tensor, *, scale_inside: bool = True) -> Tensor:
         in 0..1, summing to 1 (to 1/sqrt(D) as printed).
     """
     B, D, h, w = f.shape
-    cells = f.reshape(B, D, h * w)  # (B, D, N)
-    cells = cells if f.dtype == torch.float64 else cells.float()
+    dtype = torch.float64 if f.dtype == torch.float64 else torch.float32
+    cells = f.reshape(B, D, h * w).to(dtype)  # (B, D, N)
+    others = cells if other is None else other.reshape(B, D, h * w).to(dtype)
     with torch.autocast(f.device.type, enabled=False):  # a softmax over N terms needs float32
-        affinity = cells.transpose(1, 2) @ cells  # (B, N, N)
+        affinity = cells.transpose(1, 2) @ others  # (B, N, N)
         if scale_inside:
             return (affinity / math.sqrt(D)).softmax(dim=2)
         return affinity.softmax(dim=2) / math.sqrt(D)

@@ -153,11 +153,14 @@ def class_similarity(
 
     Args:
         features: (B, D, H, W) float.
-        means: (K, D) float.
+        means: (K, D) float, or (B, K, D) with means of each image's own.
         temperature: T > 0 (paper silent).
         normalise: divide by the length of F_i, so that S is a cosine over T.
     """
-    S = F.conv2d(features, means[:, :, None, None]) / temperature
+    if means.ndim == 3:
+        S = torch.einsum("bdhw,bkd->bkhw", features, means) / temperature
+    else:
+        S = F.conv2d(features, means[:, :, None, None]) / temperature
     if not normalise:
         return S
     # The product first and its length after: K channels to divide in place of D.
@@ -213,27 +216,37 @@ def contrastive_loss(
     temperature: float = 0.1,
     normalise: bool = True,
     detach_means: bool = False,
+    means_over: str = "batch",
     mean: str = "pixels",
 ) -> Tensor:
     r"""Eq. 17: class-aware contrastive loss, its scribble and pseudo-label terms added.
 
     A class that nobody scribbled in the batch has no mean vector: it leaves the softmax's sum, and
-    pixels with that pseudo-label leave the loss.
+    pixels with that pseudo-label leave the loss. With means of each image's own ("image") this goes
+    image by image.
 
     Args:
         features: (B, D, H, W) float, the last decoder block's output.
         scribble: (B, H, W) integer, K = `classes` = unlabelled.
         labels, confident: pseudo-labels (B, H, W) and M (B, H, W) bool, after refinement.
         valid: (B, H, W) bool; padding is never in the contrast.
+        means_over: class means are of the "batch" or of each "image".
         temperature, normalise, detach_means, mean: the paper's open choices.
     """
     features = features if features.dtype == torch.float64 else features.float()
-    means, present = class_means(features, scribble, classes, normalise=normalise)
+    if means_over == "image":
+        images = zip(features[:, None], scribble[:, None], strict=True)
+        pairs = [class_means(f, s, classes, normalise=normalise) for f, s in images]
+        means, present = (torch.stack(parts) for parts in zip(*pairs, strict=True))
+    else:
+        means, present = class_means(features, scribble, classes, normalise=normalise)
+        present = present.expand(len(features), classes)  # (B, K)
     means = means.detach() if detach_means else means
     S = class_similarity(features, means, temperature=temperature, normalise=normalise)
-    S = S.masked_fill(~present[:, None, None], torch.finfo(S.dtype).min)
+    S = S.masked_fill(~present[:, :, None, None], torch.finfo(S.dtype).min)
     log_p = S.log_softmax(dim=1)
-    labels = torch.where(present[labels.long()], labels.long(), classes)
+    has_mean = present.gather(1, labels.long().flatten(1)).view_as(labels)
+    labels = torch.where(has_mean, labels.long(), classes)
     confident = confident if valid is None else confident & valid
     return scribble_contrast(log_p, scribble, mean=mean) + pseudo_label_contrast(
         log_p, labels, confident, scribble, mean=mean

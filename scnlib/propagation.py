@@ -11,6 +11,7 @@ features F; here they are `C`, `K`, `labels` and `features`.
 from typing import NamedTuple
 
 import torch
+from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -65,8 +66,8 @@ class ConfidenceThreshold(nn.Module):
 def shape_masks(rows: Tensor, threshold: float) -> Tensor:
     r"""Eq. 4: binary shape masks from rows of C, (c - min c) / (max c - min c) > threshold.
 
-    A constant row holds no shape: its mask is empty (not NaN). f2 is nearest resizing, done once
-    at the end by `refine_image`, as masks are voted on the map's own grid.
+    A constant row holds no shape: its mask is empty (not NaN). f2 is nearest resizing by default,
+    done once at the end by `refine_image`, as masks are voted on the map's own grid.
 
     Args:
         rows: rows of C, (B, R, N) float.
@@ -78,6 +79,27 @@ def shape_masks(rows: Tensor, threshold: float) -> Tensor:
     low, high = rows.aminmax(dim=2, keepdim=True)  # (B, R, 1)
     # Multiplied out: no division by zero, and a constant row compares 0 > 0.
     return rows - low > threshold * (high - low)
+
+
+def connected_parts(masks: Tensor, cells: Tensor, size: tuple[int, int]) -> Tensor:
+    """Of each mask the part that hangs together with its row's own cell, over shared edges.
+
+    One reading of f2: a row of C may resemble places far from its cell. A mask without its own
+    cell keeps nothing.
+
+    Args:
+        masks: (B, R, N) bool on a grid of `size` (h, w).
+        cells: (B, R) long, the cell in 0..N-1 that each row belongs to.
+
+    Returns:
+        masks (B, R, N) bool.
+    """
+    edges = ndimage.generate_binary_structure(3, 1)
+    edges[[0, 2]] = False  # never from one mask to the next
+    stack = masks.flatten(0, 1).unflatten(1, size).cpu().numpy()  # (B R, h, w)
+    numbered = ndimage.label(stack, edges)[0]  # pyright: ignore[reportIndexIssue]
+    parts = torch.from_numpy(numbered).to(masks.device).view_as(masks)  # 0: not in the mask
+    return masks & (parts == parts.gather(2, cells[:, :, None]))
 
 
 def confident_pixels(

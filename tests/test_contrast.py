@@ -56,6 +56,15 @@ def test_similarity_of_a_zero_feature_is_finite() -> None:
     assert torch.equal(S, torch.zeros(1, 2, 1, 1))
 
 
+def test_similarity_to_an_images_own_means_is_that_to_shared_ones() -> None:
+    features = torch.cat([FEATURES, FEATURES.flip(1)])
+    means = torch.tensor([[1.0, 0.0], [0.6, 0.8]], dtype=torch.float64)
+    own = torch.stack([means, means.flip(1)])
+    S = class_similarity(features, own)
+    torch.testing.assert_close(S[:1], class_similarity(features[:1], means))
+    torch.testing.assert_close(S[1:], class_similarity(features[1:], means.flip(1)))
+
+
 def test_scribble_contrast_by_hand() -> None:
     target = row(0, 1, 1, K)
     nll = [-ln(0.7), -ln(0.5), -ln(0.25)]
@@ -90,6 +99,28 @@ def test_contrast_by_hand_with_classes_that_nobody_scribbled() -> None:
     check(loss, (each + each) / 2 + each / 1)
     sharp = contrastive_loss(CONTRAST, scribble, labels, everywhere, temperature=0.1)
     check(sharp, 2 * -ln(math.exp(10) / (math.exp(10) + 1)))
+
+
+def test_contrast_with_means_of_each_image_by_hand() -> None:
+    # The second image has the features of the two classes the other way round.
+    features = torch.cat([CONTRAST, CONTRAST.flip(3)])
+    scribble, labels = row(0, 1, K, K).repeat(2, 1, 1), row(0, 1, 0, 1).repeat(2, 1, 1)
+    everywhere = torch.ones(2, 1, 4, dtype=torch.bool)
+    loss = contrastive_loss(features, scribble, labels, everywhere, temperature=1.0)
+    check(loss, 2 * ln(2))  # both means lie in between: nothing is told apart
+    own = contrastive_loss(
+        features, scribble, labels, everywhere, temperature=1.0, means_over="image"
+    )
+    each = -ln(math.e / (math.e + 1))
+    check(own, 2 * each)
+
+    # Nobody scribbled class 1 in the second image: it is sure of class 0 there, and has no class 1.
+    scribble, labels = scribble.clone(), labels.clone()
+    scribble[1], labels[1] = row(0, K, K, K)[0], row(0, 0, 1, 1)[0]
+    own = contrastive_loss(
+        features, scribble, labels, everywhere, temperature=1.0, means_over="image"
+    )
+    check(own, (2 * each + 0) / 3 + (2 * each + 0) / 3)
 
 
 def test_padding_is_not_in_the_contrast() -> None:

@@ -36,6 +36,13 @@ def test_map_by_hand() -> None:
     torch.testing.assert_close(C, torch.tensor([[[first, 1 - first], [0.5, 0.5]]]))
 
 
+def test_map_of_two_projections_compares_each_cell_with_the_others_second() -> None:
+    f = two_cells()
+    C = correlation_map(f, f.flip(3))  # the second projection holds the cells in reverse
+    first = math.exp(2) / (math.exp(2) + 1)
+    torch.testing.assert_close(C, torch.tensor([[[1 - first, first], [0.5, 0.5]]]))
+
+
 def test_map_as_printed_divides_after_the_softmax() -> None:
     C = correlation_map(two_cells(), scale_inside=False)
     first = math.exp(4) / (math.exp(4) + 1)
@@ -145,25 +152,26 @@ def test_to_image_interpolates_between_cell_centres() -> None:
 @settings(max_examples=60, deadline=None)
 def test_drawn_rows_are_distinct_rows_of_their_own_image(seed: int, N: int, rows: int) -> None:
     C = torch.arange(2.0 * N * N).reshape(2, N, N)
-    drawn = draw_rows(C, rows, torch.Generator().manual_seed(seed))
+    drawn, cells = draw_rows(C, rows, torch.Generator().manual_seed(seed))
     expected = N if rows == 0 or rows >= N else rows
     assert drawn.shape == (2, expected, N)
     for b in range(2):
         originals = {tuple(row.tolist()) for row in C[b]}
         found = {tuple(row.tolist()) for row in drawn[b]}
         assert len(found) == expected and found <= originals
+        assert torch.equal(drawn[b], C[b, cells[b]])
 
 
 def test_every_row_is_drawn_equally_often_the_last_included() -> None:
     N, rows, B = 5, 2, 4000
     C = torch.eye(N).expand(B, N, N)  # row i is the unit vector i, so that a sum counts draws
-    counts = draw_rows(C, rows, torch.Generator().manual_seed(0)).sum(dim=(0, 1))
+    counts = draw_rows(C, rows, torch.Generator().manual_seed(0))[0].sum(dim=(0, 1))
     # 4000 * 2 / 5 = 1600 each; the standard deviation is sqrt(4000 * .4 * .6) = 31.
     assert (counts - 1600).abs().max() < 5 * 31
 
 
 def test_rows_are_drawn_anew_for_each_image_and_alike_for_a_seed() -> None:
     C = torch.eye(64).expand(2, 64, 64)
-    first = draw_rows(C, 8, torch.Generator().manual_seed(3))
-    assert torch.equal(first, draw_rows(C, 8, torch.Generator().manual_seed(3)))
+    first, _ = draw_rows(C, 8, torch.Generator().manual_seed(3))
+    assert torch.equal(first, draw_rows(C, 8, torch.Generator().manual_seed(3))[0])
     assert not torch.equal(first[0], first[1])

@@ -63,6 +63,10 @@ GRADIENTS: dict[str, tuple[tuple[str, ...], Callable[..., Tensor]]] = {
         ("features",),
         lambda s, f: contrastive_loss(f, s["scribble"], s["labels"], s["M"], valid=s["valid"]),
     ),
+    "contrast, by image": (
+        ("features",),
+        lambda s, f: contrastive_loss(f, s["scribble"], s["labels"], s["M"], means_over="image"),
+    ),
     "contrast, plain": (
         ("features",),
         lambda s, f: contrastive_loss(

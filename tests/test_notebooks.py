@@ -1,10 +1,12 @@
 """The committed notebooks: valid, renderable, clean, with the parameters that the runner sets."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from scnlib.config import VARIANTS, SCNOptions
 from workflow.notebook import WIDGET, declared
 from workflow.planning import RULES
 
@@ -70,3 +72,12 @@ def test_executed_copies_succeeded_and_tell_nothing_of_the_machine(path):
 def test_declares_the_parameters_that_the_runner_sets(rule):
     path = ROOT / "notebooks" / f"{RULES[rule]}.ipynb"
     assert {name: type(value) for name, value in declared(path).items()} == PARAMETERS[rule]
+
+
+def test_every_open_choice_is_listed_and_every_variant_shown():
+    book = nbformat.read(ROOT / "notebooks" / f"{RULES['choices']}.ipynb", as_version=4)
+    table = next(cell.source for cell in book.cells if "| Eq. 1 |" in cell.source)
+    table = table.replace("`lambda1` to `lambda4`", "`lambda1`, `lambda2`, `lambda3`, `lambda4`")
+    assert [f.name for f in fields(SCNOptions) if f"`{f.name}`" not in table] == []
+    shown = "".join(c.source for c in book.cells if c.source.startswith("measure("))
+    assert [name for name in VARIANTS if f'"{name}"' not in shown] == []

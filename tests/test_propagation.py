@@ -11,6 +11,7 @@ from torch import Tensor
 from scnlib.propagation import (
     ConfidenceThreshold,
     confident_pixels,
+    connected_parts,
     dominant_class,
     overlap_ratio,
     refine_image,
@@ -49,6 +50,25 @@ def test_shape_mask_compares_strictly() -> None:
 def test_constant_row_has_an_empty_mask(value: float, threshold: float) -> None:
     masks = shape_masks(torch.full((2, 3, 4), value), threshold)
     assert masks.dtype == torch.bool and not masks.any()
+
+
+def test_connected_parts_by_hand() -> None:
+    # 1 1 0
+    # 0 0 1    Cells 1 and 5 touch at a corner alone.
+    # 1 0 1
+    mask = "110001101"
+    masks = bits(" ".join([mask] * 5))
+    own = torch.tensor([[0, 5, 8, 6, 4]])  # cell 4 is not in its mask
+    expected = bits("110000000 000001001 000001001 000000100 000000000")
+    assert torch.equal(connected_parts(masks, own, (3, 3)), expected)
+
+
+def test_masks_of_other_rows_and_images_connect_nothing() -> None:
+    masks = torch.ones(2, 3, 3, dtype=torch.bool)
+    masks[0, 1, 1] = masks[1, 1, 1] = False  # two ends, between masks that are whole
+    parts = connected_parts(masks, torch.tensor([[0, 0, 0], [2, 2, 2]]), (1, 3))
+    assert torch.equal(parts[0], bits("111 100 111")[0])
+    assert torch.equal(parts[1], bits("111 001 111")[0])
 
 
 # Equation 5

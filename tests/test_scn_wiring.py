@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -16,15 +16,19 @@ from scnlib.unet import CHANNELS
 
 K, B, SIZE = 4, 2, 64
 # Few rows and a threshold that half of the pixels pass: M has gaps for masks to fill.
-BASE = SCNOptions(tau=0.7, rows=4)
+BASE = SCNOptions(tau=0.7, rows=8)
 OTHER: dict[str, Any] = {
     "stride": 4,
     "scale_inside": False,
+    "projections": True,
     "propagate": "logits",
     "detach_propagated": True,
     "pap_target": "soft",
+    "pap_pixels": "confident",
     "rows": 0,
     "mask_threshold": None,
+    "mask_grid": "pixels",
+    "connected": True,
     "gate": "corrmatch",
     "scribbles_confident": False,
     "overwrite": True,
@@ -33,6 +37,7 @@ OTHER: dict[str, Any] = {
     "tau_momentum": 0.0,
     "temperature": 0.5,
     "normalise": False,
+    "means_over": "image",
     "detach_means": True,
     "contrast_mean": "classes",
     "pce_sum": True,
@@ -52,8 +57,12 @@ def outputs(seed: int = 0) -> tuple[Tensor, list[Tensor], Tensor]:
         side = SIZE // 2**level
         return torch.nn.functional.interpolate(coarse, (side, side), mode="bilinear")
 
-    # Small features, so that rows of C are not all of one cell.
-    encoder = [(0.2 * smooth(c, level)).requires_grad_() for level, c in enumerate(CHANNELS)]
+    def rough(channels: int, level: int) -> Tensor:
+        maps = smooth(channels, level)
+        return maps + 0.7 * torch.randn(maps.shape, generator=g)
+
+    # Small features, so that rows of C are not all of one cell; rough ones, for masks in parts.
+    encoder = [(0.2 * rough(c, level)).requires_grad_() for level, c in enumerate(CHANNELS)]
     return (3 * smooth(K, 0)).requires_grad_(), encoder, smooth(16, 0).requires_grad_()
 
 
@@ -126,3 +135,46 @@ def test_scribbles_are_written_in_also_where_they_are_not_trusted() -> None:
     pseudo = method.pseudo_labels(C, P, given, torch.Generator().manual_seed(0))
     drawn = given.scribble < K
     assert torch.equal(pseudo.labels[drawn], given.scribble[drawn])
+
+
+def grown(
+    mask_grid: Literal["cells", "pixels"], connected: bool, sure: tuple[slice, slice]
+) -> Tensor:
+    """The cells, (8, 8) bool, that get class 2 whole, where the pixels `sure` (of cell 9) have it.
+
+    Row 9 of C is at home in cells 9 and 45, every other row in its own cell alone; scribbles: none.
+    """
+    options = SCNOptions(stride=4, rows=0, mask_grid=mask_grid, connected=connected)
+    method = SCN(replace(make_run("phantom", "scn", size=32), scn=options), K)
+    C = torch.eye(64)
+    C[9, [9, 45]] = 0.5
+    P = torch.full((1, K, 32, 32), 0.2)
+    P[:, 0] = 0.4
+    P[0, :, *sure] = torch.tensor([0.01, 0.01, 0.97, 0.01])[:, None, None]
+    valid = torch.ones(1, 32, 32, dtype=torch.bool)
+    unmarked = torch.full((1, 32, 32), K)
+    given = Batch(P[:, :1], unmarked, None, valid, torch.arange(1), torch.eye(2, 3)[None])
+    pseudo = method.pseudo_labels(C[None], P, given, torch.Generator().manual_seed(0))
+    trusted = pseudo.confident & (pseudo.labels == 2)
+    assert torch.equal(trusted, pseudo.confident)
+    return trusted[0].unfold(0, 4, 4).unfold(1, 4, 4).all(dim=(2, 3))
+
+
+def test_where_masks_are_made_and_which_part_they_keep() -> None:
+    whole, pixel = (slice(4, 8), slice(4, 8)), (slice(5, 6), slice(6, 7))
+    cases: list[tuple[Literal["cells", "pixels"], tuple[slice, slice]]]
+    cases = [("cells", whole), ("pixels", whole), ("pixels", pixel)]
+    for mask_grid, sure in cases:
+        assert grown(mask_grid, False, sure).flatten().nonzero().flatten().tolist() == [9, 45]
+        assert grown(mask_grid, True, sure).flatten().nonzero().flatten().tolist() == [9]
+    # One pixel of sixteen puts no cell of the grid into M.
+    assert not grown("cells", False, pixel).any()
+
+
+def test_pap_over_confident_pixels_asks_nothing_of_others() -> None:
+    """With every other loss off, logits outside M have no gradient: Y_corr is a target."""
+    alone = {"lambda1": 0.0, "lambda3": 0.0, "lambda4": 0.0, "rows": 1, "tau": 0.9}
+    _, everywhere, _, _ = trained_on(replace(BASE, **alone), batch())
+    _, inside, _, _ = trained_on(replace(BASE, **alone, pap_pixels="confident"), batch())
+    asked, few = (g.abs().sum(dim=1) > 0 for g in (everywhere, inside))
+    assert asked.all() and few.any() and not few.all()

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scnlib.config import Run
 from scnlib.correlation import correlation_map, propagate, to_grid, to_image
@@ -19,9 +19,11 @@ from scnlib.propagation import (
     ConfidenceThreshold,
     Pseudo,
     confident_pixels,
+    connected_parts,
     refine_image,
     shape_masks,
 )
+from scnlib.unet import CHANNELS
 
 
 class SCN(PCE):
@@ -37,6 +39,10 @@ class SCN(PCE):
     def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:
         super().__init__(run, classes, bf16)
         self.tau = ConfidenceThreshold(run.scn.tau, run.scn.tau_momentum)
+        self.level = int(math.log2(run.scn.stride))  # of the encoder, whose features f are
+        D = CHANNELS[self.level]
+        if run.scn.projections:
+            self.projections = nn.ModuleList(nn.Conv2d(D, D, 1) for _ in range(2))
 
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
         r"""Eq. 18: L = lambda1 L_pce + lambda2 L_PAP + lambda3 L_RSR + lambda4 L_CACL."""
@@ -50,7 +56,8 @@ class SCN(PCE):
 
         reduction = "sum" if o.pce_sum else "mean"
         pce = partial_cross_entropy(logits, batch.scribble, reduction=reduction)
-        pap = propagation_loss(logits, Y_corr, valid=batch.valid, target=o.pap_target)
+        asked = batch.valid if o.pap_pixels == "all" else batch.valid & pseudo.confident
+        pap = propagation_loss(logits, Y_corr, valid=asked, target=o.pap_target)
         rsr = refinement_loss(logits, Y_corr, *pseudo, valid=batch.valid, mean=o.region_mean)
         total = o.lambda1 * pce + o.lambda2 * pap + o.lambda3 * rsr
         parts: Losses = {"pce": pce.detach(), "pap": pap.detach(), "rsr": rsr.detach()}
@@ -64,6 +71,7 @@ class SCN(PCE):
                 temperature=o.temperature,
                 normalise=o.normalise,
                 detach_means=o.detach_means,
+                means_over=o.means_over,
                 mean=o.contrast_mean,
             )
             total = total + o.lambda4 * cacl
@@ -75,8 +83,9 @@ class SCN(PCE):
     def affinity(self, encoder: list[Tensor], logits: Tensor, P: Tensor) -> tuple[Tensor, Tensor]:
         """C (B, N, N) on the grid, and the propagated probabilities at H x W."""
         o = self.run.scn
-        f = encoder[int(math.log2(o.stride))]
-        C = correlation_map(f, scale_inside=o.scale_inside)
+        f = encoder[self.level]
+        pair = [layer(f.float()) for layer in self.projections] if o.projections else [f]
+        C = correlation_map(*pair, scale_inside=o.scale_inside)
         h, w = f.shape[-2:]
         source = to_grid(P if o.propagate == "probabilities" else logits, (h, w))
         mixed = propagate(C, source.detach() if o.detach_propagated else source)
@@ -96,9 +105,15 @@ class SCN(PCE):
         pseudo = confident_pixels(
             P, tau, batch.scribble, trusted=o.scribbles_confident, valid=batch.valid
         )
-        rows = draw_rows(C, o.rows, generator)
+        H, W = P.shape[-2:]
+        grid = (H // o.stride, W // o.stride)
+        rows, cells = draw_rows(C, o.rows, generator)
+        if o.mask_grid == "pixels":
+            rows = to_image(rows.unflatten(2, grid), (H, W)).flatten(2)  # (B, R, H W)
+            y, x = (o.stride * c + o.stride // 2 for c in (cells // grid[1], cells % grid[1]))
+            cells, grid = y * W + x, (H, W)
         masks = shape_masks(rows, tau if o.mask_threshold is None else o.mask_threshold)
-        grid = (P.shape[2] // o.stride, P.shape[3] // o.stride)
+        masks = connected_parts(masks, cells, grid) if o.connected else masks
         return refine_image(
             pseudo,
             masks,
@@ -111,13 +126,13 @@ class SCN(PCE):
         )
 
 
-def draw_rows(C: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-    """`rows` random rows of C (B, N, N) for each image, (B, R, N); all N rows for 0.
+def draw_rows(C: Tensor, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """`rows` random rows of C (B, N, N) for each image, (B, R, N), and their cells (B, R) long.
 
-    Drawn without replacement from a generator on the CPU, every row as likely as any other, and in
-    random order also if all are taken: where masks overlap, the last row wins.
+    All N rows for 0. Drawn without replacement from a generator on the CPU, every row as likely as
+    any other, and in random order also if all are taken: where masks overlap, the last row wins.
     """
     B, N = C.shape[:2]
     rows = min(rows or N, N)
     picked = torch.rand(B, N, generator=generator).argsort(dim=1)[:, :rows].to(C.device)  # (B, R)
-    return C.gather(1, picked[:, :, None].expand(B, rows, N))
+    return C.gather(1, picked[:, :, None].expand(B, rows, N)), picked
