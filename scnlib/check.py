@@ -6,8 +6,6 @@ images that lie differently. A line for each: `error` is what training refuses o
 scores, `warning` what it bears. The exit code is 1 if there is an error.
 """
 
-import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from nibabel.orientations import aff2axcodes, io_orientation
 
+from scnlib.commandline import Parser
 from scnlib.config import PROFILES
 from scnlib.data.cases import SPLITS, split_name
 from scnlib.data.checks import log
-from scnlib.data.folders import ACDC
+from scnlib.data.folders import ACDC, is_name
 from scnlib.data.inspection import NO_LAYOUT, Findings, Seen, look
 from scnlib.data.layout import Layout, parse_layout
 from scnlib.data.nifti import split_files, stem
@@ -54,7 +53,7 @@ def check(folder: Path) -> tuple[Findings, list[str]]:
 def check_names(folder: Path, findings: Findings) -> None:
     """The data set's name, and folders that nothing reads."""
     name = folder.resolve().name
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):  # as run_all.sh --datasets
+    if not is_name(name):
         findings.error(f"{folder}: rename it: letters, digits, - and _ only")
     if name in ("phantom", "mscmr", *ACDC):
         findings.error(f"{folder}: {name} is a built-in data set: rename the folder")
@@ -163,9 +162,7 @@ def summarise(folder: Path, volumes: list[Seen], layout: Layout | None) -> list[
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what `check` finds; 1 if there is an error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scnlib.check", description="Report all faults of an own data set."
-    )
+    parser = Parser("python -m scnlib.check", "Report all faults of an own data set.")
     parser.add_argument("folder", type=Path, metavar="DIR/NAME")
     findings, summary = check(parser.parse_args(arguments).folder.expanduser())
     for text, kind in findings.lines.items():

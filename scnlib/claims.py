@@ -10,8 +10,8 @@ import pandas as pd
 from scnlib import findings
 from scnlib.config import RECIPES, without_recipe
 from scnlib.paper import (
-    NAMES,
     ROWS,
+    data_title,
     group,
     paper_row,
     paper_table,
@@ -90,7 +90,7 @@ def _significance(records: Sequence[Record]) -> list[str]:
             "no difference": "no difference at all from",
         }
         parts = [f"{words[v]} {_titles(by[v])}" for v in words if v in by]
-        said.append(f"{NAMES[str(dataset)]}: {'; '.join(parts)}")
+        said.append(f"{data_title(str(dataset))}: {'; '.join(parts)}")
     if not said:
         return []
     claim = "**Significance.** The paper claims p < 0.05 and names no test. By patient, Dice, "
@@ -145,7 +145,7 @@ def _below(records: Sequence[Record]) -> list[str]:
         below = {method: dice for method, dice in means.items() if dice <= pce < np.inf}
         names = [f"{row_title(1, method)} ({100 * dice:.2f}%)" for method, dice in below.items()]
         if names:
-            said.append(f"{NAMES[dataset]}: {', '.join(names)} against {100 * pce:.2f}%")
+            said.append(f"{data_title(dataset)}: {', '.join(names)} against {100 * pce:.2f}%")
     return [f"**Not above PCE.** Mean Dice on {'; '.join(said)}."] if said else []
 
 
@@ -161,7 +161,7 @@ def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
         if shared and all(r.validation["best"] for r in (record, shared[0])):
             best, ours = (100 * r.validation["best"]["dice"] for r in (record, shared[0]))
             parts.append(
-                f"{row_title(1, method)} on {_name(run.dataset)} {best:.2f}% "
+                f"{row_title(1, method)} on {data_title(run.dataset)} {best:.2f}% "
                 f"(SGD at {run.profile.lr:g}) instead of {ours:.2f}%"
             )
     if not parts:
@@ -178,7 +178,7 @@ def _choices(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
     changed = [r for r in variants if r.run.method == "scn"]
     table = findings.variants_table(records, changed) if changed else pd.DataFrame()
     parts = [
-        f"{row['changed']} on {_name(row['data set'])} {row['validation Dice (%)']:.2f}% "
+        f"{row['changed']} on {data_title(row['data set'])} {row['validation Dice (%)']:.2f}% "
         f"({row['difference']:+.2f} points)"
         for row in table.dropna().to_dict("records")
     ]
@@ -194,7 +194,7 @@ def _between_seeds(records: Sequence[Record], method: str) -> str:
     """By how much chance alone moves such a number, where several seeds tell."""
     table = findings.seed_spread([record for record in records if record.run.method == method])
     found = [
-        f"{row['validation Dice (points)']:.2f} points apart on {_name(row['data set'])}"
+        f"{row['validation Dice (points)']:.2f} points apart on {data_title(row['data set'])}"
         for row in table.dropna().to_dict("records")
     ]
     return f" Seeds of {title(method)} lie {', '.join(found)}." if found else ""
@@ -234,10 +234,6 @@ def _gain(records: Sequence[Record], dataset: str, one: str, two: str) -> tuple[
 
 def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-
-
-def _name(dataset: str) -> str:
-    return NAMES.get(dataset, dataset)
 
 
 def _titles(methods: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from scnlib.config import RECIPES, without_recipe
 from scnlib.data.cases import Case
 from scnlib.display import class_colours
-from scnlib.paper import NAMES, TITLES, in_order, title
+from scnlib.paper import TITLES, data_title, in_order, title
 from scnlib.records import Record
 
 BACKGROUND = "#A8A8A8"  # the background's scribble
@@ -183,7 +183,7 @@ def validation_curves(curves: Mapping[str, Mapping[str, Record]]) -> Figure:
             style = "dashed" if record.run.variant else "dashdot" if method in RECIPES else usual
             mark = MARKS[i % len(MARKS)]
             _validation(axes, record.validation["curve"], colour, name, style, mark, i % 4)
-        axes.set(xlabel="iteration", title=NAMES.get(dataset, dataset))
+        axes.set(xlabel="iteration", title=data_title(dataset))
         handles, titles = axes.get_legend_handles_labels()
         lines = dict(zip(titles, handles, strict=True)) | lines
     place: Any = {"loc": "outside lower center", "ncols": 4, "fontsize": 8, "handlelength": 4}

@@ -46,6 +46,11 @@ def title(method: str) -> str:
     return TITLES[method][0] if method in TITLES else method
 
 
+def data_title(dataset: str) -> str:
+    """The study's title of a data set; one of the user's own has its name."""
+    return NAMES.get(dataset, dataset)
+
+
 def in_order(methods: Collection[str]) -> list[str]:
     """Each method once, in the tables' order; those that a user added come last, by name."""
     return [m for m in TITLES if m in methods] + sorted(set(methods) - set(TITLES))

@@ -6,9 +6,9 @@ slices must lie along one axis. In the plane no orientation is refused, since tr
 flips slices, but a network does best on images that lie as its training set's do.
 """
 
-import argparse
 import gzip
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import nibabel as nib
 import numpy as np
 import torch
 
+from scnlib.commandline import Parser
 from scnlib.data.folders import ACDC
 from scnlib.data.layout import MSCMR, Layout, read_layout
 from scnlib.data.nifti import read_nifti, stem
@@ -119,21 +120,9 @@ def save(image: nib.Nifti1Image, path: Path) -> None:
     part.replace(path)
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str):
-        """Print the message and leave with code 2."""
-        self.exit(2, f"error: {message}; see --help\n")
-
-
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None) -> Namespace:
     """The options; a wrong one ends the program with one line and code 2."""
-    parser = Parser(
-        prog="python -m scnlib.predict",
-        description="Segment NIfTI images with trained SCN weights.",
-        allow_abbrev=False,
-    )
+    parser = Parser("python -m scnlib.predict", "Segment NIfTI images with trained SCN weights.")
     add = parser.add_argument
     add("images", type=Path, nargs="+", metavar="IMAGE", help="NIfTI files, or folders of them")
     add("--out", type=Path, required=True, metavar="DIR", help="for NAME_scn.nii.gz; made if new")

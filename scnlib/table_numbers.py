@@ -12,11 +12,11 @@ import pandas as pd
 
 from scnlib.paper import (
     DATASETS,
-    NAMES,
     ROWS,
     STRUCTURES,
     TITLES,
     check_number,
+    data_title,
     group,
     in_order,
     paper_row,
@@ -108,9 +108,9 @@ def table_title(number: int, records: Sequence["Record"], profile: str) -> str:
     """The heading of a table; for the demo it says that it is no evidence."""
     dataset = table_dataset(number, records, profile)
     what = "ablation" if number == 3 else "all methods"
-    heading = f"Table {number}: {what} on {NAMES[dataset]}, profile {profile}"
+    heading = f"Table {number}: {what} on {data_title(dataset)}, profile {profile}"
     if profile == "demo" or dataset == "phantom":
-        heading += f" ({DEMONSTRATION.format(NAMES[dataset])})"
+        heading += f" ({DEMONSTRATION.format(data_title(dataset))})"
     return heading
 
 

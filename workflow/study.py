@@ -1,15 +1,16 @@
 """The study's command line: what is asked, what is left to do, running it, and how it ended.
 
-Only the standard library is imported at the top: `--help` works before anything is installed.
+At the top it imports only what needs nothing installed: `--help` works before the installation.
 """
 
 import argparse
 import os
-import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from scnlib.commandline import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_METHODS = ["pce", "cale", "scn", "full"]
@@ -29,14 +30,6 @@ examples:
   ./run_all.sh --test                             check the code"""
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str):
-        """Print the message and leave with code 2."""
-        self.exit(2, f"error: {message}; see ./run_all.sh --help\n")
-
-
 def _words(text: str) -> list[str]:
     return [word for word in text.split(",") if word]
 
@@ -49,13 +42,7 @@ def _seeds(text: str) -> list[int]:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The options; a wrong one ends the program with one line and code 2."""
-    parser = Parser(
-        prog="./run_all.sh",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("./run_all.sh", DESCRIPTION, EPILOG)
     add = parser.add_argument
     add(
         "--profile",
@@ -115,6 +102,7 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
     Raises `ValueError` with one line that says what to change.
     """
     from scnlib.config import VARIANTS
+    from scnlib.data.folders import is_name
     from scnlib.methods import METHODS
     from scnlib.paths import RESULTS, results_root
 
@@ -131,7 +119,7 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
         if name not in METHODS:
             raise ValueError(f"unknown method {name!r}: choose from {', '.join(METHODS)} or all")
     for name in options.datasets:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        if not is_name(name):
             raise ValueError(f"data set {name!r}: a name has letters, digits, - and _ only")
         if demo and name != "phantom" and options.data is None:
             raise ValueError(f"data set {name!r} needs --data DIR")
