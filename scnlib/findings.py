@@ -113,8 +113,9 @@ def seed_spread(records: Sequence[Record]) -> pd.DataFrame:
 def cost_table(records: Sequence[Record]) -> pd.DataFrame:
     """What each run took beside its Dice: steps, images, minutes, memory, where.
 
-    A step's time is the median over the run, and the times in minutes are made from it, so that
-    what else the machine did does not count. "to 80% (min)" is the training up to the first
+    A step's time is the median over the stretches between validations, and the times in minutes are
+    made from it, so that what else the machine did does not count. Peak memory is of the whole
+    process on a CPU, of the tensors alone on a GPU. "to 80% (min)" is the training up to the first
     validation with a mean Dice of at least 0.8; nan where none reached it.
     """
     return pd.DataFrame([_cost(record) for record in records])

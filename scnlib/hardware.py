@@ -15,7 +15,10 @@ from scnlib.methods.base import Method
 
 
 def describe(device: torch.device) -> str:
-    """The device in words: the GPU's name, or the processor's and how many cores are used."""
+    """The device in words: the GPU's name, or the processor's, its instructions and threads.
+
+    Processors of one name differ by half in speed with the instructions that torch finds there.
+    """
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()
@@ -25,7 +28,9 @@ def describe(device: torch.device) -> str:
         name = models[0].split(":", 1)[1].strip() if models else name
     except OSError:
         pass  # not Linux: the platform's word has to do
-    return f"{name}, {torch.get_num_threads()} threads"
+    amx = "+AMX" if torch.cpu._is_amx_tile_supported() else ""
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"{name}, {capability}{amx}, {torch.get_num_threads()} threads"
 
 
 def peak_memory_mb(device: torch.device) -> float:

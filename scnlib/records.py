@@ -65,13 +65,16 @@ class Record:
 
     @property
     def typical_step(self) -> float:
-        """Seconds a step: the median over the curve's rows.
+        """Seconds a step: the median over the stretches between validations.
 
-        `seconds_per_step` is the mean, in which a pause or another program's load counts too.
+        `seconds_per_step` is the mean, in which a pause or another program's load counts too. The
+        stretches are long enough to hold what a method does once in a while (S2L's passes).
         """
-        curve = self.curve
-        steps = np.diff(curve["iteration"], prepend=0)
-        return float(np.median(np.diff(curve["seconds"], prepend=0) / steps))
+        profile, curve = self.run.profile, self.curve
+        ends = curve[curve["iteration"] % max(profile.iterations // profile.validations, 1) == 0]
+        ends = ends if len(ends) else curve
+        steps = np.diff(ends["iteration"], prepend=0)
+        return float(np.median(np.diff(ends["seconds"], prepend=0) / steps))
 
     def prediction(self, volume: str) -> np.ndarray:
         """The label volume (n, H, W) uint8 predicted for a test volume, on its own grid."""
