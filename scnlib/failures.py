@@ -46,8 +46,9 @@ def what_went_wrong(
     """A few words on class k, by rule, from label maps (n, H, W).
 
     More than 1.5 times as large as the truth is "too large", below half is "missed", in between
-    size and place are named. Then where its errors lie: in slices where the truth does not have it
-    (beyond base or apex), or which class was taken for it, or it for which.
+    size and the larger of surplus and missed part are named. Then where that lies: in slices where
+    the truth does not have the class (beyond base or apex), or which class was taken for it, or it
+    for which.
     """
     mine, real = prediction == k, truth == k
     name = classes[k]
@@ -60,13 +61,14 @@ def what_went_wrong(
         return f"{name} {ratio:.1f} times too large, {_surplus(mine, real, truth, classes)}"
     if ratio < MISSED:
         return f"{missed:.0%} of {name} missed, {_taken(mine, real, prediction, classes)}"
-    if not (mine & ~real).any():
-        return f"{name} {missed:.0%} too small" if missed else f"{name} is right"
-    outside = (mine & ~real).sum() / mine.sum()
-    return (
-        f"{name} {ratio:.1f} times the right size, {outside:.0%} of it outside; "
-        f"{_surplus(mine, real, truth, classes)}"
-    )
+    surplus = int((mine & ~real).sum())
+    if not surplus and not missed:
+        return f"{name} is right"
+    size = f"{name} {ratio:.1f} times the right size"
+    if (real & ~mine).sum() > surplus:
+        return f"{size}, {missed:.0%} missed; {_taken(mine, real, prediction, classes)}"
+    outside = surplus / mine.sum()
+    return f"{size}, {outside:.0%} of it outside; {_surplus(mine, real, truth, classes)}"
 
 
 def _surplus(

@@ -24,7 +24,16 @@ def volume(*rows: list[int]) -> np.ndarray:
         ([[0, 0, 2, 0]], [[1, 1, 1, 1]], "RV not found at all"),
         ([[1, 1, 1, 1]], [[1, 0, 2, 2]], "RV 4.0 times too large, 67% of the surplus is MYO"),
         ([[1, 2, 2, 2]], [[1, 1, 1, 1]], "75% of RV missed, 100% of that taken for MYO"),
-        ([[1, 1, 1, 0]], [[1, 1, 1, 1]], "RV 25% too small"),
+        (
+            [[1, 1, 1, 0]],
+            [[1, 1, 1, 1]],
+            "RV 0.8 times the right size, 25% missed; 100% of that taken for background",
+        ),
+        (  # one voxel too many beside two that are missed
+            [[1, 1, 2, 0, 1]],
+            [[1, 1, 1, 1, 0]],
+            "RV 0.8 times the right size, 50% missed; 50% of that taken for background",
+        ),
         ([[1, 1, 2, 2]], [[1, 1, 0, 0]], "RV is right"),
         (
             [[0, 1, 1, 0]],
