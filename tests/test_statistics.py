@@ -55,6 +55,15 @@ def test_signed_rank_is_exact_for_few_patients() -> None:
     assert math.isnan(signed_rank([]))
 
 
+def test_differences_that_only_rounding_tells_apart_are_ties() -> None:
+    theirs = patients([0.5] * 8)
+    even: Any = compare([record("scn", theirs), record("pce", patients([0.5, *[0.6] * 7]))])
+    noisy = patients([0.5 + 1e-16, *(0.6 + k * 2e-16 for k in range(-3, 4))])
+    other: Any = compare([record("scn", theirs), record("pce", noisy)])
+    assert len({*noisy.values()}) > 2  # the noise is there
+    assert other["p"].tolist() == even["p"].tolist()
+
+
 def test_a_patients_value_is_its_mean_over_frames_then_structures_then_seeds() -> None:
     rows = pd.DataFrame(
         [
