@@ -13,13 +13,14 @@ The compared methods' losses of regions stand in `scnlib.regularisers` and are i
 
 `valid` (B, H, W) bool marks the pixels that are not padding; N counts these alone, and None means
 all. Every loss is a scalar, finite also where nothing is labelled or trusted (then 0). Weighted
-sums stand in the methods' files.
+sums stand in the methods' files. An option that is none of those named is a `ValueError`.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from scnlib.regularisers import check_choice
 from scnlib.regularisers import class_dice as class_dice
 from scnlib.regularisers import entropy as entropy
 from scnlib.regularisers import gated_crf as gated_crf
@@ -41,7 +42,9 @@ def partial_cross_entropy(logits: Tensor, scribble: Tensor, *, reduction: str = 
     """
     K = logits.shape[1]
     total = F.cross_entropy(logits, scribble.long(), ignore_index=K, reduction="sum")
-    return total if reduction == "sum" else total / (scribble < K).sum().clamp(min=1)
+    if check_choice(reduction, "mean", "sum") == "sum":
+        return total
+    return total / (scribble < K).sum().clamp(min=1)
 
 
 def propagation_loss(
@@ -59,14 +62,15 @@ def propagation_loss(
     """
     propagated = Y_corr.detach()
     # max's indices, not argmax: the same values, thirty times faster over channels on a CPU.
-    goal = propagated.max(dim=1).indices if target == "hard" else propagated
+    hard = check_choice(target, "hard", "soft") == "hard"
+    goal = propagated.max(dim=1).indices if hard else propagated
     return mean_over(F.cross_entropy(logits, goal, reduction="none"), valid)
 
 
 def _over_region(values: Tensor, confident: Tensor, valid: Tensor | None, mean: str) -> Tensor:
     """1/N sum of M x values, N all valid pixels ("pixels") or those of M alone ("mask")."""
     inside = confident if valid is None else confident & valid
-    if mean == "mask":
+    if check_choice(mean, "pixels", "mask") == "mask":
         return mean_over(values, inside)
     return mean_over(torch.where(inside, values, 0), valid)
 
@@ -171,7 +175,7 @@ def _mean_nll(log_p: Tensor, target: Tensor, mean: str) -> Tensor:
     """-log_p[target], mean over the pixels with a target (< K), or mean of the classes' means."""
     K = log_p.shape[1]
     size = F.one_hot(target.flatten(), K + 1)[:, :K].sum(dim=0)  # (K,)
-    if mean == "pixels":
+    if check_choice(mean, "pixels", "classes") == "pixels":
         return F.nll_loss(log_p, target, ignore_index=K, reduction="sum") / size.sum().clamp(min=1)
     weight = 1 / size.clamp(min=1).to(log_p.dtype)
     total = F.nll_loss(log_p, target, weight, ignore_index=K, reduction="sum")
@@ -234,7 +238,7 @@ def contrastive_loss(
         temperature, normalise, detach_means, mean: the paper's open choices.
     """
     features = features if features.dtype == torch.float64 else features.float()
-    if means_over == "image":
+    if check_choice(means_over, "batch", "image") == "image":
         images = zip(features[:, None], scribble[:, None], strict=True)
         pairs = [class_means(f, s, classes, normalise=normalise) for f, s in images]
         means, present = (torch.stack(parts) for parts in zip(*pairs, strict=True))

@@ -14,10 +14,24 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+def check_choice(value: str, *choices: str) -> str:
+    """The value; ValueError unless it is one of the choices (a typing error would pass for one)."""
+    if value not in choices:
+        raise ValueError(f"{value!r}: choose one of {', '.join(choices)}")
+    return value
+
+
 def mean_over(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean of `values` where `mask` holds (None: everywhere); 0 with zero gradient if nowhere."""
+    """Mean of `values` where `mask` holds (None: everywhere); 0 with zero gradient if nowhere.
+
+    ValueError for a mask of another shape, which would be broadcast and counted wrongly.
+    """
     if mask is None:
         return values.mean()
+    if mask.shape != values.shape:
+        raise ValueError(
+            f"the mask (`valid`, M) has shape {tuple(mask.shape)}, not {tuple(values.shape)}"
+        )
     return torch.where(mask, values, 0).sum() / mask.sum().clamp(min=1)
 
 
@@ -103,11 +117,12 @@ def mumford_shah(
         image: (B, 1, H, W) float; another shape is a `ValueError` (see `scnlib.methods.mloss`).
         valid: (B, H, W) bool.
         length: weight of the variation term.
+        reduction: "mean" or "sum"; another word is a `ValueError`.
     """
     N = probabilities[:, 0].numel() if valid is None else valid.sum().clamp(min=1)
     variation = total_variation(probabilities, valid=valid)
     total = level_set(probabilities, image, valid=valid) + length * variation
-    return total if reduction == "sum" else total / N
+    return total if check_choice(reduction, "mean", "sum") == "sum" else total / N
 
 
 def gated_crf(

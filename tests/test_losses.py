@@ -10,15 +10,19 @@ from torch import Tensor
 
 from scnlib.losses import (
     class_dice,
+    contrastive_loss,
+    entropy,
     mean_over,
+    mumford_shah,
     partial_cross_entropy,
     propagation_consistency_loss,
     propagation_loss,
     refinement_loss,
     region_loss,
+    scribble_contrast,
     soft_dice,
 )
-from tests.drawn import LOGITS, check, pixels, row
+from tests.drawn import LOGITS, P, check, pixels, row
 
 K = 4
 ln = math.log
@@ -54,6 +58,31 @@ def test_scribbles_of_any_integer_type() -> None:
     expected = partial_cross_entropy(LOGITS, scribble)
     for dtype in (torch.uint8, torch.int16, torch.int32):
         assert torch.equal(partial_cross_entropy(LOGITS, scribble.to(dtype)), expected)
+
+
+WRONG = {
+    "pce": lambda: partial_cross_entropy(LOGITS, row(0, K, 2, K), reduction="total"),
+    "propagation": lambda: propagation_loss(LOGITS, P, target="Hard"),
+    "region": lambda: region_loss(LOGITS, row(0, 1, 1, 3), row(1, 1, 1, 1).bool(), mean="all"),
+    "contrast": lambda: scribble_contrast(LOGITS, row(0, K, 2, K), mean="pixel"),
+    "means": lambda: contrastive_loss(
+        LOGITS, row(0, K, 2, K), row(0, 1, 1, 3), row(1, 1, 1, 1).bool(), means_over="images"
+    ),
+    "mumford-shah": lambda: mumford_shah(P, P[:, :1], reduction="none"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_an_option_that_does_not_exist_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="choose one of"):
+        WRONG[name]()
+
+
+def test_a_mask_of_another_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(1, 1\).*\(1, 1, 4\)"):
+        mean_over(torch.ones(1, 1, 4), torch.ones(1, 1, dtype=torch.bool))
+    with pytest.raises(ValueError, match="mask"):
+        entropy(P, valid=torch.ones(1, 4, 1, dtype=torch.bool))
 
 
 # Equation 3
