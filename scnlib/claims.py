@@ -10,9 +10,12 @@ import pandas as pd
 from scnlib import findings
 from scnlib.config import RECIPES, without_recipe
 from scnlib.paper import (
+    DATASETS,
+    NAMES,
     ROWS,
     data_title,
     group,
+    in_order,
     paper_row,
     paper_table,
     printed_inconsistencies,
@@ -21,6 +24,7 @@ from scnlib.paper import (
 )
 from scnlib.records import Record
 from scnlib.statistics import compare
+from scnlib.table_numbers import ONE_SEED
 
 
 def answers(records: Sequence[Record], variants: Sequence[Record], profile: str) -> list[str]:
@@ -28,6 +32,7 @@ def answers(records: Sequence[Record], variants: Sequence[Record], profile: str)
     found = [
         *(_numbers(records, profile)),
         *(_order(records, profile)),
+        *(_best(records)),
         *(_significance(records)),
         *(_ablation(records)),
         *(_bound(records)),
@@ -41,47 +46,91 @@ def answers(records: Sequence[Record], variants: Sequence[Record], profile: str)
 
 
 def _numbers(records: Sequence[Record], profile: str) -> list[str]:
-    """How many printed numbers came out again."""
+    """How many printed numbers came out again, and which of them closely."""
     table: Any = findings.reproduced(records, profile)
-    table = table[(table["compared"] > 0) & (table["quantity"] == "Dice")] if len(table) else table
     if not len(table):
         return []
-    parts = [
-        f"Table {row['table']}: {row['within 1']}, {row['within 3']} and {row['within 5']} of "
-        f"{row['compared']}"
-        for row in table.to_dict("records")
-    ]
-    return [f"**Numbers.** Printed Dice values met within 1, 3 and 5 points: {'; '.join(parts)}."]
+    sentences = []
+    for quantity, unit in (("Dice", "points"), ("95HD", "voxels")):
+        parts = [
+            f"Table {row['table']}: {row['within 1']}, {row['within 3']} and {row['within 5']} of "
+            f"{row['compared']}"
+            for row in table[table["quantity"] == quantity].to_dict("records")
+        ]
+        sentences.append(
+            f"Printed {quantity} values met within 1, 3 and 5 {unit}: {'; '.join(parts)}."
+        )
+    found: Any = findings.differences(records, profile)
+    found = found[(found["quantity"] == "Dice") & (found["difference"].abs() <= 1)]
+    close = []
+    for number, cells in found.groupby("table", sort=False):
+        names = [f"{m} {', '.join(c['structure'])}" for m, c in cells.groupby("method", sort=False)]
+        close.append(f"Table {number}: {'; '.join(names)}")
+    sentences += [f"Dice within 1 point: {'. '.join(close)}."] if close else []
+    return [f"**Numbers.** {' '.join(sentences)}"]
 
 
 def _order(records: Sequence[Record], profile: str) -> list[str]:
     """Which pairs of methods stand the other way round than printed."""
-    said = _pairs(findings.order_holds(records, profile))
-    if not said:
+    shared = findings.order_holds(records, profile)
+    own = findings.order_holds(records, profile, own_recipes=True)
+    if not _pairs(own):
         return []
-    sentences = [f"**Order.** Methods in the printed order of mean Dice: {'; '.join(said)}."]
-    own = _pairs(findings.order_holds(records, profile, own_recipes=True))
-    if changed := [text for text in own if text not in said]:
-        sentences.append(f"With the rows by SGD in their methods' place: {'; '.join(changed)}.")
-    return [" ".join(sentences)]
+    first = shared if own.equals(shared) else shared.drop(columns="reversed")
+    sentences = [f"Methods in the printed order of mean Dice: {'; '.join(_pairs(first))}."]
+    if first is not shared:  # what is reversed is said of these: the collapsed rows tell no order
+        text = "With the rows by SGD in their methods' place"
+        sentences.append(f"{text}: {'; '.join(_pairs(own))}.")
+    distances = findings.order_holds(records, profile, quantity="95HD").drop(columns="reversed")
+    sentences.append(f"By mean 95HD: {'; '.join(_pairs(distances))}.")
+    return [f"**Order.** {' '.join(sentences)}"]
 
 
 def _pairs(table: pd.DataFrame) -> list[str]:
     return [
         f"Table {row['table']}: {row['in printed order']} of {row['pairs']} pairs"
-        + (f" (but {row['reversed']})" if row["reversed"] else "")
+        + (f" (but {row['reversed']})" if row.get("reversed") else "")
         for row in table.to_dict("records")
         if row["pairs"]
     ]
 
 
+def _best(records: Sequence[Record]) -> list[str]:
+    """The claim that SCN has the highest mean Dice and the lowest mean 95HD of Tables 1 and 2."""
+    said = []
+    for number in (1, 2):
+        dataset = DATASETS[number]
+        rivals = [m for m in ROWS[number] if m not in ("scn", "full")]
+        parts = []
+        for metric, sign, words in (("dice", 1, "higher Dice"), ("hd95_voxel", -1, "lower 95HD")):
+            gains = {m: _gain(records, dataset, "scn", m, metric) for m in rivals}
+            tested = {m: sign * gain for m, (gain, seeds) in gains.items() if seeds}
+            ahead = [
+                f"{row_title(number, m)} ({abs(gain):.2f})"
+                for m, gain in tested.items()
+                if gain > 0
+            ]
+            if tested:
+                parts.append(f"{words}: {', '.join(ahead) or 'none'}")
+        if parts:
+            said.append(f"{data_title(dataset)}: {'; '.join(parts)}")
+    if not said:
+        return []
+    return [
+        "**The best.** The paper says that SCN has the highest mean Dice and the lowest mean 95HD. "
+        "These methods are ahead of it here, by so many points or voxels over the seeds that both "
+        f"have: {'. '.join(said)}."
+    ]
+
+
 def _significance(records: Sequence[Record]) -> list[str]:
     """The claim "p < 0.05" over all methods, answered a patient at a time and adjusted."""
-    tests = compare(records, metrics=("dice",))
+    tests: Any = compare(records)
+    tests = tests[(tests["method"] != "full") & tests["dataset"].isin(DATASETS.values())]
+    if not len(tests):
+        return []
     said = []
-    for dataset, rows in tests[tests["method"] != "full"].groupby("dataset", sort=False):
-        if dataset not in ("acdc", "mscmr"):
-            continue
+    for (dataset, metric), rows in tests.groupby(["dataset", "metric"], sort=False):
         by = {verdict: part["method"].tolist() for verdict, part in rows.groupby("verdict")}
         words = {
             "worse": "SCN is better than",
@@ -90,11 +139,19 @@ def _significance(records: Sequence[Record]) -> list[str]:
             "no difference": "no difference at all from",
         }
         parts = [f"{words[v]} {_titles(by[v])}" for v in words if v in by]
-        said.append(f"{data_title(str(dataset))}: {'; '.join(parts)}")
-    if not said:
-        return []
-    claim = "**Significance.** The paper claims p < 0.05 and names no test. By patient, Dice, "
-    return [f"{claim}two-sided Wilcoxon, Holm's adjustment: {'. '.join(said)}."]
+        quantity = "Dice" if metric == "dice" else "95HD"
+        said.append(f"{data_title(dataset)}, {quantity}: {'; '.join(parts)}.")
+    once = tests[tests[["seeds", "reference_seeds"]].min(axis=1) < 2]
+    if len(once):
+        names = [
+            f"{data_title(dataset)} for {_titles(rows['method'].unique())}"
+            for dataset, rows in once.groupby("dataset", sort=False)
+        ]
+        said.append(f"{ONE_SEED} So it is on {'; on '.join(names)}.")
+    return [
+        "**Significance.** The paper claims p < 0.05 and names no test. By patient, two-sided "
+        f"Wilcoxon, Holm's adjustment. {' '.join(said)}"
+    ]
 
 
 def _ablation(records: Sequence[Record]) -> list[str]:
@@ -139,14 +196,17 @@ def _baseline(records: Sequence[Record]) -> list[str]:
 def _below(records: Sequence[Record]) -> list[str]:
     """Methods that add a loss to PCE and gain nothing by it."""
     said = []
-    for dataset in ("acdc", "mscmr"):
-        means = _means(records, dataset)
-        pce = means.pop("pce", np.inf)
-        below = {method: dice for method, dice in means.items() if dice <= pce < np.inf}
-        names = [f"{row_title(1, method)} ({100 * dice:.2f}%)" for method, dice in below.items()]
-        if names:
-            said.append(f"{data_title(dataset)}: {', '.join(names)} against {100 * pce:.2f}%")
-    return [f"**Not above PCE.** Mean Dice on {'; '.join(said)}."] if said else []
+    for dataset in NAMES:
+        others = [method for method in _by_seed(records, dataset) if method != "pce"]
+        gains = {method: _gain(records, dataset, "pce", method) for method in in_order(others)}
+        below = [
+            f"{row_title(1, method)} {gain:+.2f} points ({_seeds(seeds)})"
+            for method, (gain, seeds) in gains.items()
+            if seeds and gain <= 0
+        ]
+        if below:
+            said.append(f"{data_title(dataset)}: {', '.join(below)}")
+    return [f"**Not above PCE.** Mean Dice against PCE's on {'; '.join(said)}."] if said else []
 
 
 def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
@@ -201,10 +261,23 @@ def _between_seeds(records: Sequence[Record], method: str) -> str:
 
 
 def _print() -> str:
-    count = len(printed_inconsistencies())
+    """Where the printed numbers can't all be right, one after the other."""
+    found = printed_inconsistencies()
+    entries = []
+    for note, rows in found.groupby("note", sort=False):
+        cells = [
+            f"{row['where']}, {row['quantity']}"
+            + (
+                f" {row['printed']:.2f} ({row['other']:.2f})"
+                if row["printed"] != row["other"]
+                else ""
+            )
+            for row in rows.to_dict("records")
+        ]
+        entries.append(f"{str(note)[:1].upper()}{str(note)[1:]}: {'; '.join(cells)}")
     return (
-        f"**The print.** {count} entries of the printed tables contradict others, or are better "
-        "than the model that is called the best; notebook 04 lists them."
+        f"**The print.** {len(found)} entries of the printed tables contradict others (in "
+        f"brackets), or are better than the model that is called the best. {'. '.join(entries)}."
     )
 
 
@@ -214,22 +287,27 @@ def _means(records: Sequence[Record], dataset: str) -> dict[str, float]:
     return {method: float(np.mean(list(seeds.values()))) for method, seeds in found.items()}
 
 
-def _by_seed(records: Sequence[Record], dataset: str) -> dict[str, dict[int, float]]:
-    """The same of each seed."""
+def _by_seed(
+    records: Sequence[Record], dataset: str, metric: str = "dice"
+) -> dict[str, dict[int, float]]:
+    """The same of each seed; `metric` is dice or hd95_voxel."""
     found: dict[str, dict[int, float]] = {}
     for record in records:
         if record.run.dataset == dataset and record.summary:
             seeds = found.setdefault(record.run.method, {})
-            seeds[record.run.seed] = record.summary["dice"]["mean"]
+            seeds[record.run.seed] = record.summary[metric]["mean"]
     return found
 
 
-def _gain(records: Sequence[Record], dataset: str, one: str, two: str) -> tuple[float, list[int]]:
-    """Points of mean Dice from one method to another, and the seeds that both have."""
-    found = _by_seed(records, dataset)
+def _gain(
+    records: Sequence[Record], dataset: str, one: str, two: str, metric: str = "dice"
+) -> tuple[float, list[int]]:
+    """Points of mean Dice (or voxels) from one method to another, and the seeds that both have."""
+    found = _by_seed(records, dataset, metric)
+    factor = 100 if metric == "dice" else 1
     first, second = found.get(one, {}), found.get(two, {})
     seeds = sorted(first.keys() & second.keys())
-    return 100 * sum(second[s] - first[s] for s in seeds) / max(len(seeds), 1), seeds
+    return factor * sum(second[s] - first[s] for s in seeds) / max(len(seeds), 1), seeds
 
 
 def _seeds(seeds: Sequence[int]) -> str:

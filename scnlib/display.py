@@ -2,6 +2,7 @@
 
 import base64
 import io
+from pathlib import Path
 from typing import Any
 
 from IPython.display import Markdown, display  # pyright: ignore[reportPrivateImportUsage]
@@ -16,6 +17,13 @@ COLOURS = (*PALETTE.values(), "#CC79A7", "#009E73", "#56B4E9")
 def class_colours(classes: int) -> list[str]:
     """The colours of the classes 1 to classes - 1; from the seventh on they repeat."""
     return [COLOURS[k % len(COLOURS)] for k in range(classes - 1)]
+
+
+def save(figure: Figure, *paths: Path) -> None:
+    """Write a figure to files, as the kinds that their names end in; their folders are made."""
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150)
 
 
 def show(figure: Figure, alt: str, caption: str = "") -> Any:

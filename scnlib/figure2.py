@@ -71,9 +71,10 @@ def _worst(record: Record, truths: Mapping[str, np.ndarray]) -> tuple[str, int]:
 
 
 def figure2(rows: Sequence[Row], methods: Sequence[str], classes: Sequence[str] = HEART) -> Figure:
-    """Fig. 2: a slice a row; image, truth and the methods' outlines on it, cropped to the heart.
+    """Fig. 2: a slice a row; image, truth and the methods' outlines on it, cropped.
 
-    `classes` are the names of the label maps' values, background first.
+    The crop holds the truth and SCN's prediction, so that its errors are seen; of other predictions
+    it may hold a part. `classes` are the names of the label maps' values, background first.
 
     The truth's outline is dashed, also beside a prediction; predictions are solid. Without images
     the outlines stand on a blank ground. A prediction that goes further says how much of it does.
@@ -82,9 +83,10 @@ def figure2(rows: Sequence[Row], methods: Sequence[str], classes: Sequence[str] 
     # As wide as a page allows: an executed notebook has to stay below a megabyte.
     figure, grid = make_grid(len(rows), len(columns), min(1.7, 12 / len(columns)))
     for line, row in zip(grid, rows, strict=True):
-        known = [m for m in (row.truth, *row.predictions.values()) if m is not None]
-        box = heart_box(np.stack([known[0]] if row.truth is not None else known))
-        ground = np.ones(known[0].shape) if row.image is None else row.image
+        framed = [m for m in (row.truth, row.predictions.get("scn")) if m is not None]
+        framed = framed or list(row.predictions.values())
+        box = heart_box(np.stack(framed))
+        ground = np.ones(framed[0].shape) if row.image is None else row.image
         for axes, name in zip(line, columns, strict=True):
             axes.imshow(ground[box], cmap="gray", vmin=0, vmax=1)
             if name != "image" and row.truth is not None:

@@ -13,37 +13,50 @@ from scnlib.records import Record, changed_fields
 from scnlib.table_numbers import side_by_side
 
 
-def reproduced(records: Sequence[Record], profile: str) -> pd.DataFrame:
-    """Per table and quantity: printed numbers that we have runs for, and those within 1, 3, 5.
+def differences(records: Sequence[Record], profile: str) -> pd.DataFrame:
+    """Ours minus printed, for each printed number that we have a run for.
 
-    Dice in points of percent, 95HD in voxels. Empty for the phantom, which the paper has not.
+    Columns table, quantity, method (its row's title), structure, difference: Dice in points of
+    percent, 95HD in voxels. Empty for the phantom, which the paper has not.
     """
     rows = []
     for number in ROWS:
         table = side_by_side(number, records, profile)
         for quantity in ("Dice", "95HD"):
-            if f"{quantity} Δ" not in table.columns.get_level_values(0):
-                continue
-            values = np.abs(group(table, f"{quantity} Δ").to_numpy(float))
-            values = values[~np.isnan(values)]
-            within = {f"within {limit}": int((values <= limit).sum()) for limit in (1, 3, 5)}
-            rows.append({"table": number, "quantity": quantity, "compared": len(values)} | within)
+            if f"{quantity} Δ" in table.columns.get_level_values(0):
+                cells: Any = group(table, f"{quantity} Δ").astype(float).stack()
+                rows += [(number, quantity, *cell, value) for cell, value in cells.items()]
+    columns = ["table", "quantity", "method", "structure", "difference"]
+    return pd.DataFrame(rows, columns=columns).dropna(ignore_index=True)
+
+
+def reproduced(records: Sequence[Record], profile: str) -> pd.DataFrame:
+    """Per table and quantity: how many of `differences` there are, and how many within 1, 3, 5."""
+    rows = []
+    found: Any = differences(records, profile)
+    for (number, quantity), part in found.groupby(["table", "quantity"], sort=False):
+        counts = {
+            f"within {limit}": int((part["difference"].abs() <= limit).sum()) for limit in (1, 3, 5)
+        }
+        rows.append({"table": number, "quantity": quantity, "compared": len(part)} | counts)
     return pd.DataFrame(rows)
 
 
-def order_holds(records: Sequence[Record], profile: str, own_recipes: bool = False) -> pd.DataFrame:
-    """Per table: pairs of methods by mean Dice, how many are in the printed order, which are not.
+def order_holds(
+    records: Sequence[Record], profile: str, own_recipes: bool = False, quantity: str = "Dice"
+) -> pd.DataFrame:
+    """Per table: pairs of methods by their mean, how many are in the printed order, which are not.
 
-    "reversed" says of the latter which method we find above which. Pairs with equal printed numbers
-    are left out. With `own_recipes` a row of `scnlib.config.RECIPES` that was run takes the place
-    of its method's under the shared protocol.
+    "reversed" says of the latter which method has the higher mean here, and than which. Pairs with
+    equal printed numbers are left out. With `own_recipes` a row of `scnlib.config.RECIPES` that was
+    run takes the place of its method's under the shared protocol. `quantity` is Dice or 95HD.
     """
     rows = []
     for number in ROWS:
         table = side_by_side(number, records, profile)
-        if "Dice paper" not in table.columns.get_level_values(0):
+        if f"{quantity} paper" not in table.columns.get_level_values(0):
             continue
-        means: Any = pd.DataFrame({n: table[f"Dice {n}", "Mean"] for n in ("paper", "ours")})
+        means: Any = pd.DataFrame({n: table[f"{quantity} {n}", "Mean"] for n in ("paper", "ours")})
         for method in RECIPES if own_recipes else ():
             row, shared = row_title(number, method), row_title(number, without_recipe(method))
             if row in means.index and np.isfinite(means.loc[row, "ours"]):

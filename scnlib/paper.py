@@ -150,7 +150,9 @@ def _claims(table: pd.DataFrame) -> list[tuple]:
     for quantity, structure, sign in (("Dice", "Mean", 1), ("95HD", "Mean", -1), ("Dice", "LV", 1)):
         values: Any = group(table, quantity)[structure]
         note = "better than ours (other), "
-        note += "said to be the best on average" if structure == "Mean" else "if in this one alone"
+        note += (
+            "said to be the best on average" if structure == "Mean" else "though its mean is not"
+        )
         for row in values.index[values * sign > values["ours"] * sign]:
             where = f"Table 1, {row}"
             found.append((where, f"{quantity} {structure}", values[row], values["ours"], note))

@@ -53,9 +53,10 @@ def test_a_row_with_a_recipe_of_its_own_is_compared_with_the_shared_protocol():
     order = said([*runs, validated("pce", 0.5, "", 0.4)])["Order"]
     # The print has one DMPLS, above PCE: Adam's is below it here, and SGD's above.
     shared, own = order.split(" With the rows by SGD in their methods' place: ")
-    assert shared.endswith("Table 1: 0 of 1 pairs (but PCE above DMPLS).")
-    assert own == "Table 1: 1 of 1 pairs."
-    assert "SGD" not in said([runs[0], validated("pce", 0.5, "", 0.4)])["Order"]
+    assert shared.endswith("Table 1: 0 of 1 pairs.")
+    assert own.startswith("Table 1: 1 of 1 pairs. By mean 95HD: Table 1: ")
+    alone = said([runs[0], validated("pce", 0.5, "", 0.4)])["Order"]
+    assert "Table 1: 0 of 1 pairs (but PCE above DMPLS)." in alone and "SGD" not in alone
 
 
 def test_own_data_without_validation_is_no_obstacle():
@@ -90,9 +91,11 @@ def test_an_open_choice_of_scn_stands_beside_the_default_with_its_difference():
 
 def test_methods_that_gain_nothing_over_pce_are_named():
     runs = [record("pce", 0.4), record("dmpls", 0.2), record("mloss", 0.5)]
-    below = "Mean Dice on ACDC: DMPLS (23.33%) against 43.33%."
+    below = "Mean Dice against PCE's on ACDC: DMPLS -20.00 points (seed 0)."
     assert said(runs)["Not above PCE"].endswith(below)
     assert "Not above PCE" not in said(runs[1:])
+    # Of the seeds that both have: a bad one of PCE alone makes nobody better, or worse.
+    assert said([*runs, record("pce", 0.1, seed=1)])["Not above PCE"].endswith(below)
 
 
 def test_a_difference_is_of_the_seeds_that_both_have():
@@ -113,7 +116,14 @@ def test_order_and_numbers_say_what_is_reversed():
     # RLoss is printed above MLoss; both are printed below SCN.
     assert "Table 1: 2 of 3 pairs (but MLoss above RLoss)" in sentences["Order"]
     # SCN: RV 85 (87.81), MYO 85 (85.96), LV 95 (91.76), mean 88.33 (88.51); the others are far.
-    assert "Table 1: 2, 3 and 4 of 12" in sentences["Numbers"]
+    numbers = sentences["Numbers"]
+    assert "Table 1: 2, 3 and 4 of 12" in numbers
+    assert (
+        "Dice within 1 point: Table 1: SCN MYO, Mean. Table 3: PCE+CALE+CACL MYO, Mean." in numbers
+    )
+    # 95HD is 20 (1 - Dice): SCN 3, 3, 1, 2.33 (1.33, 3.53, 4.23, 3.03); MLoss 10, 10, 8, 9.33
+    # (3.63, 1.33, 3.91, 2.96); RLoss 12, 12, 10, 11.33 (3.13, 2.46, 3.37, 2.99).
+    assert "within 1, 3 and 5 voxels: Table 1: 2, 3 and 5 of 12" in numbers
 
 
 def test_reversed_pairs_say_each_higher_method_once():
@@ -123,13 +133,45 @@ def test_reversed_pairs_say_each_higher_method_once():
     assert "0 of 3 pairs (but S2L above MLoss, RLoss; MLoss above RLoss)" in order
 
 
+def test_whoever_is_ahead_of_scn_is_named():
+    runs = [record("scn", 0.8), record("mloss", 0.82), record("pce", 0.3)]
+    best = said(runs)["The best"]
+    # 95HD is 20 (1 - Dice).
+    assert "ACDC: higher Dice: MLoss (2.00); lower 95HD: MLoss (0.40)." in best
+    assert "MSCMR" not in best
+    # Another seed of SCN alone changes nothing; PCE+CALE and full supervision are no rivals.
+    runs += [record("scn", 0.1, seed=1), record("cale", 0.9), record("full", 0.9)]
+    assert said(runs)["The best"] == best
+    last = said([record("scn", 0.8, dataset="mscmr"), record("pce", 0.3, dataset="mscmr")])
+    assert "MSCMR: higher Dice: none; lower 95HD: none." in last["The best"]
+
+
+def test_tests_of_one_seed_say_so():
+    runs = [record(m, dice, seed) for m, dice in (("scn", 0.8), ("pce", 0.3)) for seed in (0, 1)]
+    assert "one seed" not in said(runs)["Significance"]
+    runs.append(record("mloss", 0.5))
+    text = said(runs)["Significance"]
+    assert text.endswith("not two methods. So it is on ACDC for MLoss.")
+    assert "ACDC, Dice: " in text and "ACDC, 95HD: " in text
+
+
+def test_faults_of_the_print_are_listed():
+    text = said([])["The print"]
+    assert text.startswith("**The print.** 9 entries")
+    assert "Table 2, DMPLS, 95HD Mean 6.15 (2.64)" in text
+    assert "The same on ACDC and on MSCMR: Tables 1 and 2, RLoss, all eight numbers." in text
+
+
 def test_six_patients_that_all_agree_are_significant_only_alone():
     alone = said([record("scn", 0.8), record("pce", 0.3)])["Significance"]
-    assert "ACDC: SCN is better than PCE" in alone  # p = 2 / 2**6
+    assert "ACDC, Dice: SCN is better than PCE" in alone  # p = 2 / 2**6
     two = said([record("scn", 0.8), record("pce", 0.3), record("mloss", 0.9)])["Significance"]
     assert "no significant difference from PCE, MLoss" in two  # p doubled
 
 
-def test_the_phantom_answers_no_claim():
+def test_the_phantom_answers_no_claim_but_shows_who_gains_nothing_over_pce():
     runs = [record("scn", 0.8, dataset="phantom"), record("pce", 0.3, dataset="phantom")]
     assert list(said(runs, profile="demo")) == ["The print"]
+    sentences = said([*runs, record("dmpls", 0.2, dataset="phantom")], profile="demo")
+    assert list(sentences) == ["Not above PCE", "The print"]
+    assert "on the phantom: DMPLS -10.00 points (seed 0)" in sentences["Not above PCE"]

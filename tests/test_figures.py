@@ -77,6 +77,18 @@ def test_figure2_is_a_figure_with_and_without_images():
         assert isinstance(figure2.figure2([row], ["scn", "full"]), Figure)
 
 
+def test_figure2_shows_where_scn_fails_and_not_where_another_method_does() -> None:
+    truth, scn, other = np.zeros((3, 120, 120), np.uint8)
+    truth[20:30, 20:30] = scn[20:30, 60:70] = other[110:, 110:] = 1
+    row = figure2.Row("one", truth / 1.0, truth, {"scn": scn, "pce": other})
+    shown = figure2.figure2([row], ["scn", "pce"]).axes[2]
+    # A square around columns 20 to 69 and a margin of 12, cut where the image ends.
+    pixels: Any = shown.images[0].get_array()
+    assert pixels.shape == (24 + 37, 2 * 37)
+    assert len(shown.collections) == 2  # the truth's border and SCN's
+    assert "outside" not in "".join(text.get_text() for text in shown.texts)
+
+
 @pytest.mark.parametrize("methods", [1, 12])
 def test_the_names_of_rows_stay_beside_their_rows(methods: int) -> None:
     label = np.zeros((60, 60), np.uint8)
