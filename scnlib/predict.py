@@ -128,9 +128,7 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
     add("--out", type=Path, required=True, metavar="DIR", help="for NAME_scn.nii.gz; made if new")
     add("--dataset", default="acdc", metavar="NAME", help="whose weights: acdc (default), mscmr ..")
     add("--profile", default="cpu", help="profile that they were trained with (default: cpu)")
-    add(
-        "--results", type=Path, default="", metavar="DIR", help="run_all.sh's --out, if you gave it"
-    )
+    add("--results", type=Path, metavar="DIR", help="run_all.sh's --out, if you gave it")
     add("--weights", type=Path, metavar="FILE", help="a weights.safetensors, in place of these")
     add("--layout", type=Path, metavar="FILE", help="dataset.toml: values to write, slice axis")
     add("--slice-axis", type=int, choices=(0, 1, 2), help="axis of the slices (default: the last)")
@@ -141,7 +139,7 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Segment what the command line asks for; 1 if any image failed, which does not stop others."""
     options = parse(arguments)
-    results = results_root(options.results)
+    results = results_root(options.results or "")
     weights = options.weights or weights_file(results, options.profile, options.dataset)
     try:
         layout = read_layout(options.layout) if options.layout else None

@@ -162,7 +162,7 @@ class Training:
         if not np.isfinite(row["loss"]):
             raise ValueError(
                 f"{self.folder}: the loss is {row['loss']} at iteration {self.state.iteration}; "
-                "lower the learning rate, or start again from the last checkpoint"
+                "lower the learning rate and train again (--retrain)"
             )
         begin = {"iteration": self.state.iteration, "lr": self.rate}
         self.state.curve.append({**begin, **row, "seconds": round(self.state.seconds, 3)})

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
 import pytest
 import sample_record
 from test_own_data import own
@@ -53,3 +54,15 @@ def test_a_run_that_could_not_be_tested_is_shown(clinic, capsys):
     left = run_cells("03_training", **given)
     assert left["record"].summary == {}
     assert "Not tested: a note." in capsys.readouterr().out
+
+
+def test_a_run_without_any_defined_score_is_shown(clinic, capsys, monkeypatch):
+    """Each patient lacks a class in truth and prediction: no patient is the median one."""
+    nowhere = {"volume": ["a_ED"], "subject": ["a"], "structure": ["RV"], "dice": [float("nan")]}
+    nowhere |= {"frame": ["ED"], "hd95_voxel": [float("nan")], "hd95_mm": [float("nan")]}
+    monkeypatch.setattr(sample_record, "METRICS", pd.DataFrame(nowhere))
+    run = make_run("clinic", "scn")
+    sample_record.write(run_folder(clinic / "out", "demo", "clinic", "scn", 0), run)
+    given = {"data": str(clinic), "out": str(clinic / "out"), "dataset": "clinic"}
+    assert run_cells("03_training", **given)["chosen"] == []
+    assert "No slice is shown" in capsys.readouterr().out

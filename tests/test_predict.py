@@ -165,6 +165,15 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, clinic: Path, cap
         assert all(word in found for word in words.split(" ."))
 
 
+def test_without_options_the_repositorys_results_are_meant(tmp_path: Path, monkeypatch):
+    asked = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(predict, "weights_file", lambda *where: asked.append(where) or where[0])
+    scn("none.nii.gz", "--out", "o")
+    scn("none.nii.gz", "--out", "o", "--results", "mine")
+    assert [place for place, *_ in asked] == [RESULTS, tmp_path / "mine"]
+
+
 def test_nothing_is_overwritten_unless_asked(tmp_path: Path, clinic: Path, capsys):
     path = write(tmp_path / "a.nii.gz")
     words = ("--out", tmp_path, "--weights", clinic)

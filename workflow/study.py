@@ -113,7 +113,7 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
     methods = _flat(options.methods) or (DEMO_METHODS if demo else ["all"])
     options.methods = list(METHODS) if "all" in methods else methods
     options.datasets = _flat(options.datasets) or (["phantom"] if demo else ["acdc", "mscmr"])
-    options.seeds = _flat(options.seeds)
+    options.seeds = _flat(options.seeds) or [0]
     options.train = demo or options.data is not None
     for name in options.methods:
         if name not in METHODS:
