@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from scnlib import records, training
-from scnlib.config import Run
+from scnlib.config import Run, make_run
 from scnlib.training import train
 from tests.tiny_runs import SUBJECTS, cases, same, tiny, whole_and_broken
 
@@ -102,6 +102,13 @@ def test_ten_steps_and_ten_more_equal_twenty(method: str, tmp_path: Path) -> Non
     assert same(whole.optimiser.state_dict(), broken.optimiser.state_dict())  # with the momentum
     assert torch.equal(whole.generator.get_state(), broken.generator.get_state())
     assert whole.state.order == broken.state.order
+
+
+def test_the_papers_profile_trains_on_a_cpu_and_goes_on(tmp_path: Path) -> None:
+    run = make_run("phantom", "scn", profile="paper")  # 256 x 256, batch 24: all as printed
+    whole, _, broken = whole_and_broken(run, tmp_path, stop=1, steps=2)
+    assert same(whole.method.state_dict(), broken.method.state_dict())
+    assert same(whole.optimiser.state_dict(), broken.optimiser.state_dict())
 
 
 def test_a_finished_run_leaves_no_checkpoint_and_is_not_trained_again(
