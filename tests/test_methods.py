@@ -10,6 +10,7 @@ from torch import Tensor
 
 from scnlib.config import make_run
 from scnlib.methods import METHODS, Batch, Method, Now, get_method
+from scnlib.paper import TITLES
 
 K, SIZE = 4, 32
 
@@ -156,5 +157,6 @@ def test_methods_have_the_same_network_and_first_weights() -> None:
 
 
 def test_titles_are_told_apart_and_one_method_needs_masks() -> None:
-    assert len({method.title for method in METHODS.values()}) == len(METHODS)
+    assert set(TITLES) == set(METHODS)
+    assert len({name for name, _ in TITLES.values()}) == len(METHODS)
     assert [name for name, method in METHODS.items() if method.needs == "label"] == ["full"]

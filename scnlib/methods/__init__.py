@@ -2,8 +2,8 @@
 
 from scnlib.methods.base import Batch, Method, Now
 from scnlib.methods.cale import CALE
-from scnlib.methods.dmpls import DMPLS, DMPLSbySGD
-from scnlib.methods.fddseg import Fddseg, FddsegBySGD
+from scnlib.methods.dmpls import DMPLS
+from scnlib.methods.fddseg import Fddseg
 from scnlib.methods.full import Full
 from scnlib.methods.meloss import MELoss
 from scnlib.methods.mloss import MLoss
@@ -13,6 +13,7 @@ from scnlib.methods.s2l import S2L
 from scnlib.methods.scn import SCN
 from scnlib.methods.ustm import USTM
 
+# Their titles are in `scnlib.paper`; a row of `scnlib.config.RECIPES` is its method by SGD.
 METHODS: dict[str, type[Method]] = {
     "pce": PCE,
     "s2l": S2L,
@@ -21,9 +22,9 @@ METHODS: dict[str, type[Method]] = {
     "meloss": MELoss,
     "ustm": USTM,
     "dmpls": DMPLS,
-    "dmpls_sgd": DMPLSbySGD,
+    "dmpls_sgd": DMPLS,
     "fddseg": Fddseg,
-    "fddseg_sgd": FddsegBySGD,
+    "fddseg_sgd": Fddseg,
     "cale": CALE,
     "scn": SCN,
     "full": Full,

@@ -45,7 +45,6 @@ class Method(nn.Module):
     in its `state_dict` (parameters and buffers). The hooks do nothing unless overridden.
     """
 
-    title: ClassVar[str]
     needs: ClassVar[Literal["scribble", "label"]] = "scribble"
     memory: ClassVar[tuple[str, ...]] = ()  # state that training needs and prediction does not
 

@@ -10,5 +10,4 @@ from scnlib.methods.scn import SCN
 class CALE(SCN):
     """PCE with pixel affinity propagation, region shape refinement and CGTM."""
 
-    title = "PCE+CALE"
     contrast = False

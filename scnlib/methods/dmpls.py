@@ -30,8 +30,6 @@ WEIGHT = 0.5  # of the pseudo-labels
 class DMPLS(PCE):
     """Two decoders that learn from a random mixture of what both predict."""
 
-    title = "DMPLS"
-
     def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:
         super().__init__(run, classes, bf16)
         self.second = SecondDecoder(classes, bf16)
@@ -45,12 +43,6 @@ class DMPLS(PCE):
         pce = torch.stack([partial_cross_entropy(one, batch.scribble) for one in both]).mean()
         dice = torch.stack([soft_dice(p, mixed, valid=batch.valid) for p in (p1, p2)]).mean()
         return pce + WEIGHT * dice, {"pce": pce.detach(), "dice": dice.detach()}
-
-
-class DMPLSbySGD(DMPLS):
-    """The same with the optimiser of its public code: see `scnlib.config.RECIPES`."""
-
-    title = "DMPLS (SGD)"
 
 
 def draw_share(generator: torch.Generator) -> float:

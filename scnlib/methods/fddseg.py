@@ -58,7 +58,6 @@ FACTORS = (8, 4, 2)  # how much smaller than the image the three heads' scales a
 class Fddseg(PCE):
     """Two U-Nets that learn from superpixels and from each other, at four scales."""
 
-    title = "Fddseg"
     spread: Tensor | None = None  # (S, H, W), the pseudo-labels; made again when a run goes on
 
     def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:
@@ -103,9 +102,3 @@ class Fddseg(PCE):
             Y = Y.clamp(max=self.classes - 1)  # cells without a label are not inside
             distillation.append(decoupled_distillation(one, other, Y, valid=inside))
         return torch.stack(dice).sum(), torch.stack(distillation).sum()
-
-
-class FddsegBySGD(Fddseg):
-    """The same with SGD: see `scnlib.config.RECIPES`."""
-
-    title = "Fddseg (SGD)"

@@ -10,7 +10,6 @@ from scnlib.methods.pce import PCE
 class Full(PCE):
     """The same network trained on every pixel's true class."""
 
-    title = "Full supervision"
     needs = "label"
 
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:

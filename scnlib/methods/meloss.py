@@ -24,8 +24,6 @@ WEIGHT = 0.1
 class MELoss(PCE):
     """Every pixel makes up its mind."""
 
-    title = "MELoss"
-
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
         assert batch.scribble is not None
         logits = self.net(batch.image).logits

@@ -29,8 +29,6 @@ WEIGHT = 1e-6 * 12 * 256 * 256  # 0.786
 class MLoss(PCE):
     """Every class is of one brightness, and its boundary short."""
 
-    title = "MLoss"
-
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
         assert batch.scribble is not None
         logits = self.net(batch.image).logits

@@ -11,8 +11,6 @@ from scnlib.unet import UNet
 class PCE(Method):
     """Cross-entropy over the scribbled pixels; the other 99% are never supervised."""
 
-    title = "PCE"
-
     def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:
         super().__init__(run, classes, bf16)
         self.net = UNet(classes, run.profile.dropout, bf16)

@@ -35,8 +35,6 @@ def window(size: int) -> tuple[int, float]:
 class RLoss(PCE):
     """Pixels that are near and alike have the same class."""
 
-    title = "RLoss"
-
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
         assert batch.scribble is not None
         logits = self.net(batch.image).logits

@@ -50,7 +50,6 @@ def pass_due(iteration: int, iterations: int) -> bool:
 class S2L(PCE):
     """A slice's averaged prediction is its pseudo-label where it is sure."""
 
-    title = "S2L"
     memory: ClassVar[tuple[str, ...]] = ("average",)
 
     average: Tensor  # (S, K, H, W) float16 probabilities; without elements before the first pass

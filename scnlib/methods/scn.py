@@ -33,7 +33,6 @@ class SCN(PCE):
     C compares, as the network sees it too, and tau is of the whole batch, padding included.
     """
 
-    title = "SCN"
     contrast = True
 
     def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:

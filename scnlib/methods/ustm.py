@@ -42,7 +42,6 @@ DECAY = 0.99
 class USTM(PCE):
     """A mean teacher's certain predictions, and consistency when the image is turned."""
 
-    title = "USTM"
     memory: ClassVar[tuple[str, ...]] = ("teacher",)
 
     def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:

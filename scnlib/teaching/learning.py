@@ -21,7 +21,7 @@ from scnlib.data.phantom import phantom_split
 from scnlib.display import class_colours
 from scnlib.evaluation import evaluate
 from scnlib.figures import BACKGROUND, make_grid, outline
-from scnlib.methods import METHODS
+from scnlib.paper import title
 from scnlib.teaching.strokes import Drawing, scribbled_cases
 from scnlib.training import Training
 
@@ -73,12 +73,12 @@ def learn(
             training = _train(run, cases, Path(folder), report)
         seconds += training.state.seconds
         sets = {"drawn on": cases, "never seen": unseen}
-        for title, group in sets.items():
+        for where, group in sets.items():
             metrics, found = evaluate(training.predict, group, run.profile.size, BATCH, hd=False)
             means = metrics.groupby("structure", sort=False)["dice"].mean()
-            rows[METHODS[name].title, title] = means
+            rows[title(name), where] = means
             if group is cases:
-                predictions[METHODS[name].title] = found
+                predictions[title(name)] = found
     scores = pd.DataFrame(rows).T.rename_axis(["method", "slices"])
     scores["mean"] = scores.mean(axis=1)
     return Learnt(cases, predictions, scores, seconds)
@@ -93,7 +93,7 @@ def _train(run: Run, cases: list[Case], folder: Path, report: Report | None) -> 
         if report is not None and training.at_row:
             state = training.state
             report(
-                f"{training.method.title}: step {state.iteration} of {run.profile.iterations}, "
+                f"{title(run.method)}: step {state.iteration} of {run.profile.iterations}, "
                 f"loss {state.curve[-1]['loss']:.2f}"
             )
     return training
@@ -111,11 +111,11 @@ def draw_learnt(learnt: Learnt) -> Figure:
         for k, colour in enumerate([BACKGROUND, *class_colours(K)]):
             y, x = np.nonzero(case.scribble[0] == k)
             line[0].scatter(x, y, s=4, c=colour, marker="s", linewidths=0)
-        for axes, title in zip(line[1:], titles, strict=False):
+        for axes, name in zip(line[1:], titles, strict=False):
             outline(axes, case.label[0], style="dashed")
-            outline(axes, learnt.predictions[title][case.volume][0])
+            outline(axes, learnt.predictions[name][case.volume][0])
         outline(line[-1], case.label[0], style="dashed")
         line[0].set_ylabel(case.volume, fontsize=7)
-    for axes, title in zip(grid[0], ["strokes", *titles, "truth"], strict=True):
-        axes.set_title(title, fontsize=10)
+    for axes, name in zip(grid[0], ["strokes", *titles, "truth"], strict=True):
+        axes.set_title(name, fontsize=10)
     return figure
