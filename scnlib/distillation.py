@@ -5,7 +5,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scnlib.losses import mean_over
-from scnlib.regularisers import dice_overlap
 
 
 def mixed_target(labels: Tensor, spread: Tensor, share: float, classes: int) -> Tensor:
@@ -20,19 +19,6 @@ def mixed_target(labels: Tensor, spread: Tensor, share: float, classes: int) -> 
     spread = torch.where(spread < classes, spread, labels)
     one, other = (F.one_hot(m, classes).movedim(3, 1).float() for m in (labels, spread))
     return torch.lerp(other, one, share)
-
-
-def dice_to_target(probabilities: Tensor, target: Tensor, *, valid: Tensor | None = None) -> Tensor:
-    """Soft Dice loss to a soft target, 1 - mean over classes of 2 sum(p g) / (sum p^2 + sum g^2).
-
-    Over the batch, on valid pixels; equal to `soft_dice` where the target is 0 or 1.
-
-    Args:
-        probabilities, target: (B, K, H, W) in 0..1.
-    """
-    if valid is not None:
-        probabilities, target = probabilities * valid[:, None], target * valid[:, None]
-    return 1 - dice_overlap(probabilities, target).mean()
 
 
 def shrink_labels(labels: Tensor, classes: int, factor: int) -> Tensor:

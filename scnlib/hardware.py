@@ -1,17 +1,10 @@
-"""What a run ran on, and its weights as a small file."""
+"""What a run ran on."""
 
 import platform
 import resource
 import sys
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
-
-from scnlib.config import Run
-from scnlib.methods.base import Method
 
 
 def describe(device: torch.device) -> str:
@@ -39,34 +32,3 @@ def peak_memory_mb(device: torch.device) -> float:
         return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KB, on macOS bytes
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
-
-
-def save_weights(path: Path, method: Method, run: Run) -> None:
-    """Save a method's weights in half precision with the run that made them (safetensors)."""
-    weights = {
-        name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
-        for name, value in method.state_dict().items()
-    }
-    save_file(weights, path, metadata={"run": run.to_json(), "classes": str(method.classes)})
-
-
-def load_weights(path: Path) -> tuple[Run, int, dict[str, Tensor]]:
-    """Read `save_weights`' file: the run, the number of classes K, and float32 weights.
-
-    Raises `ValueError` naming the file if it is missing or not such a file.
-    """
-    if not path.exists():
-        raise ValueError(f"{path}: no weights there; train SCN with seed 0 on this data set first")
-    try:
-        with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
-        raise ValueError(f"{path}: not a safetensors file ({error}); fetch it again") from error
-    weights = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
-    try:
-        return Run.from_json(about["run"]), int(about["classes"]), weights
-    except (KeyError, ValueError) as error:
-        raise ValueError(
-            f"{path}: does not say which run made it; use weights of this study"
-        ) from error

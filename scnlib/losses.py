@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scnlib.regularisers import check_choice
-from scnlib.regularisers import class_dice as class_dice
+from scnlib.regularisers import dice_to_target as dice_to_target
 from scnlib.regularisers import entropy as entropy
 from scnlib.regularisers import gated_crf as gated_crf
 from scnlib.regularisers import mean_over as mean_over

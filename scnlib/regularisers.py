@@ -106,23 +106,20 @@ def mumford_shah(
     *,
     valid: Tensor | None = None,
     length: float = 1.0,
-    reduction: str = "mean",
 ) -> Tensor:
     r"""Mumford-Shah functional: 1/N (level set + length x total variation of P).
 
-    Source: Kim and Ye 2020, who sum over the batch (`reduction="sum"`).
+    Source: Kim and Ye 2020, who sum over the batch.
 
     Args:
         probabilities: (B, K, H, W) in 0..1.
         image: (B, 1, H, W) float; another shape is a `ValueError` (see `scnlib.methods.mloss`).
         valid: (B, H, W) bool.
         length: weight of the variation term.
-        reduction: "mean" or "sum"; another word is a `ValueError`.
     """
     N = probabilities[:, 0].numel() if valid is None else valid.sum().clamp(min=1)
     variation = total_variation(probabilities, valid=valid)
-    total = level_set(probabilities, image, valid=valid) + length * variation
-    return total if check_choice(reduction, "mean", "sum") == "sum" else total / N
+    return (level_set(probabilities, image, valid=valid) + length * variation) / N
 
 
 def gated_crf(
@@ -185,46 +182,34 @@ def _kernel_sums(
     return sums
 
 
-def soft_dice(
-    probabilities: Tensor,
-    labels: Tensor,
-    *,
-    valid: Tensor | None = None,
-    squared: bool = True,
-) -> Tensor:
-    r"""Soft Dice loss, 1 - mean over classes of 2 sum(p g) / (sum p^2 + sum g), over the batch.
+def soft_dice(probabilities: Tensor, labels: Tensor, *, valid: Tensor | None = None) -> Tensor:
+    r"""Soft Dice loss to labels: `dice_to_target` of their one-hot maps.
 
-    Source: Milletari et al. 2016 (squared denominators). Pixels that are unlabelled (K) or not
-    valid enter neither sum.
+    Source: Milletari et al. 2016. Pixels that are unlabelled (K) or not valid enter no sum.
 
     Args:
         probabilities: (B, K, H, W) in 0..1.
         labels: (B, H, W) integer in 0..K, K = left out.
-        squared: p^2 in the denominator; False takes p.
+        valid: (B, H, W) bool.
     """
-    return 1 - class_dice(probabilities, labels, valid=valid, squared=squared).mean()
-
-
-def class_dice(
-    probabilities: Tensor,
-    labels: Tensor,
-    *,
-    valid: Tensor | None = None,
-    squared: bool = True,
-) -> Tensor:
-    """Soft Dice of every class, (K,) in 0..1; a class that is absent on both sides counts as 1."""
     K = probabilities.shape[1]
     used = labels < K if valid is None else (labels < K) & valid  # (B, H, W)
-    g = F.one_hot(labels.long(), K + 1)[..., :K].movedim(3, 1) * used[:, None]  # (B, K, H, W)
-    p = probabilities * used[:, None]
-    return dice_overlap(p, g, squared=squared)
+    target = F.one_hot(labels.long(), K + 1)[..., :K].movedim(3, 1)  # (B, K, H, W)
+    return dice_to_target(probabilities, target, valid=used)
 
 
-def dice_overlap(p: Tensor, g: Tensor, *, squared: bool = True) -> Tensor:
-    """2 sum(p g) / (sum p^2 + sum g^2) over the batch, (B, K, H, W) twice to (K,); both 0 give 1.
+def dice_to_target(probabilities: Tensor, target: Tensor, *, valid: Tensor | None = None) -> Tensor:
+    r"""Soft Dice loss, 1 - mean over classes of 2 sum(p g) / (sum p^2 + sum g^2), over the batch.
 
-    squared: False takes p and g in the denominator.
+    A class that is absent on both sides counts as met.
+
+    Args:
+        probabilities, target: (B, K, H, W) in 0..1.
+        valid: (B, H, W) bool; other pixels enter no sum.
     """
+    p, g = probabilities, target
+    if valid is not None:
+        p, g = p * valid[:, None], g * valid[:, None]
     axes = (0, 2, 3)
-    size = sum((x.square() if squared else x).sum(axes) for x in (p, g))
-    return (2 * (p * g).sum(axes) + 1e-5) / (size + 1e-5)
+    size = p.square().sum(axes) + g.square().sum(axes)  # (K,)
+    return 1 - ((2 * (p * g).sum(axes) + 1e-5) / (size + 1e-5)).mean()

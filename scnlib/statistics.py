@@ -9,14 +9,13 @@ contain the penalty for structures that are empty in one mask (see `scnlib.evalu
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-if TYPE_CHECKING:
-    from scnlib.records import Record
+from scnlib.records import Record
 
 LOWER_IS_BETTER = {"hd95_voxel", "hd95_mm"}
 ALPHA = 0.05
@@ -26,7 +25,7 @@ COLUMNS = (
 )
 
 
-def long_frame(records: Sequence["Record"]) -> pd.DataFrame:
+def long_frame(records: Sequence[Record]) -> pd.DataFrame:
     """The metrics of all records below each other, with columns dataset, method and seed.
 
     ValueError if a run is there twice or if the records are of several profiles.
@@ -104,7 +103,7 @@ def holm(pvalues: Sequence[float] | np.ndarray | pd.Series) -> np.ndarray:
 
 
 def compare(
-    records: Sequence["Record"] | pd.DataFrame,
+    records: Sequence[Record] | pd.DataFrame,
     reference: str = "scn",
     metrics: Sequence[str] = ("dice", "hd95_voxel"),
 ) -> pd.DataFrame:

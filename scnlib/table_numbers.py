@@ -5,7 +5,7 @@ likely the paper's unit, which it does not state) and in mm; means over volumes,
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,10 +24,8 @@ from scnlib.paper import (
     row_title,
     title,
 )
+from scnlib.records import Record
 from scnlib.statistics import compare, long_frame
-
-if TYPE_CHECKING:
-    from scnlib.records import Record
 
 # Our quantity: its key in a record's summary and the factor to the table's unit.
 QUANTITIES = {"Dice": ("dice", 100.0), "95HD": ("hd95_voxel", 1.0), "95HD mm": ("hd95_mm", 1.0)}
@@ -52,7 +50,7 @@ ONE_SEED = "With one seed a test compares two trained networks, not two methods.
 DEMONSTRATION = "a demonstration on {0}, no evidence"
 
 
-def table_dataset(number: int, records: Sequence["Record"], profile: str = "") -> str:
+def table_dataset(number: int, records: Sequence[Record], profile: str = "") -> str:
     """The data set that stands in a table: the paper's, or the phantom where only that was run."""
     check_number(number)
     found = {record.run.dataset for record in records}
@@ -61,7 +59,7 @@ def table_dataset(number: int, records: Sequence["Record"], profile: str = "") -
     return DATASETS[number]
 
 
-def our_table(number: int, records: Sequence["Record"], profile: str = "") -> pd.DataFrame:
+def our_table(number: int, records: Sequence[Record], profile: str = "") -> pd.DataFrame:
     """Our numbers for a table: rows by title in the paper's order, two-level columns.
 
     Methods that a user added stand below the paper's in Tables 1 and 2.
@@ -84,7 +82,7 @@ def our_table(number: int, records: Sequence["Record"], profile: str = "") -> pd
     return table
 
 
-def side_by_side(number: int, records: Sequence["Record"], profile: str = "") -> pd.DataFrame:
+def side_by_side(number: int, records: Sequence[Record], profile: str = "") -> pd.DataFrame:
     """`our_table` with the printed numbers: "... paper", "... ours", "... spread", "... Δ".
 
     On the phantom the printed numbers are left out: they are of another data set.
@@ -104,7 +102,7 @@ def side_by_side(number: int, records: Sequence["Record"], profile: str = "") ->
     return pd.concat(blocks, axis=1)
 
 
-def table_title(number: int, records: Sequence["Record"], profile: str) -> str:
+def table_title(number: int, records: Sequence[Record], profile: str) -> str:
     """The heading of a table; for the demo it says that it is no evidence."""
     dataset = table_dataset(number, records, profile)
     what = "ablation" if number == 3 else "all methods"
@@ -114,7 +112,7 @@ def table_title(number: int, records: Sequence["Record"], profile: str) -> str:
     return heading
 
 
-def statistics_table(number: int, records: Sequence["Record"], profile: str = "") -> pd.DataFrame:
+def statistics_table(number: int, records: Sequence[Record], profile: str = "") -> pd.DataFrame:
     """`scnlib.statistics.compare` for the rows of a table, in its order; may be empty.
 
     Holm's adjustment is over all methods that were run on the data set, shown here or not.
@@ -127,13 +125,13 @@ def statistics_table(number: int, records: Sequence["Record"], profile: str = ""
     return table.sort_values("metric", kind="stable", ignore_index=True)
 
 
-def test_note(records: Sequence["Record"]) -> str:
+def test_note(records: Sequence[Record]) -> str:
     """What stands below the tests, with a warning if a method has only one seed."""
     seeds = [(record.run.dataset, record.run.method) for record in records]
     return f"{TESTS} {ONE_SEED}" if any(seeds.count(run) < 2 for run in seeds) else TESTS
 
 
-def own_table(records: Sequence["Record"], dataset: str) -> pd.DataFrame:
+def own_table(records: Sequence[Record], dataset: str) -> pd.DataFrame:
     """Our numbers on a data set that the paper has not, as text: a row a method.
 
     For each structure and their mean Dice (%) and 95HD (voxels), means over volumes, then over
@@ -161,13 +159,13 @@ def number_text(value: float, spread: float = float("nan"), sign: bool = False) 
     return text if pd.isna(spread) else f"{text} ± {spread:.2f}"
 
 
-def _rows(number: int, records: Sequence["Record"], dataset: str) -> list[str]:
+def _rows(number: int, records: Sequence[Record], dataset: str) -> list[str]:
     """The methods of a table; those that a user added are no part of the ablation."""
     run = {record.run.method for record in records if record.run.dataset == dataset}
     return [*ROWS[number], *(m for m in in_order(run) if m not in TITLES and number != 3)]
 
 
-def _over_seeds(runs: Sequence["Record"], quantity: str) -> tuple[pd.Series, pd.Series]:
+def _over_seeds(runs: Sequence[Record], quantity: str) -> tuple[pd.Series, pd.Series]:
     """Mean and standard deviation over runs, by structure and `mean`; nan spread with one run."""
     key, factor = QUANTITIES[quantity]
     seeds: Any = pd.DataFrame([run.summary[key] for run in runs], dtype=float) * factor
@@ -180,7 +178,7 @@ def _our_columns() -> pd.MultiIndex:
     return pd.MultiIndex.from_tuples(pairs + [("Run", name) for name in RUN])
 
 
-def _our_row(runs: list["Record"]) -> list:
+def _our_row(runs: list[Record]) -> list:
     """The values of one row in the order of `_our_columns`."""
     if not runs:
         return (

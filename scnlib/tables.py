@@ -6,11 +6,11 @@ these is here too.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from scnlib.paper import ROWS, STRUCTURES, group, paper_table, printed_inconsistencies
+from scnlib.records import Record
 from scnlib.table_numbers import (
     FOOTNOTES,
     number_text,
@@ -22,9 +22,6 @@ from scnlib.table_numbers import (
     table_title,
     test_note,
 )
-
-if TYPE_CHECKING:
-    from scnlib.records import Record
 
 __all__ = [
     "our_table",
@@ -42,7 +39,7 @@ __all__ = [
 _LATEX = {"±": r"$\pm$", "†": r"\textsuperscript{\dag}", "Δ": r"$\Delta$"}
 
 
-def write_tables(records: Sequence["Record"], folder: Path, profile: str) -> list[Path]:
+def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[Path]:
     """Writes table{1,2,3}.{md,csv,tex} to the folder and returns the paths.
 
     The csv holds plain numbers, one line a method; md and tex are for reading (tex needs booktabs).
@@ -63,7 +60,7 @@ def write_tables(records: Sequence["Record"], folder: Path, profile: str) -> lis
     return written
 
 
-def blocks(number: int, records: Sequence["Record"], profile: str) -> dict[str, pd.DataFrame]:
+def blocks(number: int, records: Sequence[Record], profile: str) -> dict[str, pd.DataFrame]:
     """A table for reading: heading to a frame of text, for Dice, 95HD, the runs and the tests."""
     table = side_by_side(number, records, profile)
     titles = _row_titles(table)
@@ -78,7 +75,7 @@ def blocks(number: int, records: Sequence["Record"], profile: str) -> dict[str, 
     return found
 
 
-def markdown_text(number: int, records: Sequence["Record"], profile: str) -> str:
+def markdown_text(number: int, records: Sequence[Record], profile: str) -> str:
     """The whole table as a Markdown page."""
     parts = [f"# {table_title(number, records, profile)}"]
     for heading, frame in blocks(number, records, profile).items():
@@ -88,7 +85,7 @@ def markdown_text(number: int, records: Sequence["Record"], profile: str) -> str
     return "\n\n".join([*parts, "\n".join(f"- {note}" for note in FOOTNOTES)]) + "\n"
 
 
-def latex_text(number: int, records: Sequence["Record"], profile: str) -> str:
+def latex_text(number: int, records: Sequence[Record], profile: str) -> str:
     r"""The whole table as LaTeX tables, to be \input (needs the package booktabs)."""
     title = table_title(number, records, profile)
     parts = ["% needs \\usepackage{booktabs}", f"% {title}"]
@@ -103,7 +100,7 @@ def latex_text(number: int, records: Sequence["Record"], profile: str) -> str:
     return "\n".join([*parts, *(f"\\par {_escaped(note)}" for note in notes)]) + "\n"
 
 
-def csv_text(number: int, records: Sequence["Record"], profile: str) -> str:
+def csv_text(number: int, records: Sequence[Record], profile: str) -> str:
     """The numbers of `side_by_side`, one line a method, and what they were computed on."""
     table = side_by_side(number, records, profile)
     table.columns = [
@@ -117,7 +114,7 @@ def csv_text(number: int, records: Sequence["Record"], profile: str) -> str:
     return table.to_csv(index_label="method", float_format="%.4f", lineterminator="\n")
 
 
-def readme_tables(records_by_profile: Mapping[str, Sequence["Record"]]) -> str:
+def readme_tables(records_by_profile: Mapping[str, Sequence[Record]]) -> str:
     """A short Markdown block for the README: ours (the paper's), Tables 1-3 of every profile.
 
     A table of which nothing was run is one line.

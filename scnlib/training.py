@@ -26,6 +26,7 @@ from scnlib.methods import Method, Now, get_method
 from scnlib.optimiser import make_optimiser
 from scnlib.records import finished
 from scnlib.unet import bf16_supported
+from scnlib.weights import save_weights
 
 LOG_EVERY = 10  # iterations that a row of the curve averages
 CHECKPOINT_SECONDS = 30.0
@@ -206,7 +207,7 @@ class Training:
             metrics, predictions = evaluate(self.predict, test_cases, profile.size, profile.batch)
             result = summary(metrics)
         if run.method == "scn" and run.seed == 0 and not run.variant:
-            hardware.save_weights(self.folder / "weights.safetensors", self.method, run)
+            save_weights(self.folder / "weights.safetensors", self.method, run)
         record = records.write(
             self.folder,
             curve=pd.DataFrame(state.curve),

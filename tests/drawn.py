@@ -1,7 +1,5 @@
 """Small tensors drawn by hand, and comparing a loss with arithmetic, for several test files."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Answers that learners may give to the notebooks' exercises, right ones and wrong ones."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A small record with made-up numbers, for the tests of what is written and read back."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """ACDC's h5 files: what is read, and what is refused by name."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

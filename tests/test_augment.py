@@ -1,7 +1,5 @@
 """Augmentation: exact quarter turns, honest padding, image and labels together."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """What the baselines with one loss beside pCE hand to it: weights, scales, and no padding."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any

@@ -1,7 +1,5 @@
 """The check of an own data set: every fault in one go, a line each, and the exit code."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import nibabel as nib

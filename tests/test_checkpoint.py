@@ -1,7 +1,5 @@
 """The checkpoint: what it holds, when it is refused, and what is kept of the best weights."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """What a run is: wrong settings fail at once, and every method is trained under one protocol."""
 
-from __future__ import annotations
-
 from dataclasses import FrozenInstanceError, asdict, replace
 from typing import Any
 

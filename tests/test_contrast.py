@@ -1,7 +1,5 @@
 """The class-aware contrastive loss and its parts: values worked out by hand."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """The correlation map and what propagation makes of a prediction."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """Splits, data sets by name, and the arrays that training takes."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 from pathlib import Path

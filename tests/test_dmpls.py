@@ -1,7 +1,5 @@
 """DMPLS: two decoders, a random mixture of both as the target, and who gets a gradient."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

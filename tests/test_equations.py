@@ -1,7 +1,5 @@
 """Every equation of the paper is found by its number, in one place."""
 
-from __future__ import annotations
-
 import ast
 import re
 import warnings

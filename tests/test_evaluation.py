@@ -1,7 +1,5 @@
 """Dice, 95HD, the way from logits to labels, and the summary of a run."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

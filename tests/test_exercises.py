@@ -1,7 +1,5 @@
 """The notebooks' exercises: what is right, what is not yet, and that their solutions pass."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

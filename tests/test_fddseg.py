@@ -1,7 +1,5 @@
 """Fddseg: superpixels that scribbles touch, mixed targets, scales, and decoupled distillation."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from typing import Any
@@ -15,12 +13,11 @@ from torch.autograd import gradcheck
 from scnlib.data.cases import load_split
 from scnlib.distillation import (
     decoupled_distillation,
-    dice_to_target,
     mixed_target,
     shrink_labels,
     shrink_valid,
 )
-from scnlib.losses import soft_dice
+from scnlib.losses import dice_to_target, soft_dice
 from scnlib.methods import fddseg as module
 from scnlib.methods.fddseg import Fddseg
 from scnlib.superpixels import spread_scribble

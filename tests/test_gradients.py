@@ -1,7 +1,5 @@
 """Gradients of every loss against finite differences."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 
@@ -74,7 +72,6 @@ GRADIENTS: dict[str, tuple[tuple[str, ...], Callable[..., Tensor]]] = {
         ),
     ),
     "dice": (("Y",), lambda s, y: soft_dice(y, s["scribble"], valid=s["valid"])),
-    "dice, not squared": (("Y",), lambda s, y: soft_dice(y, s["scribble"], squared=False)),
     "entropy": (("Y",), lambda s, y: entropy(y, valid=s["valid"])),
     "entropy, logits": (("logits",), lambda s, x: entropy(x.softmax(dim=1))),
     "mumford-shah": (

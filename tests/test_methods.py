@@ -1,7 +1,5 @@
 """Every method of the study: a finite loss and gradients, a prediction, and nothing forgotten."""
 
-from __future__ import annotations
-
 import copy
 
 import pytest

@@ -1,7 +1,5 @@
 """NIfTI: MSCMR's layout, own data with a dataset.toml, and files that are not what they seem."""
 
-from __future__ import annotations
-
 import gzip
 from pathlib import Path
 

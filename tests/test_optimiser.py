@@ -1,7 +1,5 @@
 """The learning rate: StepLR and the polynomial, also across a restart."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Own data sets: a folder in MSCMR's layout and a dataset.toml that says what its values mean."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

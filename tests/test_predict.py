@@ -1,7 +1,5 @@
 """Segmenting NIfTI files: what is written lies exactly where the image lies."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import nibabel as nib
@@ -15,10 +13,9 @@ from scnlib import predict
 from scnlib.config import make_run
 from scnlib.data import read_nifti
 from scnlib.evaluation import dice, label_volume
-from scnlib.hardware import save_weights
 from scnlib.methods import METHODS
 from scnlib.paths import RESULTS
-from scnlib.weights import trained_network
+from scnlib.weights import save_weights, trained_network
 
 SHAPE = (19, 14, 3)
 ARRAY = np.random.default_rng(0).integers(0, 900, SHAPE).astype(np.int16)

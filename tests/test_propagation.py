@@ -1,7 +1,5 @@
 """Trusted pixels, shapes and their votes, and the threshold that follows the confidence."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from hypothesis import given, settings

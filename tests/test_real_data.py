@@ -1,7 +1,5 @@
 """The published data, where they are at hand: counts, agreement, and how much scribbles tell."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What a run leaves behind: written whole or not at all, and never read back damaged."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

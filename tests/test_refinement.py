@@ -1,7 +1,5 @@
 """How votes enlarge the trusted region, on the grid and in the image."""
 
-from __future__ import annotations
-
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st

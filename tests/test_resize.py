@@ -1,7 +1,5 @@
 """Resizing: pixel centres, no invented values, no lost strokes."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch
@@ -9,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from scnlib.correlation import to_image
 from scnlib.data.resize import (
     resize_image,
     resize_label,
-    resize_probabilities,
     resize_scribble,
 )
 
@@ -215,13 +213,13 @@ def test_image_and_label_move_together():
 
 def test_probabilities_go_to_the_volumes_grid_and_still_sum_to_one():
     probabilities = torch.softmax(torch.randn(2, 4, 8, 8, generator=torch.manual_seed(0)), dim=1)
-    large = resize_probabilities(probabilities, (13, 9))
+    large = to_image(probabilities, (13, 9))
     assert large.shape == (2, 4, 13, 9)
     torch.testing.assert_close(large.sum(dim=1), torch.ones(2, 13, 9))
-    torch.testing.assert_close(resize_probabilities(probabilities, (8, 8)), probabilities)
+    torch.testing.assert_close(to_image(probabilities, (8, 8)), probabilities)
 
 
 def test_enlarged_probabilities_lie_at_pixel_centres():
     row = torch.tensor([0.0, 1.0]).expand(1, 1, 2, 2)
     expected = torch.tensor([0.0, 0.25, 0.75, 1.0])
-    torch.testing.assert_close(resize_probabilities(row, (4, 4))[0, 0, 0], expected)
+    torch.testing.assert_close(to_image(row, (4, 4))[0, 0, 0], expected)

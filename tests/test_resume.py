@@ -1,7 +1,5 @@
 """A killed run goes on bit for bit, and a finished one is not trained again."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

@@ -1,7 +1,5 @@
 """S2L: the averaged prediction by hand, its passes, how it follows a slice, and a restart."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The paper's method and its baseline as a whole: the total loss, batches without a scribble."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

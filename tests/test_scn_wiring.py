@@ -1,7 +1,5 @@
 """What SCN's loss hands to the equations: every option arrives, and padding nowhere."""
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
 from typing import Any, Literal
 

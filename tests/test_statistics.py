@@ -1,7 +1,5 @@
 """Tests on patients: the unit, zero differences, undefined pairs, Holm, the bootstrap."""
 
-from __future__ import annotations
-
 import math
 from types import SimpleNamespace
 from typing import Any

@@ -1,7 +1,5 @@
 """Tables 1-3, the faults in the printed ones, and the README's block."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """The training loop: which batches it draws, and what it refuses before it starts."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

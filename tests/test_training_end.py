@@ -1,7 +1,5 @@
 """How a run ends: which weights are tested, and what is written meanwhile."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from math import nan

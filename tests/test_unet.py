@@ -1,7 +1,5 @@
 """The U-Net: its size and shapes, memory layouts, bfloat16, and small batches."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor

@@ -1,7 +1,5 @@
 """USTM: the teacher's average, its uncertainty, and consistency when the image is turned."""
 
-from __future__ import annotations
-
 import copy
 import math
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Notebook 02's maps: one slice, an untrained network, and what the drawings take."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from matplotlib.figure import Figure

@@ -1,7 +1,5 @@
 """SCN's weights as a small file: half precision, and never read from another kind of file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
@@ -9,8 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from scnlib.config import make_run
-from scnlib.hardware import load_weights, save_weights
 from scnlib.methods import get_method
+from scnlib.weights import load_weights, save_weights
 
 
 def test_weights_come_back_in_half_precision(tmp_path: Path) -> None:

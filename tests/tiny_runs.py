@@ -1,7 +1,5 @@
 """Runs of a few steps on a few phantom subjects, for the tests of the training loop."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import cache
 from pathlib import Path

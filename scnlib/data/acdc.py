@@ -5,8 +5,6 @@ The images come clipped at the 99th percentile of their volume and scaled to 0..
 voxel spacing; splits/acdc_spacing.csv holds that of the official headers.
 """
 
-from __future__ import annotations
-
 import csv
 import errno
 import re

@@ -4,8 +4,6 @@ A Case holds one short-axis volume with whatever is known of it. Inside scnlib a
 index 0..K-1 in ``Case.classes`` and an unlabelled scribble pixel is always K.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

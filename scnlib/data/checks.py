@@ -1,7 +1,5 @@
 """What every reader checks of an array before a later step relies on it."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Mapping
 from typing import Literal

@@ -1,7 +1,5 @@
 """Where the files of a data set lie."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """One volume of an own data set looked at for `scnlib.check`: faults are noted, none stops it."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Callable

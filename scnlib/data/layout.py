@@ -1,7 +1,5 @@
 """What the values in a folder of NIfTI mean: MSCMR's own rules, and dataset.toml for others."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The sums cover what the files hold, not how they are packed: of an h5 file the a
 file the decompressed bytes. ``splits/{acdc,mscmr}_sha256.csv`` list those of the published sets.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 from functools import cache

@@ -6,8 +6,6 @@ Beside images/NAME.nii.gz stands labels/NAME_scribble.nii.gz or labels/NAME_manu
 mask), or both; a plain labels/NAME.nii.gz is a scribble in train and a mask elsewhere.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -4,8 +4,6 @@ All of it is anchored at pixel centres: pixel i of n covers i/n to (i+1)/n of th
 at corners, or flooring indices, shifts label maps against images by up to half a pixel.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np
@@ -65,13 +63,6 @@ def resize_scribble(
     rarity = np.argsort(np.argsort(-total, axis=1, kind="stable"), axis=1, kind="stable")
     winner = np.argmax(counts * unlabelled + rarity[:, None, None], axis=3)
     return np.where(counts.any(axis=3), winner, unlabelled).astype(np.uint8)
-
-
-def resize_probabilities(probabilities: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
-    """Bilinear at pixel centres: (n, K, h, w) to (n, K, H, W); sums over K stay 1."""
-    if tuple(probabilities.shape[-2:]) == tuple(shape):
-        return probabilities
-    return interpolate(probabilities, size=shape, mode="bilinear", align_corners=False)
 
 
 def _cells(points: int, cells: int) -> np.ndarray:

@@ -1,7 +1,5 @@
 """One NIfTI file: array, voxel sizes and affine, read by content whatever its name says."""
 
-from __future__ import annotations
-
 import gzip
 import zlib
 from pathlib import Path

@@ -39,12 +39,11 @@ from scnlib.augment import warp_labels
 from scnlib.config import Run
 from scnlib.distillation import (
     decoupled_distillation,
-    dice_to_target,
     mixed_target,
     shrink_labels,
     shrink_valid,
 )
-from scnlib.losses import partial_cross_entropy, soft_dice
+from scnlib.losses import dice_to_target, partial_cross_entropy, soft_dice
 from scnlib.methods.base import Batch, Losses, Now
 from scnlib.methods.dmpls import draw_share, mixed_labels
 from scnlib.methods.pce import PCE

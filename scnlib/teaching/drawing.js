@@ -1,5 +1,5 @@
 // The pad of notebook 06: strokes on slices, kept as JSON in the model's `drawing`.
-// Points are in pixels, centres at whole numbers, as scnlib/strokes.py reads them.
+// Points are in pixels, centres at whole numbers, as scnlib/teaching/strokes.py reads them.
 const STYLE = `
 .pad { font: 14px/1.4 sans-serif; color: #1a1a1a; background: #fff; padding: 8px; max-width: 760px; }
 .pad .bar { display: flex; flex-wrap: wrap; gap: 6px 10px; align-items: center; margin: 6px 0; }

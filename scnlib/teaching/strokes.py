@@ -8,7 +8,7 @@ each of its points falls in; a later stroke goes over an earlier one.
 
 from collections.abc import Sequence
 from dataclasses import field, replace
-from importlib.resources import files
+from functools import cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -16,12 +16,12 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from scnlib.data.cases import HEART, Case
-from scnlib.data.phantom import phantom_split
+from scnlib.data.phantom import draw_subject
 
 _STRICT = ConfigDict(extra="forbid")
 _Number = Annotated[float, Field(allow_inf_nan=False, ge=-4096, le=4096)]
-# (training subject's index, slice): every structure is there, and no two hearts are alike.
-SLICES = ((1, 2), (4, 3), (7, 2), (10, 3), (13, 2), (16, 3))
+# (phantom subject, slice from 0): every structure is there, and no two hearts are alike.
+SLICES = ((2, 2), (5, 3), (8, 2), (11, 3), (14, 2), (17, 3))
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -73,16 +73,17 @@ def read_drawing(text: str, where: str = "strokes") -> Drawing:
     return drawing
 
 
-def slices() -> list[Case]:
+@cache
+def slices() -> tuple[Case, ...]:
     """The six phantom slices to draw on, each a Case of one slice (with the phantom's scribble)."""
-    train, chosen = phantom_split("train"), []
-    for index, z in SLICES:
-        case = train[index]
+    chosen = []
+    for number, z in SLICES:
+        case, _ = draw_subject(number)
         assert case.scribble is not None and case.label is not None
         chosen.append(
             replace_arrays(case, f"slice{z + 1}", slice(z, z + 1), case.scribble[z : z + 1])
         )
-    return chosen
+    return tuple(chosen)
 
 
 def replace_arrays(case: Case, frame: str, which: slice, scribble: np.ndarray) -> Case:
@@ -137,10 +138,14 @@ def trace(scribble: np.ndarray, unlabelled: int) -> list[Stroke]:
     return strokes
 
 
+@cache
 def recorded() -> Drawing:
-    """The committed strokes: the phantom's own scribbles on the six slices, traced."""
-    text = files("scnlib.teaching").joinpath("recorded_strokes.json").read_text(encoding="utf-8")
-    return read_drawing(text, "recorded_strokes.json")
+    """The phantom's own scribbles on the six slices, traced."""
+    drawn = {}
+    for case in slices():
+        assert case.scribble is not None
+        drawn[case.volume] = trace(case.scribble[0], len(HEART))
+    return Drawing("scnlib-strokes-1", list(HEART), drawn)
 
 
 def empty() -> Drawing:
