@@ -17,10 +17,11 @@ from scnlib.commandline import Parser
 from scnlib.config import PROFILES
 from scnlib.data.cases import SPLITS, split_name
 from scnlib.data.checks import log
-from scnlib.data.folders import ACDC, is_name
+from scnlib.data.folders import ACDC
 from scnlib.data.inspection import NO_LAYOUT, Findings, Seen, look
 from scnlib.data.layout import Layout, parse_layout
 from scnlib.data.nifti import split_files, stem
+from scnlib.paths import is_name
 
 
 def check(folder: Path) -> tuple[Findings, list[str]]:

@@ -1,10 +1,16 @@
 """Every path of the study, worked out from this file: it may be started from anywhere."""
 
+import re
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = REPOSITORY / "results"
 README = REPOSITORY / "README.md"
+
+
+def is_name(text: str) -> bool:
+    """Whether a data set may have this name, which is a folder's and a part of paths."""
+    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", text))
 
 
 def results_root(out: str | Path = "") -> Path:

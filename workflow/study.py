@@ -102,9 +102,8 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
     Raises `ValueError` with one line that says what to change.
     """
     from scnlib.config import VARIANTS
-    from scnlib.data.folders import is_name
     from scnlib.methods import METHODS
-    from scnlib.paths import RESULTS, results_root
+    from scnlib.paths import RESULTS, is_name, results_root
 
     demo = options.profile == "demo"
     options.out = results_root(options.out or "")

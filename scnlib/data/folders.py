@@ -1,14 +1,8 @@
 """Where the files of a data set lie."""
 
-import re
 from pathlib import Path
 
 ACDC = ("acdc", *(f"acdc_fold{k}" for k in range(1, 6)))  # one folder, six ways to split it
-
-
-def is_name(text: str) -> bool:
-    """Whether a data set may have this name, which is a folder's and a part of paths."""
-    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", text))
 
 
 def is_there(dataset: str, root: Path | None) -> bool:
