@@ -37,6 +37,7 @@ def answers(records: Sequence[Record], variants: Sequence[Record], profile: str)
         *(_ablation(records)),
         *(_bound(records)),
         *(_baseline(records)),
+        *(_chance(records)),
         *(_below(records)),
         *(_recipes(records, variants)),
         *(_choices(records, variants)),
@@ -191,6 +192,22 @@ def _baseline(records: Sequence[Record]) -> list[str]:
         each = ", ".join(f"{100 * dice:.2f}%" for _, dice in sorted(by_seed.items()))
         text += f" over {len(by_seed)} seeds ({each})"
     return [f"**PCE.** {text}, {printed:.2f}% printed."]
+
+
+def _chance(records: Sequence[Record]) -> list[str]:
+    """How far the seeds of one method lie apart, the widest range first."""
+    parts = []
+    for dataset in dict.fromkeys(record.run.dataset for record in records):
+        several = {m: s for m, s in _by_seed(records, dataset).items() if len(s) > 1}
+        ranges = {m: 100 * float(np.ptp(list(s.values()))) for m, s in several.items()}
+        ranked = sorted(ranges, key=lambda m: -ranges[m])
+        if ranked:
+            spreads = [f"{title(m)} {ranges[m]:.2f} ({len(several[m])} seeds)" for m in ranked]
+            parts.append(f"{data_title(dataset)}: {', '.join(spreads)}")
+    if not parts:
+        return []
+    between = "Points of test Dice between a method's best and worst seed"
+    return [f"**Chance.** {between} on {'; '.join(parts)}."]
 
 
 def _below(records: Sequence[Record]) -> list[str]:

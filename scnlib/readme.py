@@ -1,27 +1,52 @@
 """The README's numbers, written between its markers from the records: python -m scnlib.readme.
 
-No number stands in the README that this file did not put there; a test compares the two.
+No number stands in the README that this file did not put there; a test compares the two. The demo's
+records are not committed: `--phantom` keeps what they found in results/phantom.json.
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from scnlib.claims import answers
 from scnlib.findings import departures
-from scnlib.paper import title
+from scnlib.paper import in_order, title
 from scnlib.paths import README, RESULTS
-from scnlib.records import Record, collect
+from scnlib.records import Record, collect, replace_text
 from scnlib.tables import readme_tables, update_readme
 
 
-def numbers_block(records: Sequence[Record], variants: Sequence[Record], timings: Path) -> str:
+def keep_phantom(results: Path = RESULTS) -> None:
+    """Write each method's mean test Dice (0..1, seed 0) in the demo to phantom.json."""
+    found = [r for r in collect(results, "demo") if (r.run.dataset, r.run.seed) == ("phantom", 0)]
+    dice = {record.run.method: round(record.summary["dice"]["mean"], 4) for record in found}
+    versions = sorted({record.code_version for record in found})
+    text = json.dumps({"dice": {m: dice[m] for m in in_order(dice)}, "code": versions}, indent=1)
+    replace_text(results / "phantom.json", text + "\n")
+
+
+def phantom_line(path: Path) -> list[str]:
+    """What the demo found on the phantom, and who is not above PCE there; none without a file."""
+    if not path.exists():
+        return []
+    dice = json.loads(path.read_text())["dice"]
+    values = ", ".join(f"{title(method)} {100 * value:.1f}" for method, value in dice.items())
+    below = [title(method) for method in dice if method != "pce" and dice[method] <= dice["pce"]]
+    return [
+        f"- The demo on the phantom, mean test Dice (percent, seed 0): {values}. Not above PCE: "
+        f"{', '.join(below) or 'none'}."
+    ]
+
+
+def numbers_block(records: Sequence[Record], variants: Sequence[Record], results: Path) -> str:
     """What was trained, how long it took, and what was chosen on validation, as Markdown.
 
     Args:
         records: the finished runs of the cpu profile.
         variants: its departures from the protocol, validated only.
-        timings: JSON list of {"command", "seconds", "machine"}, measured wall times.
+        results: holds timings.json, a list of {"command", "seconds", "machine"} (measured wall
+            times), and phantom.json.
     """
     lines = ["| run | best validation Dice | at iteration | test Dice | seconds a step |"]
     lines += ["| --- | --- | --- | --- | --- |"]
@@ -32,12 +57,13 @@ def numbers_block(records: Sequence[Record], variants: Sequence[Record], timings
         test = f"{100 * record.summary['dice']['mean']:.2f}" if record.summary else "not tested"
         valid = f"{100 * best['dice']:.2f} | {int(best['iteration'])}" if best else "none | last"
         lines.append(f"| {name} | {valid} | {test} | {record.typical_step:.3f} |")
+    timings = results / "timings.json"
     measured = json.loads(timings.read_text()) if timings.exists() else []
-    lines += [""] if measured else []
+    lines += ["", *phantom_line(results / "phantom.json")]
     for entry in measured:
         minutes = entry["seconds"] / 60
         lines.append(f"- `{entry['command']}`: {minutes:.1f} minutes ({entry['machine']}).")
-    return "\n".join(lines)
+    return "\n".join(lines).strip()
 
 
 def blocks(results: Path = RESULTS) -> dict[str, str]:
@@ -47,15 +73,17 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
     return {
         "tables": readme_tables({name: found for name, found in profiles.items() if found}),
         "findings": "\n".join(f"- {text}" for text in answers(profiles["cpu"], variants, "cpu")),
-        "numbers": numbers_block(profiles["cpu"], variants, results / "timings.json"),
+        "numbers": numbers_block(profiles["cpu"], variants, results),
     }
 
 
-def main(path: Path = README) -> None:
-    """Bring the README up to date with the records."""
+def main(path: Path = README, phantom: bool = False) -> None:
+    """Bring the README up to date with the records, after `keep_phantom` where asked."""
+    if phantom:
+        keep_phantom()
     for name, text in blocks().items():
         update_readme(path, text, name)
 
 
 if __name__ == "__main__":
-    main()
+    main(phantom="--phantom" in sys.argv[1:])

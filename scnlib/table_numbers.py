@@ -125,10 +125,12 @@ def statistics_table(number: int, records: Sequence[Record], profile: str = "") 
     return table.sort_values("metric", kind="stable", ignore_index=True)
 
 
-def test_note(records: Sequence[Record]) -> str:
-    """What stands below the tests, with a warning if a method has only one seed."""
-    seeds = [(record.run.dataset, record.run.method) for record in records]
-    return f"{TESTS} {ONE_SEED}" if any(seeds.count(run) < 2 for run in seeds) else TESTS
+def note_on_tests(number: int, records: Sequence[Record], profile: str) -> str:
+    """What stands below a table's tests, with a warning if one of its methods has only one seed."""
+    dataset = table_dataset(number, records, profile)
+    methods = [record.run.method for record in records if record.run.dataset == dataset]
+    shown = set(methods) & {*_rows(number, records, dataset)}
+    return f"{TESTS} {ONE_SEED}" if any(methods.count(m) < 2 for m in shown) else TESTS
 
 
 def own_table(records: Sequence[Record], dataset: str) -> pd.DataFrame:

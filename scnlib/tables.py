@@ -13,6 +13,7 @@ from scnlib.paper import ROWS, STRUCTURES, group, paper_table, printed_inconsist
 from scnlib.records import Record
 from scnlib.table_numbers import (
     FOOTNOTES,
+    note_on_tests,
     number_text,
     our_table,
     own_table,
@@ -20,7 +21,6 @@ from scnlib.table_numbers import (
     statistics_table,
     table_dataset,
     table_title,
-    test_note,
 )
 
 __all__ = [
@@ -81,7 +81,7 @@ def markdown_text(number: int, records: Sequence[Record], profile: str) -> str:
     for heading, frame in blocks(number, records, profile).items():
         parts += [f"## {heading}", _markdown(frame)]
         if heading.startswith("Tests"):
-            parts.append(test_note(records))
+            parts.append(note_on_tests(number, records, profile))
     return "\n\n".join([*parts, "\n".join(f"- {note}" for note in FOOTNOTES)]) + "\n"
 
 
@@ -96,7 +96,7 @@ def latex_text(number: int, records: Sequence[Record], profile: str) -> str:
         parts.append(
             body.to_latex(index=False, escape=False, caption=caption, column_format=layout)
         )
-    notes = [*FOOTNOTES, test_note(records)]
+    notes = [*FOOTNOTES, note_on_tests(number, records, profile)]
     return "\n".join([*parts, *(f"\\par {_escaped(note)}" for note in notes)]) + "\n"
 
 

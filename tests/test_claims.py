@@ -89,6 +89,16 @@ def test_an_open_choice_of_scn_stands_beside_the_default_with_its_difference():
     assert "Open choices" not in said([default])
 
 
+def test_ranges_over_seeds_are_said_the_widest_first():
+    runs = [validated("scn", 0.8, "", 0.7), validated("pce", 0.5, "", 0.4)]
+    assert "Chance" not in said(runs)
+    runs += [validated("scn", 0.8, "", 0.71), validated("pce", 0.5, "", 0.6)]
+    for run in runs[2:]:
+        run.run.seed = 1
+    text = "best and worst seed on ACDC: PCE 20.00 (2 seeds), SCN 1.00 (2 seeds)."
+    assert said(runs)["Chance"].endswith(text)
+
+
 def test_methods_that_gain_nothing_over_pce_are_named():
     runs = [record("pce", 0.4), record("dmpls", 0.2), record("mloss", 0.5)]
     below = "Mean Dice against PCE's on ACDC: DMPLS -20.00 points (seed 0)."

@@ -1,5 +1,6 @@
 """The README says what the records say, and its commands exist."""
 
+import json
 import os
 import re
 import shutil
@@ -10,10 +11,12 @@ import nbformat
 import nibabel as nib
 import numpy as np
 import pytest
+import sample_record
 
 from scnlib import readme
 from scnlib.claims import answers
-from scnlib.paths import README, REPOSITORY, RESULTS
+from scnlib.config import make_run
+from scnlib.paths import README, REPOSITORY, RESULTS, run_folder
 from scnlib.records import collect
 from scnlib.tables import write_tables
 from workflow.study import parse
@@ -54,6 +57,20 @@ def executed(name: str) -> str:
     cells = nbformat.read(path, as_version=4).cells
     shown = [out.get("data", {}) for cell in cells for out in cell.get("outputs", [])]
     return "\n".join(data[kind] for data in shown for kind in data if kind.startswith("text/"))
+
+
+def test_what_the_demo_found_is_kept(tmp_path):
+    runs = {"pce": 0.5, "scn": 0.75, "dmpls": 0.25}
+    for method, dice in runs.items():
+        folder = run_folder(tmp_path, "demo", "phantom", method, 0)
+        sample_record.write(folder, make_run("phantom", method))
+        content = json.loads((folder / "record.json").read_text())
+        content["summary"]["dice"]["mean"] = dice
+        (folder / "record.json").write_text(json.dumps(content))
+    assert readme.phantom_line(tmp_path / "phantom.json") == []
+    readme.keep_phantom(tmp_path)
+    (line,) = readme.phantom_line(tmp_path / "phantom.json")
+    assert line.endswith("PCE 50.0, DMPLS 25.0, SCN 75.0. Not above PCE: DMPLS.")
 
 
 def test_no_measured_number_stands_outside_the_markers():

@@ -12,6 +12,7 @@ import pytest
 from scnlib.config import RECIPES
 from scnlib.evaluation import summary
 from scnlib.paper import ROWS, TITLES, paper_row
+from scnlib.table_numbers import note_on_tests
 from scnlib.tables import (
     our_table,
     own_table,
@@ -224,6 +225,14 @@ def test_tests_of_a_table_are_adjusted_over_the_whole_data_set() -> None:
     assert third["method"].tolist() == ["PCE", "PCE+CALE"] * 2
     assert third["p_holm"].to_numpy() == pytest.approx(3 * third["p"].to_numpy())
     assert statistics_table(2, runs).empty
+
+
+def test_a_table_warns_of_one_seed_where_one_of_its_own_methods_has_one() -> None:
+    runs = [record(m, 0.6, seed) for m in ("scn", "pce", "cale") for seed in (0, 1)]
+    runs.append(record("mloss", 0.5))  # in Table 1 alone
+    runs.append(record("pce", 0.5, dataset="mscmr"))
+    warned = [number for number in ROWS if "one seed" in note_on_tests(number, runs, "cpu")]
+    assert warned == [1, 2]
 
 
 def test_the_short_table_has_the_spread_of_the_means_alone() -> None:
