@@ -56,7 +56,10 @@ def propagate(C: Tensor, P: Tensor) -> Tensor:
 
 
 def to_grid(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Average maps (B, K, H, W) over the cells of a grid of `size` (h, w) that divides H and W."""
+    """Average maps (B, K, H, W) over the cells of a grid of `size` (h, w).
+
+    Raises `ValueError` where h does not divide H or w does not divide W.
+    """
     H, W = x.shape[-2:]
     if H % size[0] or W % size[1]:
         raise ValueError(f"a {H} x {W} image has no whole cells on a {size[0]} x {size[1]} grid")

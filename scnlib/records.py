@@ -77,7 +77,10 @@ class Record:
         return float(np.median(np.diff(ends["seconds"], prepend=0) / steps))
 
     def prediction(self, volume: str) -> np.ndarray:
-        """The label volume (n, H, W) uint8 predicted for a test volume, on its own grid."""
+        """The label volume (n, H, W) uint8 predicted for a test volume, on its own grid.
+
+        Raises `ValueError` naming the file if the run kept none, or none of that volume.
+        """
         path = self.folder / "predictions.h5"
         if not path.exists():
             raise ValueError(f"{path}: not there; only tested runs of seed 0 keep predictions")

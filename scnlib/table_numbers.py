@@ -25,7 +25,7 @@ from scnlib.paper import (
     title,
 )
 from scnlib.records import Record
-from scnlib.statistics import compare, long_frame
+from scnlib.statistics import bootstrap_mean, compare, long_frame, patient_values
 
 # Our quantity: its key in a record's summary and the factor to the table's unit.
 QUANTITIES = {"Dice": ("dice", 100.0), "95HD": ("hd95_voxel", 1.0), "95HD mm": ("hd95_mm", 1.0)}
@@ -123,6 +123,22 @@ def statistics_table(number: int, records: Sequence[Record], profile: str = "") 
     table: Any = pd.concat(shown, ignore_index=True)
     table["method"] = [row_title(number, method) for method in table["method"]]
     return table.sort_values("metric", kind="stable", ignore_index=True)
+
+
+def interval_table(number: int, records: Sequence[Record], profile: str = "") -> pd.DataFrame:
+    """Each tested method's mean over patients with its 95% bootstrap interval, by row and metric.
+
+    Columns method (the row's title), metric (dice as a fraction, hd95_voxel), mean, low, high.
+    """
+    dataset = table_dataset(number, records, profile)
+    found = []
+    for method in _rows(number, records, dataset):
+        runs = [r for r in records if (r.run.dataset, r.run.method) == (dataset, method)]
+        runs = [run for run in runs if run.summary]
+        for metric in ("dice", "hd95_voxel") if runs else ():
+            values = patient_values(long_frame(runs), metric)
+            found.append((row_title(number, method), metric, *bootstrap_mean(values)))
+    return pd.DataFrame(found, columns=["method", "metric", "mean", "low", "high"])
 
 
 def note_on_tests(number: int, records: Sequence[Record], profile: str) -> str:

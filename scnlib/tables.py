@@ -13,6 +13,7 @@ from scnlib.paper import ROWS, STRUCTURES, group, paper_table, printed_inconsist
 from scnlib.records import Record
 from scnlib.table_numbers import (
     FOOTNOTES,
+    interval_table,
     note_on_tests,
     number_text,
     our_table,
@@ -69,6 +70,9 @@ def blocks(number: int, records: Sequence[Record], profile: str) -> dict[str, pd
         "95HD (voxels)": _quantity(table, "95HD", titles),
         "95HD in mm, and the runs": _runs(table, titles),
     }
+    intervals = interval_table(number, records, profile)
+    if len(intervals):
+        found["Means over patients, with 95% bootstrap intervals"] = _intervals(intervals)
     tests = statistics_table(number, records, profile)
     if len(tests):
         found["Tests against SCN"] = _tests(tests)
@@ -185,6 +189,18 @@ def _runs(table: pd.DataFrame, titles: list[str]) -> pd.DataFrame:
     frame = pd.concat([frame, run.where(run.notna(), "").astype(str)], axis=1)
     frame.insert(0, "Method", titles)
     return frame
+
+
+def _intervals(intervals: pd.DataFrame) -> pd.DataFrame:
+    """The intervals as text, a row a method; Dice in percent."""
+    rows: dict[str, dict[str, str]] = {}
+    for row in intervals.to_dict("records"):
+        dice = row["metric"] == "dice"
+        mean, low, high = ((100.0 if dice else 1.0) * row[name] for name in ("mean", "low", "high"))
+        text = "" if pd.isna(mean) else f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+        name = "Dice (%)" if dice else "95HD (voxels)"
+        rows.setdefault(row["method"], {"Method": row["method"]})[name] = text
+    return pd.DataFrame(list(rows.values()))
 
 
 def _tests(tests: pd.DataFrame) -> pd.DataFrame:

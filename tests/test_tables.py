@@ -12,7 +12,7 @@ import pytest
 from scnlib.config import RECIPES
 from scnlib.evaluation import summary
 from scnlib.paper import ROWS, TITLES, paper_row
-from scnlib.table_numbers import note_on_tests
+from scnlib.table_numbers import interval_table, note_on_tests
 from scnlib.tables import (
     our_table,
     own_table,
@@ -200,7 +200,7 @@ def test_files_of_the_three_tables(tmp_path: Path) -> None:
     assert csv.at["SCN", "Dice difference RV"] == pytest.approx(85 - 87.81)
     assert csv.at["USTM", "status"] == "not run" and math.isnan(csv.loc["USTM", "seeds"])
     latex = (tmp_path / "tables" / "table1.tex").read_text(encoding="utf-8")
-    assert latex.count(r"\begin{tabular}") == 4 and latex.isascii()
+    assert latex.count(r"\begin{tabular}") == 5 and latex.isascii()
     assert r"PCE\textsuperscript{\dag} &" in latex and r"(\%)" in latex
 
 
@@ -217,6 +217,19 @@ def test_the_demonstration_says_so_and_is_not_set_beside_the_paper(tmp_path: Pat
         assert "no evidence" in text and "phantom" in text and "88.51" not in text
     assert "no evidence" in table_title(1, [], "demo")
     assert "no evidence" not in table_title(1, [], "cpu")
+
+
+def test_a_methods_mean_over_patients_has_an_interval() -> None:
+    runs = [record("scn", 0.6), record("scn", 0.8, seed=1), record("full", 0.9, empty=True)]
+    table: Any = interval_table(1, runs)
+    assert table["method"].tolist() == ["SCN"] * 2 + ["Full supervision"] * 2
+    assert table["metric"].tolist() == ["dice", "hd95_voxel"] * 2
+    # All patients alike: a third more than 0.7, and no width. One whose RV is missed gives width.
+    same, missed = table.iloc[0], table.iloc[2]
+    assert [same["mean"], same["low"], same["high"]] == pytest.approx([0.7 + 0.1 / 3] * 3)
+    assert missed["mean"] == pytest.approx(0.9 + 0.1 / 3 - 0.9 / 18)
+    assert missed["low"] < missed["mean"] < missed["high"] <= 0.9 + 0.1 / 3 + 1e-9
+    assert interval_table(2, runs).empty
 
 
 def test_tests_of_a_table_are_adjusted_over_the_whole_data_set() -> None:
