@@ -54,10 +54,16 @@ def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for number in ROWS:
-        for suffix, text in (("md", markdown_text), ("csv", csv_text), ("tex", latex_text)):
-            path = folder / f"table{number}.{suffix}"
-            path.write_text(text(number, records, profile), encoding="utf-8")
-            written.append(path)
+        title, note = (f(number, records, profile) for f in (table_title, note_on_tests))
+        parts = blocks(number, records, profile)
+        texts = {
+            "md": _markdown_text(title, parts, note),
+            "csv": _csv_text(number, records, profile),
+            "tex": _latex_text(title, parts, note),
+        }
+        for suffix, text in texts.items():
+            written.append(folder / f"table{number}.{suffix}")
+            written[-1].write_text(text, encoding="utf-8")
     return written
 
 
@@ -79,32 +85,30 @@ def blocks(number: int, records: Sequence[Record], profile: str) -> dict[str, pd
     return found
 
 
-def markdown_text(number: int, records: Sequence[Record], profile: str) -> str:
+def _markdown_text(title: str, blocks: dict[str, pd.DataFrame], note: str) -> str:
     """The whole table as a Markdown page."""
-    parts = [f"# {table_title(number, records, profile)}"]
-    for heading, frame in blocks(number, records, profile).items():
+    parts = [f"# {title}"]
+    for heading, frame in blocks.items():
         parts += [f"## {heading}", _markdown(frame)]
         if heading.startswith("Tests"):
-            parts.append(note_on_tests(number, records, profile))
+            parts.append(note)
     return "\n\n".join([*parts, "\n".join(f"- {note}" for note in FOOTNOTES)]) + "\n"
 
 
-def latex_text(number: int, records: Sequence[Record], profile: str) -> str:
+def _latex_text(title: str, blocks: dict[str, pd.DataFrame], note: str) -> str:
     r"""The whole table as LaTeX tables, to be \input (needs the package booktabs)."""
-    title = table_title(number, records, profile)
     parts = ["% needs \\usepackage{booktabs}", f"% {title}"]
-    for heading, frame in blocks(number, records, profile).items():
+    for heading, frame in blocks.items():
         layout = "l" + "r" * (len(frame.columns) - 1)
         caption = _escaped(f"{title}. {heading}.")
         body = frame.map(_escaped).rename(columns=_escaped)
         parts.append(
             body.to_latex(index=False, escape=False, caption=caption, column_format=layout)
         )
-    notes = [*FOOTNOTES, note_on_tests(number, records, profile)]
-    return "\n".join([*parts, *(f"\\par {_escaped(note)}" for note in notes)]) + "\n"
+    return "\n".join([*parts, *(f"\\par {_escaped(text)}" for text in (*FOOTNOTES, note))]) + "\n"
 
 
-def csv_text(number: int, records: Sequence[Record], profile: str) -> str:
+def _csv_text(number: int, records: Sequence[Record], profile: str) -> str:
     """The numbers of `side_by_side`, one line a method, and what they were computed on."""
     table = side_by_side(number, records, profile)
     table.columns = [

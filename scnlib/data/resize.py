@@ -45,6 +45,8 @@ def resize_scribble(
                classes in a cell the one with most pixels wins, then the one that is rarer in the
                source slice, then the higher class. So a class vanishes from a slice only if it
                loses every one of its cells to another class. Along an axis that grows: nearest.
+
+    Raises `ValueError` for another rule.
     """
     if rule == "nearest":
         return resize_label(scribble, size)

@@ -1,6 +1,8 @@
 r"""Fddseg: two networks, superpixel pseudo-labels and feature decomposition distillation.
 
-Source: Zhang et al. 2024 (FDDSeg), and its public code, which has what the text leaves open.
+Source: Zhang et al., FDDSeg: Unleashing the power of scribble annotation for cardiac MRI images
+through feature decomposition distillation, IEEE Journal of Biomedical and Health Informatics 2024,
+and its public code, which has what the text leaves open.
 
     L = (L_pce(P1) + L_pce(P2)) / 2 + 0.5 (L_dice(P1, G) + L_dice(P2, G)) / 2
         + 0.35 sum_s L_dice(P1_s, Y_s) + 0.15 sum_s L_dkd(P1_s, P2_s; Y_s)
