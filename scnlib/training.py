@@ -20,7 +20,7 @@ from scnlib import checkpoint, hardware, records
 from scnlib.batches import TrainingSet
 from scnlib.checkpoint import Moving, State
 from scnlib.config import Run
-from scnlib.data.cases import Case, fingerprint, load_split
+from scnlib.data import Case, fingerprint, load_split
 from scnlib.evaluation import evaluate, summary
 from scnlib.methods import Method, Now, get_method
 from scnlib.optimiser import make_optimiser

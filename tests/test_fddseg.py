@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from scnlib.data.cases import load_split
+from scnlib.data import load_split
 from scnlib.distillation import (
     decoupled_distillation,
     mixed_target,

@@ -1,21 +1,19 @@
 """Reading: a volume becomes a Case, a data set three lists of Cases (train, val, test)."""
 
-from scnlib.data.acdc import read_acdc
-from scnlib.data.cases import (
-    Case,
-    TrainingSet,
-    fingerprint,
-    load_split,
-    require_labels,
-    require_scribbles,
-    stack,
-)
-from scnlib.data.folders import is_there, sets_in
-from scnlib.data.nifti import read_nifti
+from pathlib import Path
+from typing import Literal
+
+from scnlib.data.acdc import acdc_split, read_acdc
+from scnlib.data.cases import SPLITS, Case, Stack, require_labels, require_scribbles, stack
+from scnlib.data.folders import ACDC, dataset_folder, is_there, sets_in
+from scnlib.data.layout import MSCMR, read_layout
+from scnlib.data.manifest import fingerprint
+from scnlib.data.nifti import nifti_split, read_nifti
+from scnlib.data.phantom import phantom_split
 
 __all__ = [
     "Case",
-    "TrainingSet",
+    "Stack",
     "fingerprint",
     "is_there",
     "load_split",
@@ -26,3 +24,29 @@ __all__ = [
     "sets_in",
     "stack",
 ]
+
+
+def load_split(
+    dataset: str, root: Path | None, split: Literal["train", "val", "test"] | str
+) -> list[Case]:
+    """Read a whole split into memory, sorted by file name.
+
+    dataset  "phantom", "acdc" (6:2:2 of the patients, stratified), "acdc_fold1" to "acdc_fold5"
+             (folds of WSL4MIS: 80 patients to train, 20 to test, none to validate), "mscmr", or
+             the name of a folder in root in MSCMR's layout with a dataset.toml
+    root     folder that holds ACDC, MSCMR and own data sets; ignored for the phantom
+    split    "train", "val" or "test"
+
+    Raises ValueError for an unknown data set or split and for bad files, FileNotFoundError for
+    missing folders and volumes; both name what to do.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}: use one of {', '.join(SPLITS)}")
+    if dataset == "phantom":
+        return phantom_split(split)
+    folder = dataset_folder(dataset, root)
+    if dataset in ACDC:
+        return acdc_split(folder, split, scheme=dataset)
+    if dataset == "mscmr":
+        return nifti_split(folder, split, MSCMR)
+    return nifti_split(folder, split, read_layout(folder / "dataset.toml"))

@@ -1,4 +1,4 @@
-"""One volume as a Case, whole splits as lists of Cases, and the arrays a training loop takes.
+"""One volume as a Case, and many as the arrays that a training loop takes.
 
 A Case holds one short-axis volume with whatever is known of it. Inside scnlib a class is its
 index 0..K-1 in ``Case.classes`` and an unlabelled scribble pixel is always K.
@@ -6,24 +6,10 @@ index 0..K-1 in ``Case.classes`` and an unlabelled scribble pixel is always K.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from scnlib.data.folders import ACDC, dataset_folder
-from scnlib.data.manifest import fingerprint
 from scnlib.data.resize import ScribbleRule, resize_image, resize_label, resize_scribble
-
-__all__ = [
-    "Case",
-    "TrainingSet",
-    "fingerprint",
-    "load_split",
-    "require_labels",
-    "require_scribbles",
-    "stack",
-]
 
 SPLITS = ("train", "val", "test")
 HEART = ("background", "RV", "MYO", "LV")
@@ -57,7 +43,7 @@ class Case:
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingSet:
+class Stack:
     """All slices of some Cases on one square grid.
 
     image       (S, size, size) float32 in 0..1
@@ -70,38 +56,6 @@ class TrainingSet:
     scribble: np.ndarray | None
     label: np.ndarray | None
     case_index: np.ndarray
-
-
-def load_split(
-    dataset: str, root: Path | None, split: Literal["train", "val", "test"] | str
-) -> list[Case]:
-    """Read a whole split into memory, sorted by file name.
-
-    dataset  "phantom", "acdc" (6:2:2 of the patients, stratified), "acdc_fold1" to "acdc_fold5"
-             (folds of WSL4MIS: 80 patients to train, 20 to test, none to validate), "mscmr", or
-             the name of a folder in root in MSCMR's layout with a dataset.toml
-    root     folder that holds ACDC, MSCMR and own data sets; ignored for the phantom
-    split    "train", "val" or "test"
-
-    Raises ValueError for an unknown data set or split and for bad files, FileNotFoundError for
-    missing folders and volumes; both name what to do.
-    """
-    if split not in SPLITS:
-        raise ValueError(f"unknown split {split!r}: use one of {', '.join(SPLITS)}")
-    if dataset == "phantom":
-        from scnlib.data.phantom import phantom_split
-
-        return phantom_split(split)
-    # The readers need Case from this module, so they are imported only here.
-    from scnlib.data.acdc import acdc_split
-    from scnlib.data.nifti import MSCMR, nifti_split, read_layout
-
-    folder = dataset_folder(dataset, root)
-    if dataset in ACDC:
-        return acdc_split(folder, split, scheme=dataset)
-    if dataset == "mscmr":
-        return nifti_split(folder, split, MSCMR)
-    return nifti_split(folder, split, read_layout(folder / "dataset.toml"))
 
 
 def split_name(stem: str) -> tuple[str, str]:
@@ -133,7 +87,7 @@ def require_scribbles(cases: Sequence[Case]) -> None:
         )
 
 
-def stack(cases: Sequence[Case], size: int, scribble_rule: ScribbleRule = "keep") -> TrainingSet:
+def stack(cases: Sequence[Case], size: int, scribble_rule: ScribbleRule = "keep") -> Stack:
     """Resize all slices of the Cases to size x size and keep them in memory.
 
     Raises ValueError if there is no Case, if the Cases differ in their classes, or if only some
@@ -151,7 +105,7 @@ def stack(cases: Sequence[Case], size: int, scribble_rule: ScribbleRule = "keep"
     if labels and len(labels) < len(cases):
         require_labels(cases, "a training set in which some volumes have a mask")
     index = [(c, s) for c, case in enumerate(cases) for s in range(len(case.image))]
-    return TrainingSet(
+    return Stack(
         image=np.concatenate([resize_image(case.image, size) for case in cases]),
         scribble=np.concatenate(
             [resize_scribble(s, size, unlabelled, scribble_rule) for s in scribbles]

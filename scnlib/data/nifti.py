@@ -21,10 +21,9 @@ from scnlib.data.checks import (
     to_classes,
     to_unit_range,
 )
-from scnlib.data.layout import MSCMR, Layout, read_layout
+from scnlib.data.layout import MSCMR, Layout
+from scnlib.data.manifest import published_subjects
 from scnlib.data.volume import Volume, load_volume
-
-__all__ = ["MSCMR", "Layout", "nifti_split", "read_layout", "read_nifti"]
 
 
 def read_nifti(
@@ -229,8 +228,6 @@ def _note_shared(folder: Path, split: str, names: set[str]) -> None:
 
 
 def _note_unpublished(place: Path, names: set[str], split: str) -> None:
-    from scnlib.data.manifest import published_subjects
-
     if missing := sorted(published_subjects(split) - names):
         log.warning(
             "%s: %d volumes of the published set are missing: %s",
