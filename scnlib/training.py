@@ -104,7 +104,7 @@ class Training:
         state.code += [version for version in self.state.code if version not in state.code]
         self.state = state
         if state.iteration:
-            self._prepare()
+            self.method.prepare(self.data.images, self.data.scribbles)
         log.info("%s: going on at iteration %d", self.folder, state.iteration)
 
     def save(self) -> None:
@@ -140,7 +140,7 @@ class Training:
         now = Now(self.state.iteration, self.run.profile.iterations, self.generator)
         self.method.train()
         if now.iteration == 0:
-            self._prepare()
+            self.method.prepare(self.data.images, self.data.scribbles)
         self.method.every(now, self.data.images)
         batch, self.state.order = self.data.draw(self.state.order, self.generator)
         loss, parts = self.method.loss(batch, now)
@@ -153,10 +153,6 @@ class Training:
         for name, value in {"loss": loss.detach(), **parts}.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.counted += 1
-
-    def _prepare(self) -> None:
-        if self.data.scribbles is not None:
-            self.method.prepare(self.data.images, self.data.scribbles)
 
     def _close_row(self) -> None:
         row = {name: float(value) / self.counted for name, value in self.sums.items()}

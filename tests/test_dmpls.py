@@ -1,6 +1,7 @@
 """DMPLS: two decoders, a random mixture of both as the target, and who gets a gradient."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -152,9 +153,8 @@ def test_padding_never_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         outside = noise * torch.randn(2, K, SIZE, SIZE, generator=g) * ~valid[:, None]
         monkeypatch.setitem(method._modules, "net", lambda x: (one + outside, [], None))
         monkeypatch.setitem(method._modules, "second", lambda x: two + outside)
-        total, parts = method.loss(
-            type(batch)(batch.image, torch.full_like(valid, K, dtype=torch.long), None, valid,
-                        batch.index, batch.affine), now())  # fmt: skip
+        unmarked = torch.full_like(valid, K, dtype=torch.long)
+        total, parts = method.loss(replace(batch, scribble=unmarked, valid=valid), now())
         total.backward()
         assert one.grad is not None and not one.grad.movedim(1, 3)[~valid].any()
         return float(parts["dice"]), one.grad

@@ -17,7 +17,6 @@ def build(name: str, seed: int = 0, classes: int = K, bf16: bool = False) -> Met
     torch.manual_seed(seed)
     method = get_method(name)(make_run("phantom", name, size=SIZE), classes, bf16)
     batch = batch_of()
-    assert batch.scribble is not None
     method.prepare(batch.image[:, 0], batch.scribble.clamp(max=classes))
     return method
 
@@ -33,7 +32,7 @@ def batch_of(scribbled: bool = True, seed: int = 0) -> Batch:
     label[~valid] = K
     stroke = torch.rand(2, SIZE, SIZE, generator=generator) < 0.05
     scribble = torch.where(stroke & valid & scribbled, label, K)
-    return Batch(image, scribble, label, valid, torch.arange(2), torch.eye(2, 3).expand(2, 2, 3))
+    return Batch(image, scribble, valid, torch.arange(2), torch.eye(2, 3).expand(2, 2, 3))
 
 
 def now(iteration: int = 0) -> Now:
@@ -108,24 +107,6 @@ def test_batch_without_a_scribble_stays_finite(name: str, bf16: bool) -> None:
         assert all_finite([p.grad for p in method.parameters() if p.grad is not None])
         optimiser.step()
         assert all_finite(list(method.state_dict().values()))  # with BatchNorm's statistics
-
-
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "full"])
-def test_scribble_methods_never_look_at_masks(name: str) -> None:
-    batch = batch_of()
-    blind = Batch(batch.image, batch.scribble, None, batch.valid, batch.index, batch.affine)
-    method = build(name)
-    seen, unseen = (total_and_parts(copy.deepcopy(method), b) for b in (batch, blind))
-    assert torch.equal(seen[0], unseen[0]) and seen[1] == unseen[1]
-
-
-def test_full_supervision_never_looks_at_scribbles() -> None:
-    batch = batch_of()
-    blind = Batch(batch.image, None, batch.label, batch.valid, batch.index, batch.affine)
-    method = build("full")
-    assert torch.equal(
-        total_and_parts(copy.deepcopy(method), batch)[0], total_and_parts(method, blind)[0]
-    )
 
 
 def test_the_parts_add_up_by_the_papers_weights() -> None:

@@ -48,7 +48,6 @@ def batch_of(
     return Batch(
         image=torch.full((B, 1, *scribble.shape[1:]), 0.5),
         scribble=scribble,
-        label=None,
         valid=torch.ones_like(scribble, dtype=torch.bool),
         index=torch.tensor(index),
         affine=torch.eye(2, 3).expand(B, 2, 3) if affine is None else affine,

@@ -24,7 +24,7 @@ def batch_of(scribble: Tensor, seed: int = 0) -> Batch:
     image = torch.rand(B, 1, H, W, generator=torch.Generator().manual_seed(seed))
     valid = torch.ones(B, H, W, dtype=torch.bool)
     theta = torch.eye(2, 3).expand(B, 2, 3)
-    return Batch(image, scribble, None, valid, torch.arange(B), theta)
+    return Batch(image, scribble, valid, torch.arange(B), theta)
 
 
 def now() -> Now:

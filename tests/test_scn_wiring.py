@@ -71,7 +71,7 @@ def batch(valid: Tensor | None = None) -> Batch:
     valid = torch.ones_like(scribble, dtype=torch.bool) if valid is None else valid
     scribble = torch.where(valid, scribble, K)
     image = torch.zeros(B, 1, SIZE, SIZE)
-    return Batch(image, scribble, None, valid, torch.arange(B), torch.eye(2, 3).expand(B, 2, 3))
+    return Batch(image, scribble, valid, torch.arange(B), torch.eye(2, 3).expand(B, 2, 3))
 
 
 def trained_on(
@@ -124,7 +124,6 @@ def test_padding_is_never_in_m() -> None:
 
 def test_scribbles_are_written_in_also_where_they_are_not_trusted() -> None:
     given = batch()
-    assert given.scribble is not None
     logits, encoder, _ = outputs()
     options = replace(BASE, scribbles_confident=False)
     method = SCN(replace(make_run("phantom", "scn", size=SIZE), scn=options), K)
@@ -151,7 +150,7 @@ def grown(
     P[0, :, *sure] = torch.tensor([0.01, 0.01, 0.97, 0.01])[:, None, None]
     valid = torch.ones(1, 32, 32, dtype=torch.bool)
     unmarked = torch.full((1, 32, 32), K)
-    given = Batch(P[:, :1], unmarked, None, valid, torch.arange(1), torch.eye(2, 3)[None])
+    given = Batch(P[:, :1], unmarked, valid, torch.arange(1), torch.eye(2, 3)[None])
     pseudo = method.pseudo_labels(C[None], P, given, torch.Generator().manual_seed(0))
     trusted = pseudo.confident & (pseudo.labels == 2)
     assert torch.equal(trusted, pseudo.confident)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from scnlib import batches
+from scnlib.data import stack
 from scnlib.evaluation import label_volume
 from scnlib.methods.scn import draw_rows
 from scnlib.training import Training, train
@@ -122,6 +123,14 @@ def test_full_supervision_needs_no_scribbles(
 ) -> None:
     serve(monkeypatch, train=without("train", scribble=None))
     assert train(tiny("full"), tmp_path, device="cpu").summary["volumes"] == 2
+
+
+@pytest.mark.parametrize("method", ["pce", "scn", "full"])
+def test_masks_are_given_to_full_supervision_alone(method: str, tmp_path: Path) -> None:
+    data = stack(cases("train"), 16, "keep")
+    marks = data.label if method == "full" else data.scribble
+    assert marks is not None
+    assert torch.equal(begin(tiny(method), tmp_path).data.scribbles, torch.from_numpy(marks))
 
 
 def test_unknown_method_is_refused(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ class Batch:
     """One step's slices, on the device, augmented."""
 
     image: Tensor  # (B, 1, H, W) float32 in 0..1
-    scribble: Tensor | None  # (B, H, W) long, K = unlabelled (or padding)
-    label: Tensor | None  # (B, H, W) long, K = padding; only for full supervision
+    # (B, H, W) long, K = unlabelled or padding; the whole mask for a method that `needs` it
+    scribble: Tensor
     valid: Tensor  # (B, H, W) bool, False where a rotation brought in padding
     index: Tensor  # (B,) long, the slices' places in the training set
     affine: Tensor  # (B, 2, 3) float32, the augmentation (see `scnlib.augment`)
@@ -63,7 +63,10 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def prepare(self, images: Tensor, scribbles: Tensor) -> None:
-        """Once before a run, new or resumed: the unaugmented training set, (S, H, W) each."""
+        """Once before a run, new or resumed: the unaugmented training set, (S, H, W) each.
+
+        images float32 in 0..1, scribbles uint8 with K = unlabelled (masks as in `Batch`).
+        """
 
     def after_step(self, now: Now) -> None:
         """After every optimiser step (an averaged teacher, say)."""

@@ -35,7 +35,6 @@ class DMPLS(PCE):
         self.second = SecondDecoder(classes, bf16)
 
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
-        assert batch.scribble is not None
         logits, encoder, _ = self.net(batch.image)
         both = logits, self.second(encoder)
         p1, p2 = (one.softmax(dim=1) for one in both)

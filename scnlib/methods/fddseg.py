@@ -73,7 +73,7 @@ class Fddseg(PCE):
         self.spread = torch.from_numpy(np.stack(spread)).to(scribbles.device)
 
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
-        assert batch.scribble is not None and self.spread is not None
+        assert self.spread is not None
         spread = warp_labels(self.spread[batch.index].long(), batch.affine, self.classes)
         *scaled1, logits1 = self.heads(self.net, batch.image)
         *scaled2, logits2 = self.second_heads(self.second, batch.image, drop=True)

@@ -13,9 +13,8 @@ class Full(PCE):
     needs = "label"
 
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
-        assert batch.label is not None
         logits = self.net(batch.image).logits
-        # The masks label every pixel but the padding, which has the unlabelled value.
-        entropy = partial_cross_entropy(logits, batch.label)
-        dice = soft_dice(logits.softmax(dim=1), batch.label)
+        mask = batch.scribble  # labels every pixel but the padding, which has the unlabelled value
+        entropy = partial_cross_entropy(logits, mask)
+        dice = soft_dice(logits.softmax(dim=1), mask)
         return entropy + dice, {"cross_entropy": entropy.detach(), "dice": dice.detach()}

@@ -25,7 +25,6 @@ class MELoss(PCE):
     """Every pixel makes up its mind."""
 
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
-        assert batch.scribble is not None
         logits = self.net(batch.image).logits
         pce = partial_cross_entropy(logits, batch.scribble)
         doubt = entropy(logits.softmax(dim=1), valid=batch.valid) / math.log(self.classes)

@@ -30,7 +30,6 @@ class MLoss(PCE):
     """Every class is of one brightness, and its boundary short."""
 
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
-        assert batch.scribble is not None
         logits = self.net(batch.image).logits
         pce = partial_cross_entropy(logits, batch.scribble)
         length = batch.image.shape[2] / 256

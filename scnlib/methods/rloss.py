@@ -36,7 +36,6 @@ class RLoss(PCE):
     """Pixels that are near and alike have the same class."""
 
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
-        assert batch.scribble is not None
         logits = self.net(batch.image).logits
         pce = partial_cross_entropy(logits, batch.scribble)
         radius, sigma_xy = window(batch.image.shape[2])

@@ -79,7 +79,6 @@ class S2L(PCE):
         self.train(training)
 
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
-        assert batch.scribble is not None
         logits = self.net(batch.image).logits
         pce = partial_cross_entropy(logits, batch.scribble)
         if self.average.numel() == 0:

@@ -45,7 +45,6 @@ class SCN(PCE):
 
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
         r"""Eq. 18: L = lambda1 L_pce + lambda2 L_PAP + lambda3 L_RSR + lambda4 L_CACL."""
-        assert batch.scribble is not None
         o = self.run.scn
         logits, encoder, features = self.net(batch.image)
         P = logits.softmax(dim=1)
@@ -97,7 +96,6 @@ class SCN(PCE):
         self, C: Tensor, P: Tensor, batch: Batch, generator: torch.Generator
     ) -> Pseudo:
         """Pseudo-labels and M at H x W, refined by the shapes of randomly drawn rows of C."""
-        assert batch.scribble is not None
         o = self.run.scn
         tau = self.tau.value
         scribbled = batch.scribble < self.classes

@@ -49,7 +49,6 @@ class USTM(PCE):
         self.teacher = copy.deepcopy(self.net).requires_grad_(False)
 
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
-        assert batch.scribble is not None
         logits = self.net(batch.image).logits
         pce = partial_cross_entropy(logits, batch.scribble)
 

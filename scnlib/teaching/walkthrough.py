@@ -115,7 +115,7 @@ def gather(net: SCN, chosen: Slice, title: str, seed: int = 0) -> Maps:
     C, Y_corr = net.affinity(encoder, logits, P)
     valid = torch.ones_like(chosen.label, dtype=torch.bool)
     nowhere = torch.zeros(1, dtype=torch.long)
-    batch = Batch(chosen.image, chosen.scribble, None, valid, nowhere, torch.eye(2, 3)[None])
+    batch = Batch(chosen.image, chosen.scribble, valid, nowhere, torch.eye(2, 3)[None])
     before = confident_pixels(P, net.tau.value, chosen.scribble)
     after = net.pseudo_labels(C, P, batch, torch.Generator().manual_seed(seed))
     f = next(level[0] for level in encoder if level.shape[-2] * level.shape[-1] == C.shape[1])
