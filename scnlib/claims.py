@@ -58,9 +58,10 @@ def _numbers(records: Sequence[Record], profile: str) -> list[str]:
             f"{row['compared']}"
             for row in table[table["quantity"] == quantity].to_dict("records")
         ]
-        sentences.append(
-            f"Printed {quantity} values met within 1, 3 and 5 {unit}: {'; '.join(parts)}."
-        )
+        if parts:
+            sentences.append(
+                f"Printed {quantity} values met within 1, 3 and 5 {unit}: {'; '.join(parts)}."
+            )
     found: Any = findings.differences(records, profile)
     found = found[(found["quantity"] == "Dice") & (found["difference"].abs() <= 1)]
     close = []
@@ -74,16 +75,18 @@ def _numbers(records: Sequence[Record], profile: str) -> list[str]:
 def _order(records: Sequence[Record], profile: str) -> list[str]:
     """Which pairs of methods stand the other way round than printed."""
     shared = findings.order_holds(records, profile)
-    own = findings.order_holds(records, profile, own_recipes=True)
+    own: Any = findings.order_holds(records, profile, own_recipes=True)
     if not _pairs(own):
         return []
-    first = shared if own.equals(shared) else shared.drop(columns="reversed")
-    sentences = [f"Methods in the printed order of mean Dice: {'; '.join(_pairs(first))}."]
-    if first is not shared:  # what is reversed is said of these: the collapsed rows tell no order
-        text = "With the rows by SGD in their methods' place"
-        sentences.append(f"{text}: {'; '.join(_pairs(own))}.")
-    distances = findings.order_holds(records, profile, quantity="95HD").drop(columns="reversed")
-    sentences.append(f"By mean 95HD: {'; '.join(_pairs(distances))}.")
+    # Where rows by SGD stand in, what is reversed is said of these: collapsed rows tell no order.
+    same = (own == shared).all(axis=1)
+    shared["reversed"] = shared["reversed"].where(same, "")
+    sentences = [f"Methods in the printed order of mean Dice: {'; '.join(_pairs(shared))}."]
+    if changed := _pairs(own[~same]):
+        sentences.append(f"With the rows by SGD in their methods' place: {'; '.join(changed)}.")
+    distances = findings.order_holds(records, profile, own_recipes=True, quantity="95HD")
+    distances = _pairs(distances.drop(columns="reversed"))
+    sentences.append(f"By mean 95HD, these rows in place too: {'; '.join(distances)}.")
     return [f"**Order.** {' '.join(sentences)}"]
 
 
@@ -101,26 +104,22 @@ def _best(records: Sequence[Record]) -> list[str]:
     said = []
     for number in (1, 2):
         dataset = DATASETS[number]
-        rivals = [m for m in ROWS[number] if m not in ("scn", "full")]
-        parts = []
-        for metric, sign, words in (("dice", 1, "higher Dice"), ("hd95_voxel", -1, "lower 95HD")):
+        for metric, sign, quantity in (("dice", 1, "Dice"), ("hd95_voxel", -1, "95HD")):
+            rivals = [m for m in ROWS[number] if m not in ("scn", "full")]
             gains = {m: _gain(records, dataset, "scn", m, metric) for m in rivals}
-            tested = {m: sign * gain for m, (gain, seeds) in gains.items() if seeds}
+            gains = {m: (sign * gain, seeds) for m, (gain, seeds) in gains.items() if seeds}
             ahead = [
-                f"{row_title(number, m)} ({abs(gain):.2f})"
-                for m, gain in tested.items()
-                if gain > 0
+                f"{row_title(number, m)} (by {gain:.2f}; {_seeds(seeds)})"
+                for m, (gain, seeds) in gains.items()
+                if gain >= 0.005  # less is 0.00, and no lead
             ]
-            if tested:
-                parts.append(f"{words}: {', '.join(ahead) or 'none'}")
-        if parts:
-            said.append(f"{data_title(dataset)}: {'; '.join(parts)}")
+            if gains:
+                said.append(f"{data_title(dataset)}, {quantity}: {', '.join(ahead) or 'none'}")
     if not said:
         return []
     return [
         "**The best.** The paper says that SCN has the highest mean Dice and the lowest mean 95HD. "
-        "These methods are ahead of it here, by so many points or voxels over the seeds that both "
-        f"have: {'. '.join(said)}."
+        f"Ahead of it here, in points or voxels over the same seeds: {'. '.join(said)}."
     ]
 
 
@@ -132,7 +131,9 @@ def _significance(records: Sequence[Record]) -> list[str]:
         return []
     said = []
     for (dataset, metric), rows in tests.groupby(["dataset", "metric"], sort=False):
-        by = {verdict: part["method"].tolist() for verdict, part in rows.groupby("verdict")}
+        by = {
+            verdict: in_order(part["method"].tolist()) for verdict, part in rows.groupby("verdict")
+        }
         words = {
             "worse": "SCN is better than",
             "better": "SCN is worse than",
@@ -144,11 +145,12 @@ def _significance(records: Sequence[Record]) -> list[str]:
         said.append(f"{data_title(dataset)}, {quantity}: {'; '.join(parts)}.")
     once = tests[tests[["seeds", "reference_seeds"]].min(axis=1) < 2]
     if len(once):
-        names = [
-            f"{data_title(dataset)} for {_titles(rows['method'].unique())}"
-            for dataset, rows in once.groupby("dataset", sort=False)
-        ]
-        said.append(f"{ONE_SEED} So it is on {'; on '.join(names)}.")
+        names = []
+        for dataset, rows in once.groupby("dataset", sort=False):
+            methods = set(rows["method"])
+            every = methods == set(tests.loc[tests["dataset"] == dataset, "method"])
+            names.append(f"{data_title(dataset)} {'all' if every else _titles(in_order(methods))}")
+        said.append(f"{ONE_SEED} Of one seed are on {'; on '.join(names)}.")
     return [
         "**Significance.** The paper claims p < 0.05 and names no test. By patient, two-sided "
         f"Wilcoxon, Holm's adjustment. {' '.join(said)}"
@@ -196,18 +198,20 @@ def _baseline(records: Sequence[Record]) -> list[str]:
 
 def _chance(records: Sequence[Record]) -> list[str]:
     """How far the seeds of one method lie apart, the widest range first."""
-    parts = []
+    ranges: dict[tuple[str, int], dict[str, float]] = {}
     for dataset in dict.fromkeys(record.run.dataset for record in records):
-        several = {m: s for m, s in _by_seed(records, dataset).items() if len(s) > 1}
-        ranges = {m: 100 * float(np.ptp(list(s.values()))) for m, s in several.items()}
-        ranked = sorted(ranges, key=lambda m: -ranges[m])
-        if ranked:
-            spreads = [f"{title(m)} {ranges[m]:.2f} ({len(several[m])} seeds)" for m in ranked]
-            parts.append(f"{data_title(dataset)}: {', '.join(spreads)}")
+        for method, seeds in _by_seed(records, dataset).items():
+            if len(seeds) > 1:
+                points = 100 * float(np.ptp(list(seeds.values())))
+                ranges.setdefault((dataset, len(seeds)), {})[title(method)] = points
+    parts = []
+    for (dataset, count), found in ranges.items():
+        ranked = sorted(found.items(), key=lambda item: -item[1])
+        spreads = ", ".join(f"{name} {points:.2f}" for name, points in ranked)
+        parts.append(f"of {count} seeds on {data_title(dataset)}: {spreads}")
     if not parts:
         return []
-    between = "Points of test Dice between a method's best and worst seed"
-    return [f"**Chance.** {between} on {'; '.join(parts)}."]
+    return [f"**Chance.** Points of test Dice between the best and the worst {'; '.join(parts)}."]
 
 
 def _below(records: Sequence[Record]) -> list[str]:
@@ -223,7 +227,12 @@ def _below(records: Sequence[Record]) -> list[str]:
         ]
         if below:
             said.append(f"{data_title(dataset)}: {', '.join(below)}")
-    return [f"**Not above PCE.** Mean Dice against PCE's on {'; '.join(said)}."] if said else []
+    if not said:
+        return []
+    return [
+        "**Not above PCE.** Mean Dice against PCE's (rows without SGD share its protocol) on "
+        f"{'; '.join(said)}."
+    ]
 
 
 def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
@@ -292,6 +301,7 @@ def _print() -> str:
             for row in rows.to_dict("records")
         ]
         entries.append(f"{str(note)[:1].upper()}{str(note)[1:]}: {'; '.join(cells)}")
+    entries = [entry.replace("S2I", "S2I (here S2L)") for entry in entries]
     return (
         f"**The print.** {len(found)} entries of the printed tables contradict others (in "
         f"brackets), or are better than the model that is called the best. {'. '.join(entries)}."

@@ -45,6 +45,11 @@ class Profile:
     scribble_rule: Literal["keep", "nearest"] = "keep"  # how thin scribbles are resized
     bf16: bool = True  # autocast where the processor or GPU computes in bfloat16
 
+    @property
+    def between_validations(self) -> int:
+        """Steps from one validation to the next."""
+        return max(1, self.iterations // self.validations)
+
 
 @dataclass(frozen=True, config=_STRICT)
 class SCNOptions:
@@ -53,17 +58,19 @@ class SCNOptions:
     stride: Literal[4, 8, 16] = 8  # encoder level that f is taken from (paper silent)
     # f_i . f_j / sqrt(D) inside the softmax. Printed outside: then Y_corr sums to 1/sqrt(D), not 1.
     scale_inside: bool = True
-    projections: bool = False  # C compares two learned 1x1 convolutions of f, not f with itself
+    projections: bool = False  # C compares two learned 1x1 convolutions of f (paper silent)
     propagate: Literal["probabilities", "logits"] = "probabilities"  # what C is multiplied with
     detach_propagated: bool = False  # stop the gradient through P (not through C)
     pap_target: Literal["hard", "soft"] = "hard"  # the paper says hard pseudo-labels
-    pap_pixels: Literal["all", "confident"] = "all"  # what Eq. 3 is over; "confident": M after RSR
+    pap_pixels: Literal["all", "confident"] = (
+        "all"  # what PAP is over (paper: N, all pixels); or M after RSR
+    )
     rows: int = Field(
         default=128, ge=0
     )  # rows of C drawn for each image; 0 takes all (paper silent)
     mask_threshold: float | None = 0.5  # of the shape masks (paper silent); None takes CGTM's tau
     mask_grid: Literal["cells", "pixels"] = (
-        "cells"  # where masks are made and vote (f2, not spelled out)
+        "cells"  # f2 is not spelled out: rows may be enlarged (bilinear) first
     )
     connected: bool = False  # a mask keeps the part that holds its row's own cell (f2, likewise)
     gate: Literal["none", "corrmatch"] = "none"  # when a shape mask may vote (paper: r unused)
@@ -76,7 +83,7 @@ class SCNOptions:
     )  # of its average (paper silent); 1: fixed
     temperature: float = Field(default=0.1, gt=0)  # T of CACL (paper silent)
     normalise: bool = True  # L2-normalise CACL's features and means (paper silent)
-    means_over: Literal["batch", "image"] = "batch"  # whose pixels a class mean is of
+    means_over: Literal["batch", "image"] = "batch"  # whose pixels a mean is of (paper silent)
     detach_means: bool = False  # stop the gradient through the class means
     contrast_mean: Literal["pixels", "classes"] = "pixels"  # the print divides by class
     pce_sum: bool = False  # sum the partial cross-entropy, as printed

@@ -139,7 +139,7 @@ def _two_values(first: pd.DataFrame, third: pd.DataFrame) -> list[tuple]:
     for one, three in (("ours", "PCE+CALE+CACL"), ("PCE", "PCE")):
         values, others = first.loc[one], third.loc[three]
         for quantity, structure in first.columns[values.to_numpy() != others.to_numpy()]:
-            cell, where = (quantity, structure), f"Tables 1 and 3, {one}"
+            cell, where = (quantity, structure), f"Tables 1 and 3, {one.replace('ours', 'SCN')}"
             found.append((where, f"{quantity} {structure}", values[cell], others[cell], note))
     return found
 
@@ -149,10 +149,9 @@ def _claims(table: pd.DataFrame) -> list[tuple]:
     found = []
     for quantity, structure, sign in (("Dice", "Mean", 1), ("95HD", "Mean", -1), ("Dice", "LV", 1)):
         values: Any = group(table, quantity)[structure]
-        note = "better than ours (other), "
-        note += (
-            "said to be the best on average" if structure == "Mean" else "though its mean is not"
-        )
+        average = structure == "Mean"
+        note = "which is said to be the best on average" if average else "though its mean is not"
+        note = f"better than SCN, {note}"
         for row in values.index[values * sign > values["ours"] * sign]:
             where = f"Table 1, {row}"
             found.append((where, f"{quantity} {structure}", values[row], values["ours"], note))

@@ -184,8 +184,8 @@ def cast_votes(
         shared = (masks & confident[:, None]).sum(dim=2)  # (B, R)
         acts &= shared > gate * masks.sum(dim=2)
         acts &= count > gate * shared
-    order = torch.arange(1, masks.shape[1] + 1, device=masks.device)[:, None]  # (R, 1)
-    last = ((masks & acts[:, :, None]) * order).amax(dim=1)  # (B, N); 0: no mask
+    order = torch.arange(1, masks.shape[1] + 1, dtype=torch.int32, device=masks.device)[:, None]
+    last = ((masks & acts[:, :, None]) * order).amax(dim=1).long()  # (B, N); 0: no mask
     changed = (last > 0) if overwrite else (last > 0) & ~confident
     return winner.gather(1, (last - 1).clamp(min=0)), changed
 

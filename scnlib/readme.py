@@ -5,11 +5,11 @@ records are not committed: `--phantom` keeps what they found in results/phantom.
 """
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from scnlib.claims import answers
+from scnlib.commandline import Parser
 from scnlib.findings import departures
 from scnlib.paper import in_order, title
 from scnlib.paths import README, RESULTS
@@ -18,9 +18,14 @@ from scnlib.tables import readme_tables, update_readme
 
 
 def keep_phantom(results: Path = RESULTS) -> None:
-    """Write each method's mean test Dice (0..1, seed 0) in the demo to phantom.json."""
+    """Write each method's mean test Dice (0..1, seed 0) in the demo to phantom.json.
+
+    Raises `ValueError` where the demo has not been run with PCE, which the others are judged by.
+    """
     found = [r for r in collect(results, "demo") if (r.run.dataset, r.run.seed) == ("phantom", 0)]
-    dice = {record.run.method: round(record.summary["dice"]["mean"], 4) for record in found}
+    dice = {r.run.method: round(r.summary["dice"]["mean"], 4) for r in found if r.summary}
+    if "pce" not in dice:
+        raise ValueError(f"{results / 'demo'}: no record of PCE; run ./run_all.sh first")
     versions = sorted({record.code_version for record in found})
     text = json.dumps({"dice": {m: dice[m] for m in in_order(dice)}, "code": versions}, indent=1)
     replace_text(results / "phantom.json", text + "\n")
@@ -59,7 +64,8 @@ def numbers_block(records: Sequence[Record], variants: Sequence[Record], results
         lines.append(f"| {name} | {valid} | {test} | {record.typical_step:.3f} |")
     timings = results / "timings.json"
     measured = json.loads(timings.read_text()) if timings.exists() else []
-    lines += ["", *phantom_line(results / "phantom.json")]
+    lines += ["", "- Seconds a step depend on the machine, which notebook 04 names for each run."]
+    lines += phantom_line(results / "phantom.json")
     for entry in measured:
         minutes = entry["seconds"] / 60
         lines.append(f"- `{entry['command']}`: {minutes:.1f} minutes ({entry['machine']}).")
@@ -77,13 +83,15 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
     }
 
 
-def main(path: Path = README, phantom: bool = False) -> None:
-    """Bring the README up to date with the records, after `keep_phantom` where asked."""
-    if phantom:
-        keep_phantom()
+def main(path: Path = README) -> None:
+    """Bring the README up to date with the records."""
     for name, text in blocks().items():
         update_readme(path, text, name)
 
 
 if __name__ == "__main__":
-    main(phantom="--phantom" in sys.argv[1:])
+    parser = Parser("python -m scnlib.readme", "Bring the README up to date with the records.")
+    parser.add_argument("--phantom", action="store_true", help="keep what the demo found first")
+    if parser.parse_args().phantom:
+        keep_phantom()
+    main()

@@ -71,7 +71,7 @@ class Record:
         stretches are long enough to hold what a method does once in a while (S2L's passes).
         """
         profile, curve = self.run.profile, self.curve
-        ends = curve[curve["iteration"] % max(profile.iterations // profile.validations, 1) == 0]
+        ends = curve[curve["iteration"] % profile.between_validations == 0]
         ends = ends if len(ends) else curve
         steps = np.diff(ends["iteration"], prepend=0)
         return float(np.median(np.diff(ends["seconds"], prepend=0) / steps))

@@ -135,9 +135,10 @@ def interval_table(number: int, records: Sequence[Record], profile: str = "") ->
     for method in _rows(number, records, dataset):
         runs = [r for r in records if (r.run.dataset, r.run.method) == (dataset, method)]
         runs = [run for run in runs if run.summary]
+        rows = long_frame(runs)
         for metric in ("dice", "hd95_voxel") if runs else ():
-            values = patient_values(long_frame(runs), metric)
-            found.append((row_title(number, method), metric, *bootstrap_mean(values)))
+            interval = bootstrap_mean(patient_values(rows, metric))
+            found.append((row_title(number, method), metric, *interval))
     return pd.DataFrame(found, columns=["method", "metric", "mean", "low", "high"])
 
 

@@ -126,7 +126,7 @@ class Training:
         self._step()
         state.iteration += 1
         last = state.iteration == profile.iterations
-        due = last or state.iteration % max(1, profile.iterations // profile.validations) == 0
+        due = last or state.iteration % profile.between_validations == 0
         if due or state.iteration % LOG_EVERY == 0:
             self._close_row()
         state.seconds += time.monotonic() - began
@@ -159,7 +159,7 @@ class Training:
         if not np.isfinite(row["loss"]):
             raise ValueError(
                 f"{self.folder}: the loss is {row['loss']} at iteration {self.state.iteration}; "
-                "lower the learning rate and train again (--retrain)"
+                "lower its learning rate in scnlib.config, delete this folder and train again"
             )
         begin = {"iteration": self.state.iteration, "lr": self.rate}
         self.state.curve.append({**begin, **row, "seconds": round(self.state.seconds, 3)})

@@ -41,7 +41,11 @@ def soft_dice(P: Tensor, given: Batch) -> Tensor:
 def test_total_is_the_cross_entropy_and_the_weighted_loss(
     name: str, second: Callable[[Tensor, Batch], Tensor]
 ) -> None:
-    method, given, logits = build(name), batch_of(), LOGITS.clone().requires_grad_()
+    method, given, logits = (
+        build(name),
+        batch_of(whole=name == "full"),
+        LOGITS.clone().requires_grad_(),
+    )
     method._modules["net"] = lambda image: SimpleNamespace(logits=logits)  # type: ignore[assignment]
     total, parts = method.loss(given, now())
     first = losses.partial_cross_entropy(LOGITS, given.scribble)

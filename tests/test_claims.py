@@ -54,7 +54,10 @@ def test_a_row_with_a_recipe_of_its_own_is_compared_with_the_shared_protocol():
     # The print has one DMPLS, above PCE: Adam's is below it here, and SGD's above.
     shared, own = order.split(" With the rows by SGD in their methods' place: ")
     assert shared.endswith("Table 1: 0 of 1 pairs.")
-    assert own.startswith("Table 1: 1 of 1 pairs. By mean 95HD: Table 1: ")
+    assert (
+        own
+        == "Table 1: 1 of 1 pairs. By mean 95HD, these rows in place too: Table 1: 1 of 1 pairs."
+    )
     alone = said([runs[0], validated("pce", 0.5, "", 0.4)])["Order"]
     assert "Table 1: 0 of 1 pairs (but PCE above DMPLS)." in alone and "SGD" not in alone
 
@@ -95,13 +98,13 @@ def test_ranges_over_seeds_are_said_the_widest_first():
     runs += [validated("scn", 0.8, "", 0.71), validated("pce", 0.5, "", 0.6)]
     for run in runs[2:]:
         run.run.seed = 1
-    text = "best and worst seed on ACDC: PCE 20.00 (2 seeds), SCN 1.00 (2 seeds)."
+    text = "the best and the worst of 2 seeds on ACDC: PCE 20.00, SCN 1.00."
     assert said(runs)["Chance"].endswith(text)
 
 
 def test_methods_that_gain_nothing_over_pce_are_named():
     runs = [record("pce", 0.4), record("dmpls", 0.2), record("mloss", 0.5)]
-    below = "Mean Dice against PCE's on ACDC: DMPLS -20.00 points (seed 0)."
+    below = "share its protocol) on ACDC: DMPLS -20.00 points (seed 0)."
     assert said(runs)["Not above PCE"].endswith(below)
     assert "Not above PCE" not in said(runs[1:])
     # Of the seeds that both have: a bad one of PCE alone makes nobody better, or worse.
@@ -147,13 +150,13 @@ def test_whoever_is_ahead_of_scn_is_named():
     runs = [record("scn", 0.8), record("mloss", 0.82), record("pce", 0.3)]
     best = said(runs)["The best"]
     # 95HD is 20 (1 - Dice).
-    assert "ACDC: higher Dice: MLoss (2.00); lower 95HD: MLoss (0.40)." in best
+    assert "ACDC, Dice: MLoss (by 2.00; seed 0). ACDC, 95HD: MLoss (by 0.40; seed 0)." in best
     assert "MSCMR" not in best
     # Another seed of SCN alone changes nothing; PCE+CALE and full supervision are no rivals.
     runs += [record("scn", 0.1, seed=1), record("cale", 0.9), record("full", 0.9)]
     assert said(runs)["The best"] == best
     last = said([record("scn", 0.8, dataset="mscmr"), record("pce", 0.3, dataset="mscmr")])
-    assert "MSCMR: higher Dice: none; lower 95HD: none." in last["The best"]
+    assert "MSCMR, Dice: none. MSCMR, 95HD: none." in last["The best"]
 
 
 def test_tests_of_one_seed_say_so():
@@ -161,7 +164,9 @@ def test_tests_of_one_seed_say_so():
     assert "one seed" not in said(runs)["Significance"]
     runs.append(record("mloss", 0.5))
     text = said(runs)["Significance"]
-    assert text.endswith("not two methods. So it is on ACDC for MLoss.")
+    assert text.endswith("not two methods. Of one seed are on ACDC MLoss.")
+    alone = said([record("scn", 0.8), record("pce", 0.3)])["Significance"]
+    assert alone.endswith("Of one seed are on ACDC all.")
     assert "ACDC, Dice: " in text and "ACDC, 95HD: " in text
 
 

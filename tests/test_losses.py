@@ -179,7 +179,10 @@ def test_unlabelled_pixels_are_in_neither_sum_of_dice() -> None:
     P, labels = dice_scene()
     # The two labelled pixels are of the classes 1 (.1 .8 .05 .05) and 0 (.7 .1 .1 .1).
     first, second = 2 * 0.7 / (0.01 + 0.49 + 1), 2 * 0.8 / (0.64 + 0.01 + 1)
-    assert float(soft_dice(P, labels)) == pytest.approx(1 - (first + second) / 4, abs=1e-3)
+    # Classes that only the prediction has: 1e-5 / (sum of p^2 + 1e-5).
+    third, fourth = 1e-5 / (0.0025 + 0.01), 1e-5 / (0.0025 + 0.01)
+    expected = 1 - (first + second + third + fourth) / 4
+    assert float(soft_dice(P, labels)) == pytest.approx(expected, abs=1e-5)
     other = P.clone()
     other[..., 0, 1], other[..., 1, 0] = 0.25, 0.4
     assert torch.equal(soft_dice(other, labels), soft_dice(P, labels))

@@ -54,7 +54,7 @@ class SCN(PCE):
 
         reduction = "sum" if o.pce_sum else "mean"
         pce = partial_cross_entropy(logits, batch.scribble, reduction=reduction)
-        asked = batch.valid if o.pap_pixels == "all" else batch.valid & pseudo.confident
+        asked = batch.valid if o.pap_pixels == "all" else pseudo.confident  # never padding
         pap = propagation_loss(logits, Y_corr, valid=asked, target=o.pap_target)
         rsr = refinement_loss(logits, Y_corr, *pseudo, valid=batch.valid, mean=o.region_mean)
         total = o.lambda1 * pce + o.lambda2 * pap + o.lambda3 * rsr

@@ -140,7 +140,7 @@ def trace(scribble: np.ndarray, unlabelled: int) -> list[Stroke]:
 
 @cache
 def recorded() -> Drawing:
-    """The phantom's own scribbles on the six slices, traced."""
+    """The phantom's own scribbles on the six slices, traced; one and the same at every call."""
     drawn = {}
     for case in slices():
         assert case.scribble is not None
