@@ -104,8 +104,8 @@ def _best(records: Sequence[Record]) -> list[str]:
     said = []
     for number in (1, 2):
         dataset = DATASETS[number]
+        rivals = [m for m in ROWS[number] if m not in ("scn", "full")]
         for metric, sign, quantity in (("dice", 1, "Dice"), ("hd95_voxel", -1, "95HD")):
-            rivals = [m for m in ROWS[number] if m not in ("scn", "full")]
             gains = {m: _gain(records, dataset, "scn", m, metric) for m in rivals}
             gains = {m: (sign * gain, seeds) for m, (gain, seeds) in gains.items() if seeds}
             ahead = [
@@ -198,16 +198,13 @@ def _baseline(records: Sequence[Record]) -> list[str]:
 
 def _chance(records: Sequence[Record]) -> list[str]:
     """How far the seeds of one method lie apart, the widest range first."""
-    ranges: dict[tuple[str, int], dict[str, float]] = {}
-    for dataset in dict.fromkeys(record.run.dataset for record in records):
-        for method, seeds in _by_seed(records, dataset).items():
-            if len(seeds) > 1:
-                points = 100 * float(np.ptp(list(seeds.values())))
-                ranges.setdefault((dataset, len(seeds)), {})[title(method)] = points
+    points = "test Dice (points)"
+    table: Any = findings.seed_spread([record for record in records if record.summary])
     parts = []
-    for (dataset, count), found in ranges.items():
-        ranked = sorted(found.items(), key=lambda item: -item[1])
-        spreads = ", ".join(f"{name} {points:.2f}" for name, points in ranked)
+    for (dataset, count), rows in table.groupby(["data set", "seeds"], sort=False):
+        ranked = rows.sort_values(points, ascending=False, kind="stable")
+        pairs = zip(ranked["method"], ranked[points], strict=True)
+        spreads = ", ".join(f"{method} {spread:.2f}" for method, spread in pairs)
         parts.append(f"of {count} seeds on {data_title(dataset)}: {spreads}")
     if not parts:
         return []
@@ -291,17 +288,13 @@ def _print() -> str:
     found = printed_inconsistencies()
     entries = []
     for note, rows in found.groupby("note", sort=False):
-        cells = [
-            f"{row['where']}, {row['quantity']}"
-            + (
-                f" {row['printed']:.2f} ({row['other']:.2f})"
-                if row["printed"] != row["other"]
-                else ""
-            )
-            for row in rows.to_dict("records")
-        ]
+        cells = []
+        for row in rows.to_dict("records"):
+            where = row["where"].replace("S2I", "S2I (here S2L)")
+            same = row["printed"] == row["other"]
+            values = "" if same else f" {row['printed']:.2f} ({row['other']:.2f})"
+            cells.append(f"{where}, {row['quantity']}{values}")
         entries.append(f"{str(note)[:1].upper()}{str(note)[1:]}: {'; '.join(cells)}")
-    entries = [entry.replace("S2I", "S2I (here S2L)") for entry in entries]
     return (
         f"**The print.** {len(found)} entries of the printed tables contradict others (in "
         f"brackets), or are better than the model that is called the best. {'. '.join(entries)}."

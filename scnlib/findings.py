@@ -116,7 +116,7 @@ def seed_spread(records: Sequence[Record]) -> pd.DataFrame:
     for (dataset, method), runs in groups.items():
         if len(runs) > 1:
             best = [100 * r.validation["best"]["dice"] if _validated(r) else np.nan for r in runs]
-            test = [_percent(r.summary) for r in runs]
+            test = [100 * r.summary["dice"]["mean"] if r.summary else np.nan for r in runs]
             rows.append((dataset, title(method), len(runs), np.ptp(best), np.ptp(test)))
     columns = ["data set", "method", "seeds", "validation Dice (points)", "test Dice (points)"]
     table = pd.DataFrame(rows, columns=columns)

@@ -58,7 +58,9 @@ def record(
     metrics = pd.DataFrame(rows)
     settings = SimpleNamespace(name=profile, iterations=3000)
     run = SimpleNamespace(dataset=dataset, method=method, seed=seed, profile=settings)
-    return SimpleNamespace(run=run, metrics=metrics, summary=summary(metrics))
+    return SimpleNamespace(
+        run=run, metrics=metrics, summary=summary(metrics), validation={"best": None}
+    )
 
 
 def test_printed_tables_keep_the_papers_rows_and_numbers() -> None:
