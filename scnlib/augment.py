@@ -1,7 +1,7 @@
 """Augmentation: one batched affine for image, scribble and mask, so that they can't drift apart.
 
 The policy is WSL4MIS's: half of the slices are turned by a multiple of 90 degrees and flipped, a
-quarter rotated by up to 20 degrees, a quarter left as they are.
+quarter rotated by up to 20 degrees, a quarter left as they are. Only rotations bring in padding.
 """
 
 import math
@@ -38,28 +38,79 @@ def random_affine(batch: int, generator: torch.Generator) -> Tensor:
     return theta
 
 
-def warp_image(image: Tensor, theta: Tensor) -> Tensor:
-    """Resample images (B, C, H, W) float by `theta` (B, 2, 3), bilinear; 0 outside the frame."""
-    grid = F.affine_grid(theta, list(image.shape), align_corners=False)
+def sampling_grid(theta: Tensor, height: int, width: int) -> Tensor:
+    """Where each output pixel is read from, (B, H, W, 2) in x, y; the frame's edges are -1 and 1.
+
+    One grid serves a slice's image, labels and frame. `theta` (B, 2, 3) as `random_affine` draws.
+    """
+    return F.affine_grid(theta, [len(theta), 1, height, width], align_corners=False)
+
+
+def sample_image(image: Tensor, grid: Tensor) -> Tensor:
+    """Read images (B, C, H, W) float at a grid (B, H, W, 2), bilinear; 0 outside the frame."""
     return F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def warp_labels(labels: Tensor, theta: Tensor, fill: int) -> Tensor:
-    """Resample label maps (B, H, W) of any integer type by `theta`, nearest; `fill` outside.
+def sample_labels(labels: Tensor, grid: Tensor, fill: int) -> Tensor:
+    """Read label maps (B, H, W) of any integer type at a grid, nearest; `fill` outside.
 
-    `fill` is the unlabelled value: padding with 0 would be a false background scribble. Outside is
-    what lies beyond the outermost pixel centres, where the bilinear image mixes with padding too.
+    Outside is what `within_frame` leaves out.
     """
-    H, W = labels.shape[1:]
-    shifted = (labels.float() - fill).unsqueeze(1)  # (B, 1, H, W); 0 now means `fill`
-    grid = F.affine_grid(theta, list(shifted.shape), align_corners=False)  # (B, H, W, 2)
-    out = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False)
+    values = labels.to(grid.dtype).unsqueeze(1)  # (B, 1, H, W)
+    out = F.grid_sample(values, grid, mode="nearest", padding_mode="border", align_corners=False)
+    return torch.where(within_frame(grid), out.squeeze(1), fill).to(labels.dtype)
+
+
+def within_frame(grid: Tensor) -> Tensor:
+    """Which output pixels are read from inside the outermost pixel centres, (B, H, W) bool.
+
+    Beyond them the bilinear image mixes with padding.
+    """
+    H, W = grid.shape[1:3]
     edge = 1 - torch.tensor([1 / W, 1 / H], device=grid.device) + 1e-4  # x, y; 1e-4 for rounding
-    within = (grid.abs() <= edge).all(dim=3)  # (B, H, W)
-    return torch.where(within, out.squeeze(1) + fill, fill).round().to(labels.dtype)
+    return (grid.abs() <= edge).all(dim=3)
+
+
+def beyond_frame(grid: Tensor) -> Tensor:
+    """Which output pixels lie wholly outside the image, past its outermost pixels: bool."""
+    return (grid.abs() > 1 + 1e-4).any(dim=3)
+
+
+def warp_image(image: Tensor, theta: Tensor) -> Tensor:
+    """Resample images (B, C, H, W) float by `theta` (B, 2, 3), bilinear; 0 outside the frame."""
+    return sample_image(image, sampling_grid(theta, *image.shape[2:]))
+
+
+def warp_labels(labels: Tensor, theta: Tensor, fill: int) -> Tensor:
+    """Resample label maps (B, H, W) of any integer type by `theta`, nearest; `fill` outside."""
+    return sample_labels(labels, sampling_grid(theta, *labels.shape[1:]), fill)
 
 
 def inside_frame(theta: Tensor, height: int, width: int) -> Tensor:
     """Which output pixels come from inside the frame: (B, H, W) bool; False is padding."""
-    ones = torch.zeros(len(theta), height, width, dtype=torch.long, device=theta.device)
-    return warp_labels(ones, theta, fill=1) == 0
+    return within_frame(sampling_grid(theta, height, width))
+
+
+def warp_training(
+    image: Tensor, labels: Tensor, theta: Tensor, unlabelled: int, padding: str = "unlabelled"
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Augment a batch: image (B, 1, H, W), labels (B, H, W), valid (B, H, W) bool.
+
+    What a rotation brings in from outside the image is named by `padding`:
+
+    "unlabelled"  labelled by nobody, and not valid: it is in no loss.
+    "background"  a background scribble, and valid, as the loader that the compared methods' public
+                  code trains with fills it. True, as nothing out there is heart, but nobody drew
+                  it. Pixels that are partly in the image stay unlabelled and not valid.
+
+    Raises `ValueError` for another padding.
+    """
+    if padding not in ("unlabelled", "background"):
+        raise ValueError(f"{padding!r}: choose one of unlabelled, background")
+    grid = sampling_grid(theta, *image.shape[2:])
+    valid = within_frame(grid)
+    marks = sample_labels(labels, grid, unlabelled)
+    if padding == "background":
+        beyond = beyond_frame(grid)
+        marks, valid = marks.masked_fill(beyond, 0), valid | beyond
+    return sample_image(image, grid), marks, valid

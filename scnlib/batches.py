@@ -2,7 +2,7 @@
 
 import torch
 
-from scnlib.augment import inside_frame, random_affine, warp_image, warp_labels
+from scnlib.augment import random_affine, warp_training
 from scnlib.config import Run
 from scnlib.data.cases import Case, require_labels, require_scribbles, stack
 from scnlib.methods import Batch, get_method
@@ -22,7 +22,7 @@ class TrainingSet:
             require_labels(cases, f"method {run.method}")
         else:
             require_scribbles(cases)
-        self.batch, self.device = profile.batch, device
+        self.batch, self.device, self.padding = profile.batch, device, profile.padding
         self.classes = len(cases[0].classes)
         data = stack(cases, profile.size, profile.scribble_rule)
         self.images = torch.from_numpy(data.image).to(device)
@@ -45,11 +45,11 @@ class TrainingSet:
         picked, rest = order[: self.batch], order[self.batch :]
         index = torch.tensor(picked, device=self.device)
         theta = random_affine(self.batch, generator).to(self.device)
-        batch = Batch(
-            image=warp_image(self.images[index][:, None], theta),
-            scribble=warp_labels(self.scribbles[index].long(), theta, self.classes),
-            valid=inside_frame(theta, *self.images.shape[1:]),
-            index=index,
-            affine=theta,
+        image, scribble, valid = warp_training(
+            self.images[index][:, None],
+            self.scribbles[index].long(),
+            theta,
+            self.classes,
+            self.padding,
         )
-        return batch, rest
+        return Batch(image, scribble, valid, index, theta), rest

@@ -43,6 +43,8 @@ class Profile:
     weight_decay: float = Field(default=0.0, ge=0)  # paper silent
     dropout: Literal["channel", "element"] = "element"  # paper silent; chosen like lr_factor
     scribble_rule: Literal["keep", "nearest"] = "keep"  # how thin scribbles are resized
+    # What a rotation brings in (paper silent): see `scnlib.augment.warp_training`.
+    padding: Literal["unlabelled", "background"] = "unlabelled"
     bf16: bool = True  # autocast where the processor or GPU computes in bfloat16
 
     @property

@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from scnlib.augment import inside_frame, random_affine, warp_image, warp_labels
+from scnlib.augment import (
+    inside_frame,
+    random_affine,
+    warp_image,
+    warp_labels,
+    warp_training,
+)
 
 UNLABELLED = 4
 
@@ -34,6 +40,40 @@ def symmetries(x: Tensor) -> list[Tensor]:
 
 
 # Padding
+
+
+def test_padding_as_background_labels_what_lies_outside_and_no_pixel_of_the_image() -> None:
+    image, labels = torch.ones(1, 1, 64, 64), torch.full((1, 64, 64), 2)
+    _, marks, valid = warp_training(image, labels, rotation(45), UNLABELLED, "background")
+    # A turned square of half-side 32: background beyond it; within its outermost centres, 31.5,
+    # the slice's own labels; the ring between belongs to neither.
+    x = torch.arange(64) - 31.5
+    cos = math.cos(math.pi / 4)
+    u, v = cos * (x[None, :] - x[:, None]), cos * (x[None, :] + x[:, None])
+    far = torch.maximum(u.abs(), v.abs())
+    assert torch.equal(marks[0] == 0, far > 32)
+    assert torch.equal(marks[0] == 2, far <= 31.5)
+    assert torch.equal(marks[0] == UNLABELLED, ~valid[0])
+    assert int((far > 32).sum()) > 500 and int((~valid).sum()) > 50
+
+
+@pytest.mark.parametrize("padding", ["unlabelled", "background"])
+def test_the_training_batch_is_the_single_warps(padding: str) -> None:
+    generator = torch.Generator().manual_seed(1)
+    image = torch.rand(8, 1, 32, 32, generator=generator)
+    labels = torch.randint(5, (8, 32, 32), generator=generator)
+    theta = draws(8, seed=3)
+    warped, marks, valid = warp_training(image, labels, theta, UNLABELLED, padding)
+    inside = inside_frame(theta, 32, 32)
+    assert torch.equal(warped, warp_image(image, theta))
+    assert torch.equal(marks[inside], warp_labels(labels, theta, UNLABELLED)[inside])
+    assert set(marks[~inside].tolist()) == ({4} if padding == "unlabelled" else {0, 4})
+    assert torch.equal(valid, inside if padding == "unlabelled" else inside | (marks == 0))
+
+
+def test_an_unknown_padding_is_refused() -> None:
+    with pytest.raises(ValueError, match="unlabelled, background"):
+        warp_training(torch.ones(1, 1, 16, 16), torch.ones(1, 16, 16).long(), draws(1), 4, "zeros")
 
 
 def test_rotation_fills_with_unlabelled_and_not_with_background() -> None:

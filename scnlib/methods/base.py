@@ -14,9 +14,9 @@ class Batch:
     """One step's slices, on the device, augmented."""
 
     image: Tensor  # (B, 1, H, W) float32 in 0..1
-    # (B, H, W) long, K = unlabelled or padding; the whole mask for a method that `needs` it
+    # (B, H, W) long, K = unlabelled; the whole mask for a method that `needs` it
     scribble: Tensor
-    valid: Tensor  # (B, H, W) bool, False where a rotation brought in padding
+    valid: Tensor  # (B, H, W) bool, False for padding that nobody labelled (`Profile.padding`)
     index: Tensor  # (B,) long, the slices' places in the training set
     affine: Tensor  # (B, 2, 3) float32, the augmentation (see `scnlib.augment`)
 
