@@ -16,18 +16,22 @@ import h5py
 import numpy as np
 
 from scnlib.data.cases import HEART, Case, split_name
-from scnlib.data.checks import check_image, check_shape, log, one_line, to_classes, to_unit_range
+from scnlib.data.checks import check_image, check_shape, log, one_line, to_classes
+from scnlib.data.contrast import FEW, to_unit_range
 
 SPLITS = Path(__file__).parent / "splits"
 KEYS = ("image", "scribble", "label")
 UNLABELLED = 4
+LEAST_CONTRAST = 0.2  # from the 1st to the 99th percentile; the published images have 0.97 or more
 UNKNOWN = (float("nan"), float("nan"), float("nan"))
 
 
 def read_acdc(path: str | Path) -> Case:
     """Read one volume (h5 with image, scribble and label, each (n, H, W)).
 
-    An image outside 0..1 is scaled by min-max. Spacing is nan for a volume that is not ACDC's.
+    An image in 0..1 is taken as it is. Else, if a few pixels are outside, these are clipped; if many
+    are, or if 98% of the pixels share a small part of the range, it is clipped at its 99th
+    percentile and scaled, as the published ones were. All of that is logged. Spacing is nan for a volume that is not ACDC's.
     Raises FileNotFoundError, or ValueError naming the file for bad content, for arrays kept in
     another file, and for a file that another process holds.
     """
@@ -35,9 +39,7 @@ def read_acdc(path: str | Path) -> Case:
     image, scribble, label = read_arrays(path)
     source = str(path)
     image = check_image(image, source)
-    if image.min() < 0 or image.max() > 1:
-        log.warning("%s: image outside 0..1, scaled by min-max", source)
-        image = to_unit_range(image, source)
+    image = _in_unit_range(image, source)
     values = {value: value for value in range(len(HEART))}
     arguments = (image.shape, source)
     tail = (values, UNLABELLED, len(HEART))
@@ -113,6 +115,21 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             f"{path}: not a readable HDF5 file, perhaps truncated ({one_line(error)}): "
             "copy it again"
         ) from error
+
+
+def _in_unit_range(image: np.ndarray, source: str) -> np.ndarray:
+    """The image as float32 in 0..1; see read_acdc."""
+    outside = float(np.mean((image < 0) | (image > 1)))
+    first, last = np.percentile(np.clip(image, 0, 1), [1, 99])
+    if not 0 < last - first < LEAST_CONTRAST:
+        if outside == 0:
+            return image.astype(np.float32)
+        if outside < FEW and last > first:
+            log.warning("%s: %.2g%% of the image outside 0..1: clipped", source, 100 * outside)
+            return np.clip(image, 0, 1).astype(np.float32)
+    why = "outside 0..1" if outside else "uses little of 0..1"
+    log.warning("%s: image %s: clipped at its 99th percentile and scaled", source, why)
+    return to_unit_range(image, source)
 
 
 def _check_inside(file: h5py.File, path: Path) -> None:

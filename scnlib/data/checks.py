@@ -23,17 +23,16 @@ def one_line(error: Exception) -> str:
 
 
 def check_image(array: np.ndarray, source: str) -> np.ndarray:
-    """The array as (n, H, W) float32.
+    """The array as it is.
 
     Raises ValueError unless it is real-valued, three-dimensional, not empty and finite.
     """
     check_shape(array.dtype, array.shape, source)
     if array.dtype.kind not in "fiu":
         raise ValueError(f"{source}: image of type {array.dtype}: store real numbers")
-    image = array.astype(np.float32)
-    if not np.isfinite(image).all():
+    if not np.isfinite(array).all():
         raise ValueError(f"{source}: image holds nan or infinite values: export it again")
-    return image
+    return array
 
 
 def check_shape(dtype: np.dtype, shape: tuple[int, ...], source: str) -> None:
@@ -55,15 +54,6 @@ def check_same_shape(
             f"{source}: {kind} of shape {shape} on an image of shape {image_shape}: "
             "both must share one grid"
         )
-
-
-def to_unit_range(image: np.ndarray, source: str) -> np.ndarray:
-    """Min-max scaling of a finite volume to 0..1, float32; a constant one becomes 0, noted."""
-    low, high = float(image.min()), float(image.max())
-    if high <= low:
-        log.warning("%s: image is the same everywhere: there is nothing to see in it", source)
-        return np.zeros_like(image, dtype=np.float32)
-    return np.clip((image - low) / (high - low), 0.0, 1.0).astype(np.float32)
 
 
 def to_classes(

@@ -19,8 +19,8 @@ from scnlib.data.checks import (
     log,
     stop,
     to_classes,
-    to_unit_range,
 )
+from scnlib.data.contrast import to_unit_range
 from scnlib.data.layout import MSCMR, Layout
 from scnlib.data.manifest import published_subjects
 from scnlib.data.volume import Volume, load_volume
@@ -34,7 +34,8 @@ def read_nifti(
 ) -> Case:
     """Read one subject from NIfTI files, slices first.
 
-    The image is clipped at the 99th percentile of the volume, then scaled by min-max to 0..1.
+    The image is clipped at the 99th percentile of the volume, then scaled by min-max to 0..1;
+    stray voxels and padding are kept out of it (`scnlib.data.contrast`).
     layout says what the values mean and on which axis the slices lie; its default is MSCMR's.
 
     Raises FileNotFoundError, or ValueError naming the file: unreadable, not three-dimensional,
@@ -46,9 +47,6 @@ def read_nifti(
     source = str(image)
     array = check_image(volume.array, source)
     array = np.moveaxis(array, layout.slice_axis, 0)
-    top = np.percentile(array, 99)
-    if top > array.min():  # else only a few pixels are bright, and clipping would erase them
-        array = np.minimum(array, top)
     subject, frame = split_name(stem(image))
     z, y, x = volume.spacing[_slices_first(layout.slice_axis)]
     return Case(
