@@ -15,12 +15,14 @@ from nibabel.orientations import aff2axcodes, io_orientation
 
 from scnlib.commandline import Parser
 from scnlib.config import PROFILES
-from scnlib.data.cases import SPLITS, split_name
+from scnlib.data.cases import SPLITS
 from scnlib.data.checks import log
 from scnlib.data.folders import ACDC
+from scnlib.data.identity import Names, identify, note_crowd
 from scnlib.data.inspection import NO_LAYOUT, Findings, Seen, look
 from scnlib.data.layout import Layout, parse_layout
-from scnlib.data.nifti import split_files, stem
+from scnlib.data.nifti import split_files
+from scnlib.data.volume import stem
 from scnlib.paths import is_name
 
 
@@ -42,10 +44,17 @@ def check(folder: Path) -> tuple[Findings, list[str]]:
         for split in SPLITS:
             files = split_files(folder, split, layout or NO_LAYOUT, findings.fault)
             volumes += [look(split, found, layout, findings) for found in files]
+        pattern = layout.volume_name if layout else ""
+        names: Names = {}
+        for split in SPLITS:
+            here = [seen.path for seen in volumes if seen.split == split]
+            identified = identify(here, pattern, findings.fault)
+            note_crowd(folder / split, identified)
+            names |= identified
         check_scribbles(folder / "train", volumes, layout, findings)
-        check_splits(volumes, findings)
+        check_splits(volumes, names, findings)
         check_orientation(volumes, findings)
-        return findings, summarise(folder, volumes, layout)
+        return findings, summarise(folder, volumes, names, layout)
     finally:
         log.removeHandler(findings)
         log.propagate = spread
@@ -79,11 +88,12 @@ def check_scribbles(
                 )
     if train and not any("scribble" in seen.has for seen in train):
         findings.warning(f"{place}: masks without scribbles: add these, or train only full")
-    slices, batch = sum(seen.slices for seen in train), PROFILES["cpu"].batch
-    if train and slices < batch:
-        findings.error(
-            f"{place}: {slices} readable slices do not fill a batch of {batch}: add some"
-        )
+    slices = sum(seen.slices for seen in train)
+    short = {p.name: p.batch for p in PROFILES.values() if train and slices < p.batch}
+    if short:
+        note = findings.error if len(short) == len(PROFILES) else findings.warning
+        batches = ", ".join(f"{batch} of profile {name}" for name, batch in short.items())
+        note(f"{place}: {slices} readable slices do not fill a batch ({batches}): add some")
     counts = [seen.scribbled for seen in train if seen.scribbled is not None]
     for k, name in enumerate(layout.classes if layout and counts else ()):
         if not sum(int(pixels[k]) for pixels in counts):
@@ -93,15 +103,14 @@ def check_scribbles(
             )
 
 
-def check_splits(volumes: list[Seen], findings: Findings) -> None:
+def check_splits(volumes: list[Seen], names: Names, findings: Findings) -> None:
     """A volume or subject in two splits makes scores too good."""
-    before: dict[str, Seen] = {}
+    before: dict[tuple[str, str], Seen] = {}
     for seen in volumes:
         name = stem(seen.path)
-        subject = split_name(name)[0]
-        twin, namesake, other = (
-            before.setdefault(key, seen) for key in (f"sum {seen.digest}", f"file {name}", subject)
-        )
+        subject, _ = names.get(seen.path, (name, ""))
+        keys = ("sum", seen.digest), ("file", name), ("subject", subject)
+        twin, namesake, other = (before.setdefault(key, seen) for key in keys)
         if seen.digest and twin is not seen:
             findings.error(f"{seen.path}: the same image as {twin.path}: keep one of them")
         elif namesake is not seen:
@@ -139,13 +148,13 @@ def lies_alike(one: np.ndarray, other: np.ndarray) -> bool:
     return bool((turn == [[0, 1], [1, 1], [2, 1]]).all())
 
 
-def summarise(folder: Path, volumes: list[Seen], layout: Layout | None) -> list[str]:
+def summarise(folder: Path, volumes: list[Seen], names: Names, layout: Layout | None) -> list[str]:
     """What there is and could be read: a line a split, and the scribbled pixels of each class."""
     lines = []
     for split in SPLITS:
         here = [seen for seen in volumes if seen.split == split]
         marks, masks = (sum(kind in s.has for s in here) for kind in ("scribble", "mask"))
-        subjects = len({split_name(stem(seen.path))[0] for seen in here})
+        subjects = len({names[seen.path][0] for seen in here if seen.path in names})
         slices = sum(seen.slices for seen in here)
         lines.append(
             f"{split:6}{len(here)} volumes of {subjects} subjects, {slices} slices, "

@@ -19,8 +19,8 @@ import torch
 from scnlib.commandline import Parser
 from scnlib.data.folders import ACDC
 from scnlib.data.layout import MSCMR, Layout, read_layout
-from scnlib.data.nifti import read_nifti, stem
-from scnlib.data.volume import load_image
+from scnlib.data.nifti import read_nifti
+from scnlib.data.volume import load_image, stem
 from scnlib.evaluation import label_volume
 from scnlib.methods.scn import SCN
 from scnlib.paths import results_root, weights_file

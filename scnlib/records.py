@@ -56,7 +56,7 @@ class Record:
     def metrics(self) -> pd.DataFrame:
         """metrics.csv: one row a volume and structure (empty for a variant)."""
         path = self.folder / "metrics.csv"
-        return pd.read_csv(path) if path.exists() else pd.DataFrame()
+        return read_metrics(path) if path.exists() else pd.DataFrame()
 
     @property
     def curve(self) -> pd.DataFrame:
@@ -140,6 +140,18 @@ def read(folder: str | Path) -> Record:
         if sha256(folder / name) != expected:
             raise ValueError(f"{folder / name}: changed since its run; {_mend(folder)}")
     return record
+
+
+def read_metrics(path: Path) -> pd.DataFrame:
+    """metrics.csv as a frame: names stay text, so that 001 is not 1 and NA is not missing."""
+    texts = ("volume", "subject", "frame", "structure")
+    numbers = ("dice", "hd95_voxel", "hd95_mm")
+    return pd.read_csv(
+        path,
+        dtype=dict.fromkeys(texts, str),
+        keep_default_na=False,
+        na_values={name: [""] for name in numbers},
+    )
 
 
 def _mend(folder: Path) -> str:

@@ -17,7 +17,9 @@ SUMMARY = {"dice": {"mean": 0.625}} | {
 }
 
 
-def write(folder: Path, run: Run | None = None, tested: bool = True) -> records.Record:
+def write(
+    folder: Path, run: Run | None = None, tested: bool = True, metrics: pd.DataFrame = METRICS
+) -> records.Record:
     content: dict[str, Any] = {
         "code_version": "abc then def",
         "data": {"dataset": "phantom", "sha256": "00", "published": False},
@@ -38,7 +40,7 @@ def write(folder: Path, run: Run | None = None, tested: bool = True) -> records.
     return records.write(
         folder,
         curve=CURVE,
-        metrics=METRICS if tested else None,
+        metrics=metrics if tested else None,
         predictions={"a_ED": LABELS} if tested else {},
         run=run or make_run("phantom", "scn"),
         **content,

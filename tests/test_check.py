@@ -11,13 +11,13 @@ from scnlib import check
 
 AFFINE = np.diag([*ZOOMS, 1.0])
 TRAIN = "train/labels/subject1_DE_scribble.nii.gz"
-VAL = "val/labels/subject6_DE_manual.nii.gz"
+VAL = "val/labels/subject9_DE_manual.nii.gz"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A sound data set: five subjects to train on, two to validate and two to test on."""
-    folder = tree(tmp_path / "clinic", {"train": 5, "val": 2, "test": 2})
+    """A sound data set: eight subjects to train on, two to validate and two to test on."""
+    folder = tree(tmp_path / "clinic", {"train": 8, "val": 2, "test": 2})
     for number, path in enumerate(sorted(folder.glob("*/images/*"))):
         save(path, IMAGE + np.int16(number))
     (folder / "dataset.toml").write_text(TOML)
@@ -38,11 +38,11 @@ def line(lines: list[str], *words: str) -> str:
 def test_a_sound_set_is_summed_up(folder: Path, capsys):
     code, lines = report(folder, capsys)
     assert code == 0 and lines[-1] == "0 errors, 0 warnings"
-    assert "5 volumes of 5 subjects, 15 slices, 5 scribbles, 0 masks" in line(lines, "train ")
-    counts = [5 * int((SCRIBBLE == k).sum()) for k in range(4)]
+    assert "8 volumes of 8 subjects, 24 slices, 8 scribbles, 0 masks" in line(lines, "train ")
+    counts = [8 * int((SCRIBBLE == k).sum()) for k in range(4)]
     marks = line(lines, "scribbled pixels")
     assert "background {}, RV {}, MYO {}, LV {};".format(*counts) in marks
-    assert f"{sum(counts) / (5 * SCRIBBLE.size):.2%} labelled" in marks
+    assert f"{sum(counts) / (8 * SCRIBBLE.size):.2%} labelled" in marks
 
 
 def test_many_faults_are_all_told_at_once_each_with_its_file(folder: Path, capsys):
@@ -110,12 +110,12 @@ def test_a_mask_beside_some_scribbles_only_is_an_error(folder: Path, capsys):
     save(folder / TRAIN.replace("scribble", "manual"), MASK)
     code, lines = report(folder, capsys)
     assert code == 1 and line(lines, "error", "subject1_DE.nii.gz", "a mask but no scribble")
-    assert len([text for text in lines if "a scribble but no mask" in text]) == 4
+    assert len([text for text in lines if "a scribble but no mask" in text]) == 7
 
 
 def test_what_training_bears_is_a_warning(folder: Path, capsys):
     turned = AFFINE[[1, 0, 2, 3]]  # the first axis runs where the second does elsewhere
-    save(folder / "val/images/subject6_DE.nii.gz", IMAGE + np.int16(60), turned)
+    save(folder / "val/images/subject9_DE.nii.gz", IMAGE + np.int16(60), turned)
     save(folder / VAL, MASK, turned)
     save(folder / TRAIN, np.full_like(SCRIBBLE, 4))
     nearly = np.where(np.arange(SCRIBBLE.size).reshape(SCRIBBLE.shape) % 9, MASK, 4)
@@ -125,7 +125,7 @@ def test_what_training_bears_is_a_warning(folder: Path, capsys):
     code, lines = report(folder, capsys)
     assert code == 0
     for words in [
-        ("subject6_DE.nii.gz", "lie otherwise"),
+        ("subject9_DE.nii.gz", "lie otherwise"),
         (TRAIN, "nothing is scribbled"),
         ("subject2_DE_scribble", "is this a mask?"),
         ("subject3_late", "subject subject3 is in the train split too"),
@@ -149,6 +149,29 @@ def test_slices_on_the_wrong_axis_are_noted(folder: Path, capsys):
     (folder / "dataset.toml").write_text(TOML + "slice_axis = 0\n")
     code, lines = report(folder, capsys)
     assert code == 0 and line(lines, "warning", "subject1_DE.nii.gz", "slice_axis = 0 seems wrong")
+
+
+def test_a_batch_that_a_profile_does_not_fill_is_told(folder: Path, capsys):
+    for kept, kind, words in ((6, "warning", "(24 of profile paper)"), (3, "error", "12 of")):
+        for number in range(kept + 1, 9):
+            for path in folder.glob(f"train/*/subject{number}_*"):
+                path.unlink()
+        code, lines = report(folder, capsys)
+        assert words in line(lines, kind, f"{3 * kept} readable slices do not fill a batch")
+        assert code == (kind == "error")
+
+
+def test_two_files_of_one_volume_and_one_name_for_all_are_told(folder: Path, capsys):
+    save(folder / "test/images/subject20.nii.gz", IMAGE + np.int16(88))
+    save(folder / "test/images/subject20_volume.nii.gz", IMAGE + np.int16(89))
+    for path in sorted(folder.glob("val/*/*")):
+        path.rename(path.with_name(path.name.replace("subject", "T1_")))
+    for number in (1, 2):
+        save(folder / f"val/images/T1_a{number}.nii.gz", IMAGE + np.int16(100 + number))
+        save(folder / f"val/labels/T1_a{number}_manual.nii.gz", MASK)
+    code, lines = report(folder, capsys)
+    assert code == 1 and line(lines, "error", "subject20_volume.nii.gz", "as subject20.nii.gz is")
+    assert line(lines, "warning", "all 4 volumes are taken for subject T1")
 
 
 @pytest.mark.parametrize("toml", ["classes = [", TOML + "unlabelled = 3\n", "unlabelled = 4\n"])

@@ -49,6 +49,22 @@ def test_a_run_that_is_not_tested_has_no_metrics(tmp_path: Path) -> None:
         record.prediction("a_ED")
 
 
+def test_names_in_metrics_stay_text(tmp_path: Path) -> None:
+    names = ["NA", "001", "01", "1", "nan", "None"]
+    frame = pd.DataFrame(
+        {
+            "volume": [f"{name}_1e3" for name in names],
+            "subject": names,
+            "frame": "1e3",
+            "structure": "NA",
+            "dice": [0.5, 0.25, 1.0, float("nan"), 0.0, 0.125],
+        }
+    )
+    record = write(tmp_path, metrics=frame)
+    pd.testing.assert_frame_equal(record.metrics, frame)
+    assert record.metrics.groupby("subject")["dice"].mean().size == len(names)
+
+
 # Damage
 
 

@@ -16,7 +16,15 @@ import h5py
 import numpy as np
 
 from scnlib.data.cases import HEART, Case, split_name
-from scnlib.data.checks import check_image, check_shape, log, one_line, to_classes
+from scnlib.data.checks import (
+    check_image,
+    check_shape,
+    check_size,
+    log,
+    one_line,
+    slice_axis_of,
+    to_classes,
+)
 from scnlib.data.contrast import FEW, to_unit_range
 
 SPLITS = Path(__file__).parent / "splits"
@@ -29,9 +37,10 @@ UNKNOWN = (float("nan"), float("nan"), float("nan"))
 def read_acdc(path: str | Path) -> Case:
     """Read one volume (h5 with image, scribble and label, each (n, H, W)).
 
-    An image in 0..1 is taken as it is. Else, if a few pixels are outside, these are clipped; if many
-    are, or if 98% of the pixels share a small part of the range, it is clipped at its 99th
-    percentile and scaled, as the published ones were. All of that is logged. Spacing is nan for a volume that is not ACDC's.
+    An image in 0..1 is taken as it is. Else, if a few pixels are outside, these are clipped; if
+    many are, or if 98% of the pixels share a small part of the range, it is clipped at its 99th
+    percentile and scaled, as the published ones were. All of that is logged. Spacing is nan for a
+    volume that is not ACDC's.
     Raises FileNotFoundError, or ValueError naming the file for bad content, for arrays kept in
     another file, and for a file that another process holds.
     """
@@ -40,6 +49,11 @@ def read_acdc(path: str | Path) -> Case:
     source = str(path)
     image = check_image(image, source)
     image = _in_unit_range(image, source)
+    if axis := slice_axis_of(image.shape, UNKNOWN):
+        log.warning(
+            "%s: of shape %s, the slices seem to lie on axis %d: store them on the first",
+            *(source, image.shape, axis),
+        )
     values = {value: value for value in range(len(HEART))}
     arguments = (image.shape, source)
     tail = (values, UNLABELLED, len(HEART))
@@ -145,4 +159,17 @@ def _check_inside(file: h5py.File, path: Path) -> None:
         array: Any = file[key]
         if array.external or array.is_virtual:
             raise ValueError(f"{path}: {key} is kept in another file: store the array itself")
-        check_shape(array.dtype, array.shape, f"{path}: {key}")
+        source = f"{path}: {key}"
+        check_shape(array.dtype, array.shape, source)
+        for shape in (array.shape, array.chunks or ()):  # a chunk is read whole
+            check_size(shape, source)
+        if array.dtype.kind == "O" or array.dtype.itemsize > 16:
+            raise ValueError(f"{source}: array of type {array.dtype}: store whole or real numbers")
+        packing = array.id.get_create_plist()
+        for code, _, _, name in (packing.get_filter(i) for i in range(packing.get_nfilters())):
+            if not h5py.h5z.filter_avail(code):
+                raise ValueError(
+                    f"{source}: packed with a filter that is not installed ({code} "
+                    f"{name.decode(errors='replace')}): pack it with `h5repack -f GZIP=4`, or "
+                    "install hdf5plugin and import it"
+                )

@@ -4,6 +4,7 @@ A Case holds one short-axis volume with whatever is known of it. Inside scnlib a
 index 0..K-1 in ``Case.classes`` and an unlabelled scribble pixel is always K.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,13 +59,27 @@ class Stack:
     case_index: np.ndarray
 
 
-def split_name(stem: str) -> tuple[str, str]:
-    """Subject and frame of a file: "subject12_DE" is ("subject12", "DE").
+def split_name(stem: str, pattern: str = "") -> tuple[str, str]:
+    """Subject and frame of a file without its ending.
 
-    What follows the last underscore is the frame unless it is a mere number, as in "patient_12".
+    pattern  a regular expression for the whole name with a group "subject" and perhaps "frame"
+             (dataset.toml's volume_name); without one, what follows decides
+
+    The subject ends with the first part (parts are joined by "_") that holds a digit; the rest is
+    the frame, and "volume" if nothing is left: "subject12_DE" is ("subject12", "DE"), "LGE_P01"
+    ("LGE_P01", "volume"), "sub-01_ses-2_cine" ("sub-01", "ses-2_cine"). Without any digit the last
+    part is the frame. Raises ValueError if the pattern does not fit.
     """
-    subject, _, frame = stem.rpartition("_")
-    return (subject, frame) if subject and frame and not frame.isdigit() else (stem, "volume")
+    if pattern:
+        found = re.fullmatch(pattern, stem)
+        if found is None or not found["subject"]:
+            raise ValueError(f"{stem}: volume_name = {pattern!r} does not fit it: correct either")
+        return found["subject"], found.groupdict().get("frame") or "volume"
+    parts = stem.split("_")
+    numbered = [number for number, part in enumerate(parts, 1) if re.search(r"\d", part)]
+    ends = numbered[0] if numbered else max(1, len(parts) - 1)
+    subject, frame = "_".join(parts[:ends]), "_".join(parts[ends:])
+    return (subject, frame or "volume") if subject.strip("_") else (stem, "volume")
 
 
 def require_labels(cases: Sequence[Case], purpose: str) -> None:

@@ -1,12 +1,16 @@
 """What every reader checks of an array before a later step relies on it."""
 
 import logging
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
 log = logging.getLogger("scnlib.data")
+
+MOST_VOXELS = 2**26  # a header may ask for: far more than a heart needs, and a laptop has it
+ROUNDING = 1e-3  # of a whole number stored as a float
 
 Kind = Literal["scribble", "mask"]
 Fault = Callable[[Exception], None]  # what is done with a fault: stop here, or note it and go on
@@ -35,6 +39,15 @@ def check_image(array: np.ndarray, source: str) -> np.ndarray:
     return array
 
 
+def check_size(shape: tuple[int, ...], source: str) -> None:
+    """Raises ValueError for a shape that no heart has: reading it could fill the memory."""
+    if math.prod(shape) > MOST_VOXELS:
+        raise ValueError(
+            f"{source}: a volume of shape {tuple(shape)} has more than {MOST_VOXELS} voxels: "
+            "its header is damaged, or crop it to the heart"
+        )
+
+
 def check_shape(dtype: np.dtype, shape: tuple[int, ...], source: str) -> None:
     """Raises ValueError unless the shape is that of a volume with at least one pixel."""
     if len(shape) != 3:
@@ -43,6 +56,22 @@ def check_shape(dtype: np.dtype, shape: tuple[int, ...], source: str) -> None:
         )
     if 0 in shape:
         raise ValueError(f"{source}: empty array of shape {shape}: remove it or export it again")
+
+
+def slice_axis_of(shape: tuple[int, ...], spacing: Sequence[float]) -> int:
+    """The axis along which the slices of a volume seem to lie; 0, the first, if nothing speaks.
+
+    The voxels of short-axis slices are several times as thick as wide. Where sizes are unknown or
+    all alike, the axis with less than half the voxels of the others is taken.
+    """
+    sizes, counts = np.asarray(spacing, dtype=float), np.asarray(shape)
+    thick, few = int(sizes.argmax()), int(counts.argmin())
+    others, rest = np.delete(sizes, thick), np.delete(counts, few)
+    if sizes[thick] > 1.5 * others.max() and others.max() < 1.5 * others.min():
+        return thick
+    if 2 * counts[few] < rest.min() or counts[0] > counts[1:].max():
+        return few
+    return thick if sizes[0] < 0.9 * sizes[1:].min() else 0
 
 
 def check_same_shape(
@@ -64,6 +93,7 @@ def to_classes(
     classes: Mapping[int, int],
     unlabelled: int,
     count: int,
+    step: float = 0.0,
 ) -> np.ndarray:
     """Map the values in a file to classes 0..count-1 and, in a scribble, count = unlabelled.
 
@@ -71,11 +101,12 @@ def to_classes(
     shape       of the image, which the array must share
     classes     value in the file -> class
     unlabelled  value in the file of a pixel nobody marked
+    step        of a file that scales its integers: a value stands for the known one within half
     Returns uint8 of that shape. Raises ValueError for another shape, values that are not whole
     or not known, a scribble given as a mask, and a scribble without an unlabelled pixel.
     """
     check_same_shape(array.shape, shape, source, kind)
-    values = _whole(array, source, kind)
+    values = _whole(array, source, kind, {*classes, unlabelled}, step)
     found = _distinct(values)
     if kind == "mask" and unlabelled in found - classes.keys():
         raise ValueError(
@@ -98,19 +129,24 @@ def to_classes(
     return result
 
 
-def _whole(array: np.ndarray, source: str, kind: Kind) -> np.ndarray:
+def _whole(array: np.ndarray, source: str, kind: Kind, known: set[int], step: float) -> np.ndarray:
     if array.dtype.kind in "iu":
         return array
     if array.dtype.kind != "f":
         raise ValueError(f"{source}: {kind} of type {array.dtype}: store whole numbers")
     rounded = np.rint(array)
     # A scale factor in a NIfTI header leaves rounding errors; resampled masks are far from whole.
-    if not np.isfinite(array).all() or np.abs(array - rounded).max(initial=0) > 1e-3:
-        raise ValueError(
-            f"{source}: {kind} holds values that are not whole numbers: "
-            "resample label maps by nearest neighbour"
-        )
-    return rounded.astype(np.int64)
+    if np.isfinite(array).all() and np.abs(array - rounded).max(initial=0) <= ROUNDING:
+        return rounded.astype(np.int64)
+    if step:
+        found, places = np.unique(array, return_inverse=True)
+        near = [[k for k in known if abs(k - v) <= 0.505 * step] for v in found.tolist()]
+        if all(len(values) == 1 for values in near):
+            return np.array([k for (k,) in near])[places].reshape(array.shape)
+    raise ValueError(
+        f"{source}: {kind} holds values that are not whole numbers: "
+        "resample label maps by nearest neighbour"
+    )
 
 
 def _distinct(values: np.ndarray) -> set[int]:

@@ -50,10 +50,10 @@ def to_unit_range(array: np.ndarray, source: str) -> np.ndarray:
 def trusted_range(values: np.ndarray) -> tuple[float, float]:
     """The smallest and the largest value that are no padding and not stray.
 
-    Padding is one value that many voxels share (at least FEW / 2): a negative one below a rest that
-    is not negative or far away, or far above the rest one that integers saturate or wrap to. Stray voxels are few and lie
-    below the 1st percentile by more than FENCE times the range from there to the 99th. High ones
-    need no rule of their own, as scaling clips them.
+    Padding is one value that many voxels share (at least FEW / 2): a negative one below a rest
+    that is not negative or far away, or far above the rest one that integers saturate or wrap to.
+    Stray voxels are few and lie below the 1st percentile by more than FENCE times the range from
+    there to the 99th. High ones need no rule of their own, as scaling clips them.
     """
     low, high = float(values.min()), float(values.max())
     rest = values

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from scnlib.data.cases import Case
 from scnlib.data.checks import Kind, one_line, to_classes
 from scnlib.data.layout import Layout
 from scnlib.data.nifti import check_grid, read_nifti
@@ -83,7 +82,6 @@ def look(
     if case is not None and volume is not None:
         seen.slices, seen.affine = len(case.image), volume.affine
         seen.digest = hashlib.sha256(volume.array.tobytes()).hexdigest()
-        check_slices(case, rules, findings)
     files: dict[Kind, Path | None] = {"scribble": scribble, "mask": mask}
     for kind, path in files.items():
         if path is None:
@@ -105,7 +103,8 @@ def count_pixels(volume: Volume, path: Path, kind: Kind, layout: Layout) -> np.n
     count = len(layout.classes)
     values = layout.scribble_map if kind == "scribble" else layout.label_map
     shape = volume.array.shape  # its own: the grid is checked apart from the values
-    classes = to_classes(volume.array, shape, str(path), kind, values, layout.unlabelled, count)
+    tail = (layout.unlabelled, count, volume.step)
+    classes = to_classes(volume.array, shape, str(path), kind, values, *tail)
     return np.bincount(classes.ravel(), minlength=count + 1)
 
 
@@ -116,13 +115,3 @@ def check_share(path: Path, pixels: np.ndarray, findings: Findings) -> None:
         findings.warning(f"{path}: nothing is scribbled in it: scribble it, or remove the volume")
     elif share > NEARLY_FULL:
         findings.warning(f"{path}: {share:.0%} of it is labelled: is this a mask? Give scribbles")
-
-
-def check_slices(case: Case, layout: Layout, findings: Findings) -> None:
-    """Slices along the wrong axis show in the shape or in the voxel sizes."""
-    (n, height, width), (z, y, x) = case.image.shape, case.spacing
-    if n > max(height, width) or z < 0.9 * min(y, x):
-        findings.warning(
-            f"{case.source}: {n} slices of {height} x {width}, {z:.3g} mm apart: "
-            f"slice_axis = {layout.slice_axis} seems wrong: correct it in dataset.toml"
-        )

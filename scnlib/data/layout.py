@@ -1,5 +1,6 @@
 """What the values in a folder of NIfTI mean: MSCMR's own rules, and dataset.toml for others."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ class Layout:
     unlabelled    value in a scribble of a pixel nobody marked
     slice_axis    axis of the array along which the slices lie: 0, 1 or 2
     arrays_fit    read a label array to array even if its affine differs from the image's
+    volume_name   regular expression of a file's name, with groups subject and frame; "": split_name
     """
 
     classes: tuple[str, ...]
@@ -29,6 +31,7 @@ class Layout:
     unlabelled: int
     slice_axis: int = 2
     arrays_fit: bool = False
+    volume_name: str = ""
 
 
 _IN_ORDER = {0: 0, 1: 1, 2: 2, 3: 3}
@@ -44,6 +47,7 @@ def read_layout(path: Path) -> Layout:
         unlabelled = 4           # value of an unmarked pixel; default: the number of classes
         slice_axis = 2           # default: the last
         arrays_fit = false       # default
+        volume_name = '(?P<subject>P[0-9]+)_(?P<frame>.+)'   # default: see cases.split_name
         [label_map]              # default: 0, 1, 2, ... in the order of classes
         0 = "background"
         500 = "LV"
@@ -67,12 +71,12 @@ def parse_layout(path: Path, fault: Fault) -> Layout | None:
         )
         return None
     try:
-        with open(path, "rb") as file:
-            entries = tomllib.load(file)
+        entries = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows adds a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         fault(ValueError(f"{path}: not valid TOML ({one_line(error)}): correct it"))
         return None
-    known = {"classes", "unlabelled", "slice_axis", "arrays_fit", "label_map", "scribble_map"}
+    known = {"classes", "unlabelled", "label_map", "scribble_map"}
+    known |= {"slice_axis", "arrays_fit", "volume_name"}
     if unknown := sorted(entries.keys() - known):
         fault(ValueError(f"{path}: unknown entries {unknown}: known are {sorted(known)}"))
     meaning = _meaning(path, entries, fault)
@@ -83,7 +87,20 @@ def parse_layout(path: Path, fault: Fault) -> Layout | None:
     if type(fit) is not bool:
         fault(ValueError(f"{path}: arrays_fit = {fit!r} must be true or false"))
         fit = False
-    return meaning and Layout(*meaning, slice_axis=axis, arrays_fit=fit)
+    name = _volume_name(path, entries.get("volume_name", ""), fault)
+    return meaning and Layout(*meaning, slice_axis=axis, arrays_fit=fit, volume_name=name)
+
+
+def _volume_name(path: Path, pattern: Any, fault: Fault) -> str:
+    """The pattern if it is a regular expression with a subject; else a fault, and none."""
+    try:
+        if pattern == "" or "subject" in re.compile(pattern).groupindex:
+            return pattern
+        why = "it has no group (?P<subject>...)"
+    except (re.error, TypeError) as error:
+        why = one_line(error)
+    fault(ValueError(f"{path}: volume_name = {pattern!r} is no pattern of file names: {why}"))
+    return ""
 
 
 def _meaning(

@@ -15,7 +15,7 @@ import numpy as np
 from scnlib.data.acdc import read_arrays, spacings
 from scnlib.data.folders import ACDC, dataset_folder
 from scnlib.data.phantom import phantom_split
-from scnlib.data.volume import decompressed
+from scnlib.data.volume import decompressed, is_nifti
 
 SPLITS = Path(__file__).parent / "splits"
 
@@ -41,11 +41,11 @@ def file_sums(dataset: str, folder: Path) -> dict[str, str]:
         files = [p for p in sorted(folder.glob("*.h5")) if p.stem in spacings()]
         return {path.name: _array_sum(*read_arrays(path)) for path in files}
     parts = ("train", "val", "TestSet", "test")
-    files = [p for part in parts for p in sorted(folder.glob(f"{part}/*/*.nii*"))]
+    files = [p for part in parts for p in sorted(folder.glob(f"{part}/*/*"))]
     sums = {
         path.relative_to(folder).as_posix().removesuffix(".gz"): _bytes_sum(decompressed(path))
         for path in files
-        if not path.name.startswith(".") and path.name.endswith((".nii", ".nii.gz"))
+        if is_nifti(path)
     }
     if (folder / "dataset.toml").is_file():
         sums["dataset.toml"] = _bytes_sum((folder / "dataset.toml").read_bytes())

@@ -10,20 +10,22 @@ from pathlib import Path
 
 import numpy as np
 
-from scnlib.data.cases import Case, split_name
+from scnlib.data.cases import SPLITS, Case, split_name
 from scnlib.data.checks import (
     Fault,
     Kind,
     check_image,
     check_same_shape,
     log,
+    slice_axis_of,
     stop,
     to_classes,
 )
 from scnlib.data.contrast import to_unit_range
+from scnlib.data.identity import Names, identify, note_crowd, note_shared
 from scnlib.data.layout import MSCMR, Layout
 from scnlib.data.manifest import published_subjects
-from scnlib.data.volume import Volume, load_volume
+from scnlib.data.volume import Volume, is_nifti, load_volume, stem
 
 
 def read_nifti(
@@ -47,8 +49,17 @@ def read_nifti(
     source = str(image)
     array = check_image(volume.array, source)
     array = np.moveaxis(array, layout.slice_axis, 0)
-    subject, frame = split_name(stem(image))
-    z, y, x = volume.spacing[_slices_first(layout.slice_axis)]
+    subject, frame = split_name(stem(image), layout.volume_name)
+    order = _slices_first(layout.slice_axis)
+    z, y, x = volume.spacing[order]
+    if other := slice_axis_of(array.shape, (z, y, x)):
+        log.warning(
+            "%s: slice_axis = %d seems wrong, as the voxels %s are %s mm: try slice_axis = %d in "
+            "dataset.toml (for predict, --slice-axis %d)",
+            *(source, layout.slice_axis, " x ".join(map(str, volume.array.shape))),
+            " x ".join(f"{size:.3g}" for size in volume.spacing),
+            *(order[other], order[other]),
+        )
     return Case(
         subject=subject,
         frame=frame,
@@ -69,10 +80,11 @@ def nifti_split(folder: Path, split: str, layout: Layout) -> list[Case]:
     Raises FileNotFoundError for missing folders, images and their counterparts.
     """
     found = split_files(folder, split, layout)
-    names = {stem(image) for image, _, _ in found}
-    _note_shared(folder, split, names)
+    names = identify((image for image, _, _ in found), layout.volume_name)
+    note_crowd(_place(folder, split), names)
+    note_shared(folder, names, _other_splits(folder, split, layout))
     if layout is MSCMR:
-        _note_unpublished(_place(folder, split), names, split)
+        _note_unpublished(_place(folder, split), {stem(path) for path in names}, split)
     return [read_nifti(image, scribble, mask, layout) for image, scribble, mask in found]
 
 
@@ -112,11 +124,6 @@ def _place(folder: Path, split: str) -> Path:
     return next((folder / name for name in names if (folder / name).is_dir()), folder / names[-1])
 
 
-def stem(path: Path) -> str:
-    """File name without .nii or .nii.gz."""
-    return path.name.removesuffix(".gz").removesuffix(".nii")
-
-
 def _read_classes(
     path: str | Path | None, kind: Kind, image: Volume, image_source: str, layout: Layout
 ) -> np.ndarray | None:
@@ -133,6 +140,7 @@ def _read_classes(
         values,
         layout.unlabelled,
         len(layout.classes),
+        volume.step,
     )
     check_grid(volume, path, kind, image, image_source, layout)
     return np.ascontiguousarray(np.moveaxis(classes, layout.slice_axis, 0))
@@ -177,7 +185,7 @@ def _files(folder: Path, fault: Fault) -> dict[str, Path]:
     files: dict[str, Path] = {}
     strays = []
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not path.name.endswith((".nii", ".nii.gz")):
+        if not is_nifti(path):
             strays.append(path.name)
         elif stem(path) in files:
             other = files[stem(path)].name
@@ -217,12 +225,17 @@ def _check_left_over(
         log.warning("%s: left aside, not a scribble or mask of this layout", path)
 
 
-def _note_shared(folder: Path, split: str, names: set[str]) -> None:
-    """A volume in two splits makes every score of the second one too good."""
-    for other in {"train", "val", "test"} - {split}:
-        there = {stem(path) for path in (_place(folder, other) / "images").glob("*.nii*")}
-        if shared := sorted(names & there):
-            log.warning("%s: also in the %s split: %s", folder, other, ", ".join(shared[:10]))
+def _other_splits(folder: Path, split: str, layout: Layout) -> dict[str, Names]:
+    """Names of the images of the other splits, as far as there are any and they can be read."""
+    places = {other: _place(folder, other) / "images" for other in SPLITS if other != split}
+    return {
+        other: identify(filter(is_nifti, sorted(place.glob("*"))), layout.volume_name, _ignore)
+        for other, place in places.items()
+    }
+
+
+def _ignore(error: Exception) -> None:
+    """Another split's faults are told when that one is read."""
 
 
 def _note_unpublished(place: Path, names: set[str], split: str) -> None:

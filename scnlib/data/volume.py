@@ -1,6 +1,6 @@
 """One NIfTI file: array, voxel sizes and affine, read by content whatever its name says."""
 
-import gzip
+import unicodedata
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -8,40 +8,77 @@ from typing import NamedTuple
 import nibabel as nib
 import numpy as np
 
-from scnlib.data.checks import log, one_line
+from scnlib.data.checks import MOST_VOXELS, check_size, log, one_line
 
 GZIP = b"\x1f\x8b"
 MILLIMETRES = {1: 1000.0, 3: 0.001}  # NIfTI's codes for metre and micron; all else counts as mm
+MOST_BYTES = 8 * MOST_VOXELS + 2**20  # of a file, decompressed
 
 
 class Volume(NamedTuple):
-    """Array as stored, voxel sizes in mm in the order of its axes, and the affine."""
+    """Array, voxel sizes in mm in the order of its axes, and the affine.
+
+    step  the scale factor of an array stored as scaled integers: its values are whole steps; else 0
+    """
 
     array: np.ndarray
     spacing: np.ndarray
     affine: np.ndarray
+    step: float = 0.0
+
+
+def is_nifti(path: Path) -> bool:
+    """Whether a file is a NIfTI by its name, in small letters or capitals, and not hidden."""
+    return path.name.lower().endswith((".nii", ".nii.gz")) and not path.name.startswith(".")
+
+
+def stem(path: Path) -> str:
+    """File name without .nii or .nii.gz, its letters composed (Unicode NFC).
+
+    Some file systems hand an e with an accent over as two characters, others as one.
+    """
+    name = path.name
+    for ending in (".gz", ".nii"):
+        name = name[: -len(ending)] if name.lower().endswith(ending) else name
+    return unicodedata.normalize("NFC", name)
 
 
 def load_volume(path: Path) -> Volume:
     """Read a single-file NIfTI, plain or gzip by its content, whatever its name says.
 
-    Trailing axes of length 1 are dropped. Raises FileNotFoundError, or ValueError naming the file.
+    Trailing axes of length 1 are dropped. Where the header's voxel sizes contradict its affine,
+    the affine's are taken, with a warning. Raises FileNotFoundError, or ValueError naming the file.
     """
     image = load_image(path)
     try:
         array = np.asanyarray(image.dataobj)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # numpy and nibabel let errors of every kind through here
         raise ValueError(
             f"{path}: voxel data incomplete ({one_line(error)}): copy it again"
         ) from error
     while array.ndim > 3 and array.shape[-1] == 1:
         array = array[..., 0]
-    unit = MILLIMETRES.get(int(image.header["xyzt_units"]) & 7, 1.0)
-    spacing = np.asarray(image.header.get_zooms()[:3], dtype=float) * unit
-    if not (np.isfinite(spacing) & (spacing > 0)).all():
+    scaled = image.get_data_dtype().kind in "iu" and array.dtype.kind == "f"
+    step = abs(float(getattr(image.dataobj, "slope", 0.0))) if scaled else 0.0
+    affine = np.asarray(image.affine, dtype=float)
+    return Volume(array, _spacing(image, affine, path), affine, step)
+
+
+def _spacing(image: nib.Nifti1Image, affine: np.ndarray, path: Path) -> np.ndarray:
+    """Voxel sizes in mm, (3,): the header's, or the affine's where the two differ; nan if none."""
+    sizes = np.asarray(image.header.get_zooms()[:3], dtype=float)
+    sizes = np.pad(sizes, (0, 3 - len(sizes)), constant_values=np.nan)
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if (lengths > 0).all() and not np.allclose(sizes, lengths, rtol=0.01):
+        log.warning(
+            "%s: voxel sizes %s in the header contradict its affine: %s taken from there",
+            *(path, sizes.round(4).tolist(), lengths.round(4).tolist()),
+        )
+        sizes = lengths
+    if not (np.isfinite(sizes) & (sizes > 0)).all():
         log.warning("%s: no valid voxel sizes in the header, distances in mm are unknown", path)
-        spacing = np.full(3, np.nan)
-    return Volume(array, spacing, np.asarray(image.affine, dtype=float))
+        return np.full(3, np.nan)
+    return sizes * MILLIMETRES.get(int(image.header["xyzt_units"]) & 7, 1.0)
 
 
 def load_image(path: Path) -> nib.Nifti1Image:
@@ -49,23 +86,56 @@ def load_image(path: Path) -> nib.Nifti1Image:
 
     Raises as load_volume does.
     """
-    return _parse(path, decompressed(path))
+    image = _parse(path, decompressed(path))
+    check_size(image.shape, str(path))
+    if not np.isfinite(image.affine).all():
+        raise ValueError(f"{path}: its affine holds nan or infinite values: export it again")
+    return image
 
 
 def decompressed(path: Path) -> bytes:
     """The bytes of a file, decompressed if they are gzip.
 
-    Raises FileNotFoundError, or ValueError naming an empty or damaged file.
+    Raises FileNotFoundError, or ValueError naming an empty or damaged file, or one that holds more
+    than MOST_BYTES (no more than that is ever in memory).
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    data = path.read_bytes()
+    with open(path, "rb") as file:
+        data = file.read(MOST_BYTES + 1)
     if not data:
         raise ValueError(f"{path}: empty file: copy it again")
     try:
-        return gzip.decompress(data) if data.startswith(GZIP) else data
-    except (OSError, EOFError, zlib.error) as error:
+        data = _expand(data) if data.startswith(GZIP) else data
+    except (EOFError, zlib.error) as error:
         raise ValueError(f"{path}: damaged gzip data ({one_line(error)}): copy it again") from error
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"{path}: holds more than {MOST_BYTES >> 20} MiB: crop it to the heart")
+    return data
+
+
+def _expand(data: bytes) -> bytes:
+    """Decompress gzip data of one or more members, at most a little more than MOST_BYTES.
+
+    Raises EOFError or zlib.error for damaged data. Zeros after the last member are padding.
+    """
+    result, rest = bytearray(), data
+    while rest.startswith(GZIP) or not result:
+        member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        while not member.eof:
+            part = member.decompress(rest, 2**24)
+            if not part and not rest:
+                raise EOFError("it ends in the middle")
+            result += part
+            if len(result) > MOST_BYTES:
+                return bytes(result)
+            rest = member.unconsumed_tail
+        rest = member.unused_data.lstrip(b"\0")
+        if not rest:
+            break
+    if rest:
+        raise zlib.error("other data after its end")
+    return bytes(result)
 
 
 def _parse(path: Path, data: bytes) -> nib.Nifti1Image:
