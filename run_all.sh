@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One command for the whole study; `./run_all.sh --help` says what it can do.
-# Kept to what bash 3.2 (macOS) knows; everything that is not about finding Python is in workflow/.
+# Kept to what bash 3.2 (macOS) knows; everything that is not about finding Python is in study/run/.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export PYTHONPATH="$root"
@@ -20,8 +20,8 @@ fi
 
 # Help needs no packages, so it must not wait for them to be installed.
 for word in ${1+"$@"}; do
-  case $word in -h | --help) exec "$base" -P -m workflow.study --help ;; esac
+  case $word in -h | --help) exec "$base" -P -m study.run.command --help ;; esac
 done
 
-python=$("$base" -P -m workflow.environment)
-exec "$python" -P -m workflow.study ${1+"$@"}
+python=$("$base" -P -m study.run.environment)
+exec "$python" -P -m study.run.command ${1+"$@"}

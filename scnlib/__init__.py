@@ -8,12 +8,13 @@ Reading order, as the paper goes:
 4. `scnlib.losses`        every loss, class-aware contrastive learning (CACL) among them; those of
                            the compared methods in `scnlib.regularisers`
 5. `scnlib.methods`       a file for each row of Table 1; `methods/scn.py` is the paper's
-6. `scnlib.training`      the one loop (with `scnlib.batches`, `scnlib.optimiser` and
+6. `scnlib.training`      the one loop (with `scnlib.data.batches`, `scnlib.optimiser` and
                            `scnlib.checkpoint`), and `scnlib.evaluation` for Dice and 95HD
-7. `scnlib.records`, `scnlib.tables`, `scnlib.figures`   what a run leaves, and what is made of it;
-                           `scnlib.claims` answers the paper's claims from it
-8. `scnlib.check`, `scnlib.predict`   for own NIfTI files
-9. `scnlib.widgets`, `scnlib.teaching`   what the notebooks let one play and practise with
+7. `scnlib.records`       what a run leaves, and how it is read back
+8. `scnlib.predict`       for own NIfTI files
+
+What this study makes of it (tables, claims, figures, lessons, the check of an own folder) is in
+`study`, which this package never imports.
 
 An equation is found by its number: search the package for "Eq. 7".
 """

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from scnlib import checkpoint, hardware, records
-from scnlib.batches import TrainingSet
 from scnlib.checkpoint import Moving, State
 from scnlib.config import Run
 from scnlib.data import Case, fingerprint, load_split
+from scnlib.data.batches import TrainingSet
 from scnlib.evaluation import evaluate, summary
 from scnlib.methods import Method, Now, get_method
 from scnlib.optimiser import make_optimiser

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from study.run import command, planning
 from tests.pretended import METHODS, PRETENDED, record_file, write_notebook
-from workflow import planning, study
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -111,7 +111,7 @@ def notebooks(tmp_path):
 def start(science, notebooks, tmp_path):
     """Start the study in this process, with those notebooks and results in tmp_path/out."""
     where = ["--notebooks", str(notebooks), "--out", str(tmp_path / "out")]
-    return lambda *options: study.main([*where, *options])
+    return lambda *options: command.main([*where, *options])
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from scnlib.teaching import exercises
+from study.lessons import exercises
 
 
 def loops(C, P):  # as by hand, giving nested lists

@@ -11,7 +11,7 @@ METHODS = {
     name: SimpleNamespace(needs="label" if name == "full" else "scribble") for name in _NAMES
 }
 
-# Stands for workflow.notebook without a kernel: leaves the executed notebook, the record and a
+# Stands for study.run.notebook without a kernel: leaves the executed notebook, the record and a
 # line in a diary; fails for the method that the file `broken` names.
 PRETENDED = """
 import json, sys

@@ -17,7 +17,7 @@ Fault = Callable[[Exception], None]  # what is done with a fault: stop here, or 
 
 
 def stop(error: Exception) -> None:
-    """The readers' way with a fault: raise it. `scnlib.check` collects them instead."""
+    """The readers' way with a fault: raise it. `study.owndata.check` collects them instead."""
     raise error
 
 

@@ -10,7 +10,7 @@ and its public code, which has what the text leaves open.
 P1 and P2 are two U-Nets, encoders and all; the second decodes features half of whose channels are
 dropped. The first predicts. Y = argmax(beta P1 + (1 - beta) P2), and the target G of the
 pseudo-label loss mixes it with the pseudo-labels S that superpixels make of the scribbles
-(`scnlib.superpixels`): G = gamma onehot(Y) + (1 - gamma) onehot(S); where S says nothing, G is Y.
+(`superpixels.py`): G = gamma onehot(Y) + (1 - gamma) onehot(S); where S says nothing, G is Y.
 beta and gamma ~ U(0, 1) are drawn in every iteration; no gradient flows into Y, S, G. The scales s
 are an eighth, a quarter and half of the image (32, 64, 128 of 256), with a head each on the
 decoder's levels of 128, 64 and 32 channels. Both networks have heads, since the distillation
@@ -39,17 +39,17 @@ from torch import Tensor
 
 from scnlib.augment import warp_labels
 from scnlib.config import Run
-from scnlib.distillation import (
+from scnlib.losses import dice_to_target, partial_cross_entropy, soft_dice
+from scnlib.methods.base import Batch, Losses, Now
+from scnlib.methods.distillation import (
     decoupled_distillation,
     mixed_target,
     shrink_labels,
     shrink_valid,
 )
-from scnlib.losses import dice_to_target, partial_cross_entropy, soft_dice
-from scnlib.methods.base import Batch, Losses, Now
 from scnlib.methods.dmpls import draw_share, mixed_labels
 from scnlib.methods.pce import PCE
-from scnlib.superpixels import spread_scribble
+from scnlib.methods.superpixels import spread_scribble
 from scnlib.unet import Heads, UNet
 
 PSEUDO, SCALES, DISTILLATION = 0.5, 0.35, 0.15  # the losses' weights

@@ -1,0 +1,8 @@
+"""This study of ScribbleCorrNet, made with `scnlib`, which never imports it.
+
+`study.run`      run_all.sh: what is left to do, and running the notebooks that do it
+`study.report`   printed numbers and ours: statistics, tables, claims, figures, README's numbers
+`study.lessons`  what the notebooks teach with: exercises, drawing, the walk through SCN
+`study.owndata`  everything that is wrong with an own data set: python -m study.owndata DIR/NAME
+`study.site`     the README and the executed notebooks as a site: python -m study.site
+"""

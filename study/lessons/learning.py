@@ -1,0 +1,121 @@
+"""PCE and SCN trained in memory, within a minute, on strokes that somebody has just drawn.
+
+The loop, losses, networks and augmentation are the study's own (`scnlib.training.Training`); only
+the slices come from a drawing. Six slices and few steps: this shows how strokes act, no more.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+
+from scnlib.config import Run, make_run
+from scnlib.data.cases import Case
+from scnlib.data.phantom import phantom_split
+from scnlib.evaluation import evaluate
+from scnlib.training import Training
+from study.lessons.strokes import Drawing, scribbled_cases
+from study.report.display import class_colours
+from study.report.figures import BACKGROUND, make_grid, outline
+from study.report.paper import title
+
+BATCH = 6
+ITERATIONS = 200
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What came of one drawing."""
+
+    cases: list[Case]  # the slices with strokes, one slice each
+    predictions: dict[str, dict[str, np.ndarray]]  # method, then volume: (1, H, W) uint8
+    scores: pd.DataFrame  # mean Dice (fractions): a row for each method and set of slices
+    seconds: float  # of training steps, all methods together
+
+
+def learn(
+    drawing: Drawing,
+    methods: tuple[str, ...] = ("pce", "scn"),
+    iterations: int = ITERATIONS,
+    report: Report | None = None,
+    seed: int = 0,
+) -> Learnt:
+    """Train each method on the drawing's strokes, and score it.
+
+    Scored are the slices that were drawn on, and the validation subjects' slices, which nobody drew
+    on. The last weights are taken: no mask has a part in the training.
+
+    Args:
+        drawing: the strokes; slices without any are left out.
+        methods: names in `scnlib.methods.METHODS`.
+        iterations: steps of each method.
+        report: called with a line of text every ten steps.
+        seed: of networks, augmentation and draws.
+
+    Raises:
+        ValueError: if there are no strokes of two classes.
+    """
+    cases = scribbled_cases(drawing)
+    unseen = phantom_split("val")
+    predictions, rows, seconds = {}, {}, 0.0
+    for name in methods:
+        run = make_run(
+            "phantom", name, seed, "demo", batch=BATCH, iterations=iterations, validations=1
+        )
+        with TemporaryDirectory() as folder:
+            training = _train(run, cases, Path(folder), report)
+        seconds += training.state.seconds
+        sets = {"drawn on": cases, "never seen": unseen}
+        for where, group in sets.items():
+            metrics, found = evaluate(training.predict, group, run.profile.size, BATCH, hd=False)
+            means = metrics.groupby("structure", sort=False)["dice"].mean()
+            rows[title(name), where] = means
+            if group is cases:
+                predictions[title(name)] = found
+    scores = pd.DataFrame(rows).T.rename_axis(["method", "slices"])
+    scores["mean"] = scores.mean(axis=1)
+    return Learnt(cases, predictions, scores, seconds)
+
+
+def _train(run: Run, cases: list[Case], folder: Path, report: Report | None) -> Training:
+    # Every batch is full, also if only one slice was drawn on: it comes several times then.
+    repeated = cases * ceil(BATCH / len(cases))
+    training = Training(run, folder, None, torch.device("cpu"), (repeated, []))
+    while training.state.iteration < run.profile.iterations:
+        training.advance()
+        if report is not None and training.at_row:
+            state = training.state
+            report(
+                f"{title(run.method)}: step {state.iteration} of {run.profile.iterations}, "
+                f"loss {state.curve[-1]['loss']:.2f}"
+            )
+    return training
+
+
+def draw_learnt(learnt: Learnt) -> Figure:
+    """A row for each slice: strokes, each method's prediction (solid) on the truth (dashed)."""
+    titles = list(learnt.predictions)
+    figure, grid = make_grid(len(learnt.cases), 2 + len(titles), 1.6)
+    for line, case in zip(grid, learnt.cases, strict=True):
+        assert case.scribble is not None and case.label is not None
+        K, image = len(case.classes), case.image[0]
+        for axes in line:
+            axes.imshow(image, cmap="gray", vmin=0, vmax=1)
+        for k, colour in enumerate([BACKGROUND, *class_colours(K)]):
+            y, x = np.nonzero(case.scribble[0] == k)
+            line[0].scatter(x, y, s=4, c=colour, marker="s", linewidths=0)
+        for axes, name in zip(line[1:], titles, strict=False):
+            outline(axes, case.label[0], style="dashed")
+            outline(axes, learnt.predictions[name][case.volume][0])
+        outline(line[-1], case.label[0], style="dashed")
+        line[0].set_ylabel(case.volume, fontsize=7)
+    for axes, name in zip(grid[0], ["strokes", *titles, "truth"], strict=True):
+        axes.set_title(name, fontsize=10)
+    return figure

@@ -1,0 +1,156 @@
+"""The drawings of notebook 02: each function returns a Figure, which `display.show` shows.
+
+Structures have the study's colours, maps are in cividis. A cell is one place of the correlation
+map's grid, numbered row by row.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, PowerNorm
+from matplotlib.figure import Figure
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from scnlib.propagation import shape_masks
+from study.lessons.walkthrough import Maps, Slice
+from study.report import display
+from study.report.figures import outline
+
+COLOURS = ("#FFFFFF", *display.COLOURS, "#000000")  # background, classes, a mask
+
+
+def panels(
+    rows: int, columns: int, size: float = 2.4, head: float = 0.35
+) -> tuple[Figure, list[list[Axes]]]:
+    """A figure of square panels without ticks, and its axes by row and column."""
+    figure = Figure(figsize=(size * columns, (size + head) * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    return figure, axes.tolist()
+
+
+def near(figure: Figure, box: tuple[slice, slice]) -> Figure:
+    """The same figure, of whose slices only the rows and columns of `box` are shown."""
+    rows, columns = box
+    for axis in (axis for axis in figure.axes if axis.images):
+        axis.set(xlim=(columns.start - 0.5, columns.stop - 0.5))
+        axis.set(ylim=(rows.stop - 0.5, rows.start - 0.5))
+    return figure
+
+
+def draw_matrices(matrices: dict[str, Tensor], top: float = 1.0) -> Figure:
+    """Small matrices (n, m) with their numbers written in; colours run from 0 to `top`."""
+    figure, axes = panels(1, len(matrices))
+    for axis, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
+        axis.imshow(matrix.numpy(), cmap="cividis", vmin=0, vmax=top)
+        axis.set_title(title, fontsize=10)
+        for (i, j), value in np.ndenumerate(matrix.numpy()):
+            ink = "white" if value < 0.5 * top else "black"
+            axis.text(j, i, f"{value:.2f}", ha="center", va="center", color=ink)
+    return figure
+
+
+def paint(axis: Axes, labels: Tensor, known: Tensor, image: Tensor | None = None) -> None:
+    """Labels (H, W) in the structures' colours where `known`; elsewhere grey, or the image."""
+    if image is None:
+        axis.imshow(np.full(labels.shape, 0.75), cmap="gray", vmin=0, vmax=1)
+    else:
+        axis.imshow(image.numpy(), cmap="gray")
+    shown = np.ma.masked_where(~known.numpy(), labels.numpy())
+    colours = ListedColormap(COLOURS)
+    # Background fainter, so that the image stays visible where all of it is known.
+    alpha = np.where(labels.numpy() > 0, 0.75, 0.75 if image is None else 0.45)
+    axis.imshow(shown, cmap=colours, vmin=-0.5, vmax=7.5, alpha=alpha, interpolation="nearest")
+
+
+def draw_labels(
+    panels_: dict[str, tuple[Tensor, Tensor]],
+    image: Tensor | None = None,
+    truth: Tensor | None = None,
+) -> Figure:
+    """Panels of (labels, where they are known), (H, W) each, by `paint`; truth dashed."""
+    figure, axes = panels(1, len(panels_))
+    for axis, (title, (labels, known)) in zip(axes[0], panels_.items(), strict=True):
+        paint(axis, labels, known, image)
+        axis.set_title(title, fontsize=10)
+        if truth is not None:
+            outline(axis, truth.numpy(), style="dashed")
+    return figure
+
+
+def draw_affinity(chosen: Slice, both: Sequence[Maps], cells: dict[str, int]) -> Figure:
+    """A row of panels for each network: each structure's cell and its row of C over the image."""
+    figure, axes = panels(len(both), len(cells))
+    H, W = chosen.image.shape[-2:]
+    for maps, line in zip(both, axes, strict=True):
+        h, w = maps.f.shape[-2:]
+        line[0].set_ylabel(maps.title)
+        for axis, (name, cell) in zip(line, cells.items(), strict=True):
+            axis.imshow(chosen.image[0, 0].numpy(), cmap="gray")
+            row, box = maps.C[cell].reshape(h, w).numpy(), (-0.5, W - 0.5, H - 0.5, -0.5)
+            heat = axis.imshow(
+                row, cmap="cividis", alpha=0.65, extent=box, norm=PowerNorm(0.5, vmin=0)
+            )
+            y, x = ((cell // w + 0.5) * H / h - 0.5, (cell % w + 0.5) * W / w - 0.5)
+            k = chosen.classes.index(name)
+            axis.plot(x, y, "o", color=COLOURS[k], markeredgecolor="black", markersize=5)
+            axis.set_title(name, fontsize=10)
+            figure.colorbar(heat, ax=axis, shrink=0.8).ax.tick_params(labelsize=7)
+    return figure
+
+
+def draw_masks(chosen: Slice, maps: Maps, cells: dict[str, int], threshold: float) -> Figure:
+    """For each structure's cell: its row min-max scaled, and the mask, with the truth's borders."""
+    figure, axes = panels(2, len(cells))
+    H, W = chosen.image.shape[-2:]
+    h, w = maps.f.shape[-2:]
+    for i, (name, cell) in enumerate(cells.items()):
+        row = maps.C[None, cell : cell + 1]
+        low, high = row.aminmax()
+        mask = shape_masks(row, threshold)
+        fine = [
+            interpolate(m.float().reshape(1, 1, h, w), (H, W))[0, 0]
+            for m in ((row - low) / (high - low), mask)
+        ]
+        for line, values, title in zip(axes, fine, ("scaled", "mask"), strict=True):
+            line[i].imshow(values.numpy(), cmap="cividis", vmin=0, vmax=1)
+            outline(line[i], chosen.label[0].numpy(), style="dashed")
+            line[i].set_title(f"{name}: {title}", fontsize=10)
+    return figure
+
+
+def draw_points(stages: dict[str, tuple[Tensor, Tensor, Tensor]], known: Tensor) -> Figure:
+    """Panels of (points (n, 2), their class (n,), means (K, 2)); `known` (n,) are scribbled."""
+    figure, axes = panels(1, len(stages), size=3.2)
+    for axis, (title, (points, classes, means)) in zip(axes[0], stages.items(), strict=True):
+        for k in range(len(means)):
+            colour = COLOURS[k + 1]
+            for chosen, fill in ((known, colour), (~known, "white")):
+                at = points[(classes == k) & chosen].T.numpy()
+                axis.scatter(*at, c=fill, edgecolors=colour if fill == "white" else "black", s=36)
+            axis.annotate(
+                "",
+                tuple(means[k].tolist()),
+                (0, 0),
+                arrowprops={"color": colour, "width": 2, "headwidth": 8},
+            )
+        axis.set(title=title, xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal")
+    return figure
+
+
+def draw_curves(
+    curves: dict[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str = ""
+) -> Figure:
+    """Lines (x, y) by name in one panel, y from 0 to 1 unless they leave it."""
+    figure = Figure(figsize=(6.4, 3.0), layout="constrained")
+    axis = figure.subplots()
+    for (name, (x, y)), colour, dash in zip(
+        curves.items(), ("#000000", "#009E73"), ("-", "--"), strict=False
+    ):
+        axis.plot(x, y, dash, color=colour, label=name)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.legend()
+    return figure

@@ -1,0 +1,165 @@
+r"""Point at a pixel, see its row of C: a page of its own in a notebook's output.
+
+The page needs no kernel, no network and no widget state: it works in JupyterLab, in an executed
+copy and on an exported site alike. Where no scripts run, `draw_atlas` shows the same in print.
+
+What is stored. Each value of C becomes a byte that counts how many of the thresholds 0/250, 1/250
+... 249/250 it passes after min-max scaling (Eq. 4). So the mask at each of the slider's 250 places
+is the one that `scnlib.propagation.shape_masks` makes, exactly; a scaled value is known to 1/250
+(from above), a value of C to 1/250 of its row's range.
+"""
+
+import base64
+import html
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from scnlib.propagation import shape_masks
+from study.report.display import PALETTE, class_colours
+from study.report.figures import BACKGROUND, outline
+
+LEVELS = 250  # a multiple of 10, so that 0.5 is a place of the slider
+MAX_BYTES = 400_000
+HEIGHT = 500  # of the frame, in CSS pixels
+
+
+class Page:
+    """A self-contained HTML page that a notebook displays in a frame. `.page` is its text."""
+
+    def __init__(self, page: str, title: str) -> None:
+        self.page, self.title = page, title
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        # In a frame, scripts and styles of page and notebook can't touch each other.
+        frame = (
+            f'<iframe title="{html.escape(self.title)}" sandbox="allow-scripts" loading="lazy" '
+            f'style="width: 100%; max-width: 880px; height: {HEIGHT}px; border: 1px solid #767676" '
+            f'srcdoc="{html.escape(self.page)}"></iframe>'
+        )
+        return {"text/html": frame, "text/plain": f"{self.title} (interactive; needs a browser)"}
+
+
+def encode_rows(C: Tensor) -> np.ndarray:
+    """The bytes of a correlation map C (N, N): (N, N) uint8, each 0..250.
+
+    A byte q says that the value passes the thresholds k/250 for k < q and no other, by
+    `shape_masks`; so 250 is the row's maximum and `q > k` the mask at k/250.
+    """
+    stored = torch.zeros(C.shape, dtype=torch.uint8)
+    for k in range(LEVELS):
+        stored += shape_masks(C[None], k / LEVELS)[0]
+    return stored.numpy()
+
+
+def clickable_map(
+    image: np.ndarray,
+    C: Tensor,
+    grid: tuple[int, int],
+    *,
+    title: str,
+    truth: np.ndarray | None = None,
+    scribble: np.ndarray | None = None,
+    classes: Sequence[str] = ("background", *PALETTE),
+    threshold: float = 0.5,
+    cell: int | None = None,
+) -> Page:
+    """A slice whose pixels show their row of C, the row's scaled map, and its mask.
+
+    Args:
+        image: (H, W) float in 0..1.
+        C: correlation map (N, N) of the slice, N = h w.
+        grid: (h, w), which divides (H, W).
+        title: heads the page and names it to screen readers.
+        truth: label map (H, W) uint8, its borders are drawn; None for none.
+        scribble: (H, W) uint8, K = unlabelled; None for none.
+        classes: the K classes' names, background first.
+        threshold: where the slider starts, in 0..1.
+        cell: the place to begin with, 0..N - 1; by default the middle.
+
+    Raises:
+        ValueError: if the shapes do not fit, or the page would be larger than 400 KB.
+    """
+    (H, W), (h, w) = image.shape, grid
+    N = h * w
+    if tuple(C.shape) != (N, N) or H % h or W % w:
+        raise ValueError(
+            f"a map of shape {tuple(C.shape)} on a {h} x {w} grid does not fit a {H} x {W} slice: "
+            "it must be (h w, h w), and the grid must divide the slice"
+        )
+    for name, labels in (("truth", truth), ("scribble", scribble)):
+        if labels is not None and labels.shape != (H, W):
+            raise ValueError(f"{name} has shape {labels.shape}, the slice has {(H, W)}")
+    C = C.detach().float().cpu()
+    low, high = C.aminmax(dim=1)
+    spectrum = matplotlib.colormaps["cividis"](np.arange(256))[:, :3]
+    data = {
+        "title": title,
+        "shape": [H, W],
+        "grid": [h, w],
+        "levels": LEVELS,
+        "threshold": min(LEVELS - 1, max(0, round(threshold * LEVELS))),
+        "cell": (h // 2) * w + w // 2 if cell is None else cell,
+        "classes": list(classes),
+        "colours": [BACKGROUND, *class_colours(len(classes))],
+        "image": _text(np.rint(np.clip(image, 0, 1) * 255)),
+        "rows": _text(encode_rows(C)),
+        "low": [float(f"{v:.5g}") for v in low.tolist()],
+        "high": [float(f"{v:.5g}") for v in high.tolist()],
+        "truth": None if truth is None else _text(truth),
+        "scribble": None if scribble is None else _text(scribble),
+        "cividis": _text(np.rint(spectrum * 255)),
+    }
+    # "<" is written so that no text in the data can end the script.
+    text = json.dumps(data).replace("<", "\\u003c")
+    template = Path(__file__).with_name("clickable.html").read_text(encoding="utf-8")
+    page = Page(template.replace("/*DATA*/null", text), title)
+    if (size := len(page._repr_mimebundle_()["text/html"].encode())) > MAX_BYTES:
+        raise ValueError(f"the page would have {size} bytes, more than {MAX_BYTES}: coarser grid")
+    return page
+
+
+def _text(values: np.ndarray) -> str:
+    return base64.b64encode(values.astype(np.uint8).tobytes()).decode()
+
+
+def draw_atlas(
+    image: np.ndarray, C: Tensor, grid: tuple[int, int], truth: np.ndarray, threshold: float = 0.5
+) -> Figure:
+    """Every row of C at once: in the place of each cell stands the whole map of its row.
+
+    Args as in `clickable_map`. Left the slice with its cells, then the scaled rows, then the masks.
+    """
+    h, w = grid
+    H, W = image.shape
+    rows = C.detach().float().cpu()
+    low, high = rows.aminmax(dim=1, keepdim=True)
+    scaled = ((rows - low) / (high - low).clamp(min=1e-12)).numpy()
+    masks = shape_masks(rows[None], threshold)[0].numpy()
+    figure = Figure(figsize=(10.2, 3.7), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    left.imshow(image, cmap="gray", vmin=0, vmax=1)
+    outline(left, truth, style="dashed")
+    for axis, count, length in ((left.axhline, h, H), (left.axvline, w, W)):
+        for k in range(1, count):
+            axis(k * length / count - 0.5, color="white", linewidth=0.5, alpha=0.6)
+    left.set_title(f"slice, {h} × {w} cells", fontsize=10)
+    two = ListedColormap(["#00224E", "#FEE838"])  # the ends of cividis
+    pictures = ((middle, scaled, "each cell's row, scaled", "cividis"), (right, masks, "", two))
+    for axis, values, title, colours in pictures:
+        # (cell row, cell column, row, column) to one picture of h x w small ones, a line between.
+        tiles = np.full((h, w, h + 1, w + 1), np.nan)
+        tiles[:, :, :h, :w] = values.reshape(h, w, h, w)
+        atlas = tiles.transpose(0, 2, 1, 3).reshape(h * (h + 1), w * (w + 1))
+        axis.imshow(atlas, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
+        axis.set_title(title or f"each row's mask above {threshold:.2f}", fontsize=10)
+    for axis in (left, middle, right):
+        axis.set(xticks=[], yticks=[])
+    return figure

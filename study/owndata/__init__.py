@@ -1,0 +1,1 @@
+"""The check of a stranger's folder: python -m study.owndata DIR/NAME."""

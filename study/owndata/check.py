@@ -1,0 +1,186 @@
+"""Everything that is wrong with an own data set, at once: `python -m study.owndata DIR/NAME`.
+
+The readers stop at the first fault, as training must. This collects what they complain of, file by
+file, and adds what only the whole set shows: classes that nobody scribbled, volumes in two splits,
+images that lie differently. A line for each: `error` is what training refuses or what spoils its
+scores, `warning` what it bears. The exit code is 1 if there is an error.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from nibabel.orientations import aff2axcodes, io_orientation
+
+from scnlib.commandline import Parser
+from scnlib.config import PROFILES
+from scnlib.data.cases import SPLITS
+from scnlib.data.checks import log
+from scnlib.data.folders import ACDC
+from scnlib.data.identity import Names, identify, note_crowd
+from scnlib.data.layout import Layout, parse_layout
+from scnlib.data.nifti import split_files
+from scnlib.data.volume import stem
+from scnlib.paths import is_name
+from study.owndata.inspection import NO_LAYOUT, Findings, Seen, look
+
+
+def check(folder: Path) -> tuple[Findings, list[str]]:
+    """All faults of the data set in `folder`, and lines that sum up what is there."""
+    findings = Findings()
+    if not folder.is_dir():
+        findings.error(f"{folder}: no such folder: give DIR/NAME")
+        return findings, []
+    log.addHandler(findings)
+    spread, log.propagate = log.propagate, False  # else the lines would be printed twice
+    try:
+        check_names(folder, findings)
+        description = folder / "dataset.toml"
+        layout = parse_layout(description, findings.fault)
+        if layout is None:
+            findings.warning(f"{description}: correct it first; values were not checked without")
+        volumes = []
+        for split in SPLITS:
+            files = split_files(folder, split, layout or NO_LAYOUT, findings.fault)
+            volumes += [look(split, found, layout, findings) for found in files]
+        pattern = layout.volume_name if layout else ""
+        names: Names = {}
+        for split in SPLITS:
+            here = [seen.path for seen in volumes if seen.split == split]
+            identified = identify(here, pattern, findings.fault)
+            note_crowd(folder / split, identified)
+            names |= identified
+        check_scribbles(folder / "train", volumes, layout, findings)
+        check_splits(volumes, names, findings)
+        check_orientation(volumes, findings)
+        return findings, summarise(folder, volumes, names, layout)
+    finally:
+        log.removeHandler(findings)
+        log.propagate = spread
+
+
+def check_names(folder: Path, findings: Findings) -> None:
+    """The data set's name, and folders that nothing reads."""
+    name = folder.resolve().name
+    if not is_name(name):
+        findings.error(f"{folder}: rename it: letters, digits, - and _ only")
+    if name in ("phantom", "mscmr", *ACDC):
+        findings.error(f"{folder}: {name} is a built-in data set: rename the folder")
+    known = {"train", "val", "test", "TestSet"}
+    for path in sorted(p for p in folder.iterdir() if p.is_dir() and p.name not in known):
+        findings.warning(f"{path}: not read: the splits are train, val and test")
+    if (folder / "test").is_dir() and (folder / "TestSet").is_dir():
+        findings.warning(f"{folder / 'test'}: not read beside a TestSet: keep one of them")
+
+
+def check_scribbles(
+    place: Path, volumes: list[Seen], layout: Layout | None, findings: Findings
+) -> None:
+    """What training needs of the whole training split, which lies in `place`."""
+    train = [seen for seen in volumes if seen.split == "train"]
+    for kind, other in (("scribble", "mask"), ("mask", "scribble")):
+        for seen in train if any(kind in s.has for s in train) else ():
+            if kind not in seen.has and other in seen.has:
+                findings.error(
+                    f"{seen.path}: a {other} but no {kind}, which other training volumes have: "
+                    "add it, or take those away"
+                )
+    if train and not any("scribble" in seen.has for seen in train):
+        findings.warning(f"{place}: masks without scribbles: add these, or train only full")
+    slices = sum(seen.slices for seen in train)
+    short = {p.name: p.batch for p in PROFILES.values() if train and slices < p.batch}
+    if short:
+        note = findings.error if len(short) == len(PROFILES) else findings.warning
+        batches = ", ".join(f"{batch} of profile {name}" for name, batch in short.items())
+        note(f"{place}: {slices} readable slices do not fill a batch ({batches}): add some")
+    counts = [seen.scribbled for seen in train if seen.scribbled is not None]
+    for k, name in enumerate(layout.classes if layout and counts else ()):
+        if not sum(int(pixels[k]) for pixels in counts):
+            findings.error(
+                f"{place}: {name} is never scribbled in the training set: scribble it, "
+                "background too, or take it out of classes"
+            )
+
+
+def check_splits(volumes: list[Seen], names: Names, findings: Findings) -> None:
+    """A volume or subject in two splits makes scores too good."""
+    before: dict[tuple[str, str], Seen] = {}
+    for seen in volumes:
+        name = stem(seen.path)
+        subject, _ = names.get(seen.path, (name, ""))
+        keys = ("sum", seen.digest), ("file", name), ("subject", subject)
+        twin, namesake, other = (before.setdefault(key, seen) for key in keys)
+        if seen.digest and twin is not seen:
+            findings.error(f"{seen.path}: the same image as {twin.path}: keep one of them")
+        elif namesake is not seen:
+            findings.error(f"{seen.path}: also in the {namesake.split} split: keep one of them")
+        elif other.split != seen.split:
+            findings.warning(
+                f"{seen.path}: subject {subject} is in the {other.split} split too: "
+                "keep a subject in one split"
+            )
+
+
+def check_orientation(volumes: list[Seen], findings: Findings) -> None:
+    """Images that lie otherwise than most of the set, beyond the obliqueness of their planes."""
+    known: list[tuple[Seen, np.ndarray]] = []
+    for seen in volumes:
+        if seen.affine is None:
+            continue
+        if np.isfinite(seen.affine).all() and np.linalg.det(seen.affine):
+            known.append((seen, seen.affine))
+        else:
+            findings.warning(f"{seen.path}: its affine is no orientation: export it again")
+    starts = {aff2axcodes(affine): affine for _, affine in known}
+    groups = [[lies_alike(start, affine) for _, affine in known] for start in starts.values()]
+    for (seen, affine), alike in zip(known, max(groups, key=sum, default=[]), strict=True):
+        if not alike:
+            findings.warning(
+                f"{seen.path}: its axes ({''.join(map(str, aff2axcodes(affine)))}) lie otherwise "
+                "than those of most images: reorient it and its labels"
+            )
+
+
+def lies_alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether each axis of two grids points more or less the same way (affines, (4, 4))."""
+    turn = io_orientation(np.linalg.inv(one) @ other)
+    return bool((turn == [[0, 1], [1, 1], [2, 1]]).all())
+
+
+def summarise(folder: Path, volumes: list[Seen], names: Names, layout: Layout | None) -> list[str]:
+    """What there is and could be read: a line a split, and the scribbled pixels of each class."""
+    lines = []
+    for split in SPLITS:
+        here = [seen for seen in volumes if seen.split == split]
+        marks, masks = (sum(kind in s.has for s in here) for kind in ("scribble", "mask"))
+        subjects = len({names[seen.path][0] for seen in here if seen.path in names})
+        slices = sum(seen.slices for seen in here)
+        lines.append(
+            f"{split:6}{len(here)} volumes of {subjects} subjects, {slices} slices, "
+            f"{marks} scribbles, {masks} masks"
+        )
+        counts = [seen.scribbled for seen in here if seen.scribbled is not None]
+        if layout and counts:
+            total = np.sum(counts, axis=0)
+            shares = ", ".join(f"{n} {p}" for n, p in zip(layout.classes, total, strict=False))
+            lines.append(
+                f"      scribbled pixels: {shares}; {1 - total[-1] / total.sum():.2%} labelled"
+            )
+    return [f"{folder}:", *lines]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print what `check` finds; 1 if there is an error."""
+    parser = Parser("python -m study.owndata", "Report all faults of an own data set.")
+    parser.add_argument("folder", type=Path, metavar="DIR/NAME")
+    findings, summary = check(parser.parse_args(arguments).folder.expanduser())
+    for text, kind in findings.lines.items():
+        print(f"{kind}: {text}")
+    print(*summary, sep="\n")
+    print(f"{findings.count('error')} errors, {findings.count('warning')} warnings")
+    return int(findings.count("error") > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""One volume of an own data set looked at for the check: faults are noted, none stops it."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from scnlib.data.checks import Kind, one_line, to_classes
+from scnlib.data.layout import Layout
+from scnlib.data.nifti import check_grid, read_nifti
+from scnlib.data.volume import Volume, load_volume
+
+Result = TypeVar("Result")
+NO_LAYOUT = Layout((), {}, {}, unlabelled=0)  # an own set of which no value is known
+NEARLY_FULL = 0.5  # a scribble that labels more of its pixels than this is nearly a mask
+
+
+@dataclass
+class Seen:
+    """One volume as far as it could be read."""
+
+    split: str
+    path: Path
+    slices: int = 0
+    affine: np.ndarray | None = None
+    digest: str = ""  # of the image's voxels
+    scribbled: np.ndarray | None = None  # (K + 1,) pixels of each class, and unlabelled ones
+    has: set[Kind] = field(default_factory=set)  # the files there are, good or bad
+
+
+class Findings(logging.Handler):
+    """Collects errors, and as warnings what the readers log. The same line is kept once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: dict[str, str] = {}  # text -> "error" or "warning", in order
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a reader's log line as a warning."""
+        self.warning(record.getMessage())
+
+    def fault(self, error: Exception) -> None:
+        """Take a reader's complaint as an error."""
+        self.error(one_line(error))
+
+    def error(self, text: str) -> None:
+        """Take an error of the set as a whole."""
+        self.lines.setdefault(text, "error")
+
+    def warning(self, text: str) -> None:
+        """Take a warning."""
+        self.lines.setdefault(text, "warning")
+
+    def attempt(self, function: Callable[..., Result], *args: Any, **more: Any) -> Result | None:
+        """What `function` returns; None if it complains, which is taken down."""
+        try:
+            return function(*args, **more)
+        except (ValueError, OSError) as error:
+            self.fault(error)
+            return None
+
+    def count(self, kind: str) -> int:
+        """The number of "error" or "warning" lines."""
+        return sum(value == kind for value in self.lines.values())
+
+
+def look(
+    split: str,
+    found: tuple[Path, Path | None, Path | None],
+    layout: Layout | None,
+    findings: Findings,
+) -> Seen:
+    """Read a volume (image, scribble, mask), each file and each of its properties by itself."""
+    image, scribble, mask = found
+    seen, rules = Seen(split, image), layout or NO_LAYOUT
+    case = findings.attempt(read_nifti, image, layout=rules)
+    volume = findings.attempt(load_volume, image) if case else None
+    if case is not None and volume is not None:
+        seen.slices, seen.affine = len(case.image), volume.affine
+        seen.digest = hashlib.sha256(volume.array.tobytes()).hexdigest()
+    files: dict[Kind, Path | None] = {"scribble": scribble, "mask": mask}
+    for kind, path in files.items():
+        if path is None:
+            continue
+        seen.has.add(kind)
+        other = findings.attempt(load_volume, path)
+        if other is not None and volume is not None:
+            findings.attempt(check_grid, other, path, kind, volume, str(image), rules)
+        if other is not None and layout is not None:
+            pixels = findings.attempt(count_pixels, other, path, kind, layout)
+            if kind == "scribble" and pixels is not None:
+                seen.scribbled = pixels
+                check_share(path, pixels, findings)
+    return seen
+
+
+def count_pixels(volume: Volume, path: Path, kind: Kind, layout: Layout) -> np.ndarray:
+    """Pixels of each class, and last those that are unlabelled; raises as `to_classes`."""
+    count = len(layout.classes)
+    values = layout.scribble_map if kind == "scribble" else layout.label_map
+    shape = volume.array.shape  # its own: the grid is checked apart from the values
+    tail = (layout.unlabelled, count, volume.step)
+    classes = to_classes(volume.array, shape, str(path), kind, values, *tail)
+    return np.bincount(classes.ravel(), minlength=count + 1)
+
+
+def check_share(path: Path, pixels: np.ndarray, findings: Findings) -> None:
+    """A scribble of next to nothing, or of nearly everything."""
+    share = 1 - pixels[-1] / pixels.sum()
+    if share == 0:
+        findings.warning(f"{path}: nothing is scribbled in it: scribble it, or remove the volume")
+    elif share > NEARLY_FULL:
+        findings.warning(f"{path}: {share:.0%} of it is labelled: is this a mask? Give scribbles")

@@ -1,0 +1,338 @@
+"""The paper's claims, answered in sentences: every number in them is computed from the records."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scnlib.config import RECIPES, without_recipe
+from scnlib.records import Record
+from study.report import findings
+from study.report.paper import (
+    DATASETS,
+    NAMES,
+    ROWS,
+    data_title,
+    group,
+    in_order,
+    paper_row,
+    paper_table,
+    printed_inconsistencies,
+    row_title,
+    title,
+)
+from study.report.scores import ONE_SEED
+from study.report.statistics import compare
+
+
+def answers(records: Sequence[Record], variants: Sequence[Record], profile: str) -> list[str]:
+    """One sentence or two on each claim that the runs at hand can answer, in Markdown."""
+    found = [
+        *(_numbers(records, profile)),
+        *(_order(records, profile)),
+        *(_best(records)),
+        *(_significance(records)),
+        *(_ablation(records)),
+        *(_bound(records)),
+        *(_baseline(records)),
+        *(_chance(records)),
+        *(_below(records)),
+        *(_recipes(records, variants)),
+        *(_choices(records, variants)),
+        _print(),
+    ]
+    return found
+
+
+def _numbers(records: Sequence[Record], profile: str) -> list[str]:
+    """How many printed numbers came out again, and which of them closely."""
+    table: Any = findings.reproduced(records, profile)
+    if not len(table):
+        return []
+    sentences = []
+    for quantity, unit in (("Dice", "points"), ("95HD", "voxels")):
+        parts = [
+            f"Table {row['table']}: {row['within 1']}, {row['within 3']} and {row['within 5']} of "
+            f"{row['compared']}"
+            for row in table[table["quantity"] == quantity].to_dict("records")
+        ]
+        if parts:
+            sentences.append(
+                f"Printed {quantity} values met within 1, 3 and 5 {unit}: {'; '.join(parts)}."
+            )
+    found: Any = findings.differences(records, profile)
+    found = found[(found["quantity"] == "Dice") & (found["difference"].abs() <= 1)]
+    close = []
+    for number, cells in found.groupby("table", sort=False):
+        names = [f"{m} {', '.join(c['structure'])}" for m, c in cells.groupby("method", sort=False)]
+        close.append(f"Table {number}: {'; '.join(names)}")
+    sentences += [f"Dice within 1 point: {'. '.join(close)}."] if close else []
+    return [f"**Numbers.** {' '.join(sentences)}"]
+
+
+def _order(records: Sequence[Record], profile: str) -> list[str]:
+    """Which pairs of methods stand the other way round than printed."""
+    shared = findings.order_holds(records, profile)
+    own: Any = findings.order_holds(records, profile, own_recipes=True)
+    if not _pairs(own):
+        return []
+    # Where rows by SGD stand in, what is reversed is said of these: collapsed rows tell no order.
+    same = (own == shared).all(axis=1)
+    shared["reversed"] = shared["reversed"].where(same, "")
+    sentences = [f"Methods in the printed order of mean Dice: {'; '.join(_pairs(shared))}."]
+    if changed := _pairs(own[~same]):
+        sentences.append(f"With the rows by SGD in their methods' place: {'; '.join(changed)}.")
+    distances = findings.order_holds(records, profile, own_recipes=True, quantity="95HD")
+    distances = _pairs(distances.drop(columns="reversed"))
+    sentences.append(f"By mean 95HD, these rows in place too: {'; '.join(distances)}.")
+    return [f"**Order.** {' '.join(sentences)}"]
+
+
+def _pairs(table: pd.DataFrame) -> list[str]:
+    return [
+        f"Table {row['table']}: {row['in printed order']} of {row['pairs']} pairs"
+        + (f" (but {row['reversed']})" if row.get("reversed") else "")
+        for row in table.to_dict("records")
+        if row["pairs"]
+    ]
+
+
+def _best(records: Sequence[Record]) -> list[str]:
+    """The claim that SCN has the highest mean Dice and the lowest mean 95HD of Tables 1 and 2."""
+    said = []
+    for number in (1, 2):
+        dataset = DATASETS[number]
+        rivals = [m for m in ROWS[number] if m not in ("scn", "full")]
+        for metric, sign, quantity in (("dice", 1, "Dice"), ("hd95_voxel", -1, "95HD")):
+            gains = {m: _gain(records, dataset, "scn", m, metric) for m in rivals}
+            gains = {m: (sign * gain, seeds) for m, (gain, seeds) in gains.items() if seeds}
+            ahead = [
+                f"{row_title(number, m)} (by {gain:.2f}; {_seeds(seeds)})"
+                for m, (gain, seeds) in gains.items()
+                if gain >= 0.005  # less is 0.00, and no lead
+            ]
+            if gains:
+                said.append(f"{data_title(dataset)}, {quantity}: {', '.join(ahead) or 'none'}")
+    if not said:
+        return []
+    return [
+        "**The best.** The paper says that SCN has the highest mean Dice and the lowest mean 95HD. "
+        f"Ahead of it here, in points or voxels over the same seeds: {'. '.join(said)}."
+    ]
+
+
+def _significance(records: Sequence[Record]) -> list[str]:
+    """The claim "p < 0.05" over all methods, answered a patient at a time and adjusted."""
+    tests: Any = compare(records)
+    tests = tests[(tests["method"] != "full") & tests["dataset"].isin(DATASETS.values())]
+    if not len(tests):
+        return []
+    said = []
+    for (dataset, metric), rows in tests.groupby(["dataset", "metric"], sort=False):
+        by = {
+            verdict: in_order(part["method"].tolist()) for verdict, part in rows.groupby("verdict")
+        }
+        words = {
+            "worse": "SCN is better than",
+            "better": "SCN is worse than",
+            "not significant": "no significant difference from",
+            "no difference": "no difference at all from",
+        }
+        parts = [f"{words[v]} {_titles(by[v])}" for v in words if v in by]
+        quantity = "Dice" if metric == "dice" else "95HD"
+        said.append(f"{data_title(dataset)}, {quantity}: {'; '.join(parts)}.")
+    once = tests[tests[["seeds", "reference_seeds"]].min(axis=1) < 2]
+    if len(once):
+        names = []
+        for dataset, rows in once.groupby("dataset", sort=False):
+            methods = set(rows["method"])
+            every = methods == set(tests.loc[tests["dataset"] == dataset, "method"])
+            names.append(f"{data_title(dataset)} {'all' if every else _titles(in_order(methods))}")
+        said.append(f"{ONE_SEED} Of one seed are on {'; on '.join(names)}.")
+    return [
+        "**Significance.** The paper claims p < 0.05 and names no test. By patient, two-sided "
+        f"Wilcoxon, Holm's adjustment. {' '.join(said)}"
+    ]
+
+
+def _ablation(records: Sequence[Record]) -> list[str]:
+    """What each part of the method adds, beside the printed gains of Table 3."""
+    printed = group(paper_table(3), "Dice")["Mean"]
+    gains = []
+    for one, two in pairwise(ROWS[3]):
+        gain, seeds = _gain(records, "acdc", one, two)
+        if seeds:
+            names = [row_title(3, method) for method in (one, two)]
+            paper = printed[paper_row(3, two)] - printed[paper_row(3, one)]
+            text = f"from {names[0]} to {names[1]} {gain:+.2f} points"
+            gains.append(f"{text} ({paper:+.2f} printed; {_seeds(seeds)})")
+    return [f"**Ablation.** Mean Dice on ACDC: {', '.join(gains)}."] if gains else []
+
+
+def _bound(records: Sequence[Record]) -> list[str]:
+    """How far SCN stays below full supervision, which the paper does not print."""
+    gap, seeds = _gain(records, "acdc", "scn", "full")
+    if not seeds:
+        return []
+    full = 100 * _means(records, "acdc")["full"]
+    return [
+        f"**Upper bound.** Full supervision of the same network has {full:.2f}% mean Dice on ACDC, "
+        f"{gap:+.2f} points against SCN ({_seeds(seeds)}); the paper has no such row."
+    ]
+
+
+def _baseline(records: Sequence[Record]) -> list[str]:
+    """Whether PCE does as badly as printed."""
+    by_seed = _by_seed(records, "acdc").get("pce")
+    if not by_seed:
+        return []
+    printed = paper_table(1).loc["PCE"]["Dice", "Mean"]
+    text = f"{100 * np.mean(list(by_seed.values())):.2f}% mean Dice on ACDC"
+    if len(by_seed) > 1:
+        each = ", ".join(f"{100 * dice:.2f}%" for _, dice in sorted(by_seed.items()))
+        text += f" over {len(by_seed)} seeds ({each})"
+    return [f"**PCE.** {text}, {printed:.2f}% printed."]
+
+
+def _chance(records: Sequence[Record]) -> list[str]:
+    """How far the seeds of one method lie apart, the widest range first."""
+    points = "test Dice (points)"
+    table: Any = findings.seed_spread([record for record in records if record.summary])
+    parts = []
+    for (dataset, count), rows in table.groupby(["data set", "seeds"], sort=False):
+        ranked = rows.sort_values(points, ascending=False, kind="stable")
+        pairs = zip(ranked["method"], ranked[points], strict=True)
+        spreads = ", ".join(f"{method} {spread:.2f}" for method, spread in pairs)
+        parts.append(f"of {count} seeds on {data_title(dataset)}: {spreads}")
+    if not parts:
+        return []
+    return [f"**Chance.** Points of test Dice between the best and the worst {'; '.join(parts)}."]
+
+
+def _below(records: Sequence[Record]) -> list[str]:
+    """Methods that add a loss to PCE and gain nothing by it."""
+    said = []
+    for dataset in NAMES:
+        others = [method for method in _by_seed(records, dataset) if method != "pce"]
+        gains = {method: _gain(records, dataset, "pce", method) for method in in_order(others)}
+        below = [
+            f"{row_title(1, method)} {gain:+.2f} points ({_seeds(seeds)})"
+            for method, (gain, seeds) in gains.items()
+            if seeds and gain <= 0
+        ]
+        if below:
+            said.append(f"{data_title(dataset)}: {', '.join(below)}")
+    if not said:
+        return []
+    return [
+        "**Not above PCE.** Mean Dice against PCE's (rows without SGD share its protocol) on "
+        f"{'; '.join(said)}."
+    ]
+
+
+def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
+    """What a method has on validation subjects when trained as its public code trains it."""
+    tried = [r for r in variants if r.run.variant.startswith("sgd")]
+    tried += [r for r in records if r.run.method in RECIPES]
+    parts = []
+    for record in tried:
+        run, method = record.run, without_recipe(record.run.method)
+        same = (run.dataset, method, run.seed)
+        shared = [r for r in records if (r.run.dataset, r.run.method, r.run.seed) == same]
+        if shared and all(r.validation["best"] for r in (record, shared[0])):
+            best, ours = (100 * r.validation["best"]["dice"] for r in (record, shared[0]))
+            parts.append(
+                f"{row_title(1, method)} on {data_title(run.dataset)} {best:.2f}% "
+                f"(SGD at {run.profile.lr:g}) instead of {ours:.2f}%"
+            )
+    if not parts:
+        return []
+    return [
+        "**Other recipes.** With the optimiser and schedule of their public code, best Dice on "
+        "validation subjects, with the same seed: "
+        f"{'; '.join(parts)}.{_between_seeds(records, 'pce')}"
+    ]
+
+
+def _choices(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
+    """How much of SCN hangs on what the paper leaves open, on validation subjects."""
+    changed = [r for r in variants if r.run.method == "scn"]
+    table = findings.variants_table(records, changed) if changed else pd.DataFrame()
+    parts = [
+        f"{row['changed']} on {data_title(row['data set'])} {row['validation Dice (%)']:.2f}% "
+        f"({row['difference']:+.2f} points)"
+        for row in table.dropna().to_dict("records")
+    ]
+    if not parts:
+        return []
+    return [
+        "**Open choices.** SCN's best Dice on validation subjects with one of them changed, beside "
+        f"the default with the same seed: {'; '.join(parts)}.{_between_seeds(records, 'scn')}"
+    ]
+
+
+def _between_seeds(records: Sequence[Record], method: str) -> str:
+    """By how much chance alone moves such a number, where several seeds tell."""
+    table = findings.seed_spread([record for record in records if record.run.method == method])
+    found = [
+        f"{row['validation Dice (points)']:.2f} points apart on {data_title(row['data set'])}"
+        for row in table.dropna().to_dict("records")
+    ]
+    return f" Seeds of {title(method)} lie {', '.join(found)}." if found else ""
+
+
+def _print() -> str:
+    """Where the printed numbers can't all be right, one after the other."""
+    found = printed_inconsistencies()
+    entries = []
+    for note, rows in found.groupby("note", sort=False):
+        cells = []
+        for row in rows.to_dict("records"):
+            where = row["where"].replace("S2I", "S2I (here S2L)")
+            same = row["printed"] == row["other"]
+            values = "" if same else f" {row['printed']:.2f} ({row['other']:.2f})"
+            cells.append(f"{where}, {row['quantity']}{values}")
+        entries.append(f"{str(note)[:1].upper()}{str(note)[1:]}: {'; '.join(cells)}")
+    return (
+        f"**The print.** {len(found)} entries of the printed tables contradict others (in "
+        f"brackets), or are better than the model that is called the best. {'. '.join(entries)}."
+    )
+
+
+def _means(records: Sequence[Record], dataset: str) -> dict[str, float]:
+    """Each tested method's mean Dice (0..1) on a data set's test subjects, over seeds."""
+    found = _by_seed(records, dataset)
+    return {method: float(np.mean(list(seeds.values()))) for method, seeds in found.items()}
+
+
+def _by_seed(
+    records: Sequence[Record], dataset: str, metric: str = "dice"
+) -> dict[str, dict[int, float]]:
+    """The same of each seed; `metric` is dice or hd95_voxel."""
+    found: dict[str, dict[int, float]] = {}
+    for record in records:
+        if record.run.dataset == dataset and record.summary:
+            seeds = found.setdefault(record.run.method, {})
+            seeds[record.run.seed] = record.summary[metric]["mean"]
+    return found
+
+
+def _gain(
+    records: Sequence[Record], dataset: str, one: str, two: str, metric: str = "dice"
+) -> tuple[float, list[int]]:
+    """Points of mean Dice (or voxels) from one method to another, and the seeds that both have."""
+    found = _by_seed(records, dataset, metric)
+    factor = 100 if metric == "dice" else 1
+    first, second = found.get(one, {}), found.get(two, {})
+    seeds = sorted(first.keys() & second.keys())
+    return factor * sum(second[s] - first[s] for s in seeds) / max(len(seeds), 1), seeds
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def _titles(methods: Sequence[str]) -> str:
+    return ", ".join(row_title(1, method) for method in methods)

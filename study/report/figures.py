@@ -1,0 +1,225 @@
+"""The study's figures: slices, histograms and curves, in fixed sizes (Fig. 2: `figure2`).
+
+Every function returns a matplotlib `Figure` and closes it, so that a notebook shows it once, with
+`study.report.display.show` and its alternative text.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from scnlib.config import RECIPES, without_recipe
+from scnlib.data.cases import Case
+from scnlib.records import Record
+from study.report.display import class_colours
+from study.report.paper import TITLES, data_title, in_order, title
+
+BACKGROUND = "#A8A8A8"  # the background's scribble
+# Of the methods' curves: of the colour-blind palette what is not like a class's colour, and five
+# dark ones.
+_, _, _GREEN, _, _PURPLE, _BROWN, _PINK, _GREY, _, _SKY = sns.color_palette("colorblind", 10)
+_HUES = {
+    **{"pce": (0, 0, 0), "s2l": _BROWN, "mloss": _SKY, "rloss": _PINK, "meloss": _GREY},
+    **{"ustm": _PURPLE, "dmpls": (0.4, 0, 0.2), "fddseg": (0.45, 0.35, 0)},
+    **{"cale": (0.25, 0.25, 0.65), "scn": _GREEN, "full": (0, 0.3, 0.2)},
+}
+STYLES = ("solid", "dashed", "dashdot", "dotted", (0, (5, 1, 1, 1, 1, 1)))
+MARKS = "osv^DP<>X*phd"  # likewise: several of the colours are the same grey in print
+
+
+def heart_box(labels: np.ndarray, margin: int = 12) -> tuple[slice, slice]:
+    """A square around all classes of label maps (..., H, W), `margin` pixels wider; all if empty.
+
+    The square is cut where the image ends.
+    """
+    flat: Any = (labels > 0).reshape(-1, *labels.shape[-2:]).any(axis=0)
+    if not flat.any():
+        return slice(0, flat.shape[0]), slice(0, flat.shape[1])
+    spans = [np.flatnonzero(flat.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+    half = max(int(last - first) for first, last in spans) // 2 + margin + 1
+    centres = [int(first + last) // 2 for first, last in spans]
+    rows, columns = (slice(max(c - half, 0), c + half) for c in centres)
+    return rows, columns
+
+
+def outline(axes: Axes, labels: np.ndarray, style: str = "solid", width: float = 1.4) -> None:
+    """Draw the border of each class of a label map (H, W) on axes that show the image.
+
+    `width` is a solid line's, in points; others are a fifth thinner.
+    """
+    line = width if style == "solid" else 0.8 * width
+    for k, colour in enumerate(class_colours(int(labels.max()) + 1), start=1):
+        if (labels == k).any():
+            mask = np.asarray(labels == k, dtype=float)
+            axes.contour(mask, [0.5], colors=[colour], linewidths=line, linestyles=style)
+
+
+def note_outside(axes: Axes, labels: np.ndarray, box: tuple[slice, slice]) -> None:
+    """Say on a cropped picture how much of a label map (H, W) lies outside, from 5% on."""
+    total = (labels > 0).sum()
+    outside = 100 * (1 - (labels[box] > 0).sum() / total) if total else 0
+    if outside >= 5:
+        ground = {"facecolor": "white", "linewidth": 0, "pad": 1}
+        text = f"{outside:.0f}% outside"
+        axes.text(0.02, 0.03, text, transform=axes.transAxes, fontsize=6, bbox=ground)
+
+
+def slices(case: Case, numbers: Sequence[int], box: tuple[slice, slice]) -> Figure:
+    """Image, scribble and mask of slices of a case beside each other, one slice a row."""
+    columns = ["image"] + ["scribble"] * (case.scribble is not None)
+    columns += ["mask"] * (case.label is not None)
+    figure, grid = make_grid(len(numbers), len(columns), 2.2)
+    colours = [BACKGROUND, *class_colours(len(case.classes))]
+    for row, z in zip(grid, numbers, strict=True):
+        for axes, name in zip(row, columns, strict=True):
+            axes.imshow(case.image[z][box], cmap="gray", vmin=0, vmax=1)
+            axes.set_title(f"slice {z + 1}: {name}", fontsize=8)
+            labels = {"scribble": case.scribble, "mask": case.label}.get(name)
+            if labels is not None:
+                hide = (labels[z] == len(case.classes)) | ((labels[z] == 0) & (name == "mask"))
+                cut = np.ma.masked_array(labels[z], hide)[box]
+                alpha = 1.0 if name == "scribble" else 0.55
+                top = len(colours) - 0.5
+                axes.imshow(
+                    cut,
+                    ListedColormap(colours),
+                    vmin=-0.5,
+                    vmax=top,
+                    alpha=alpha,
+                    interpolation="nearest",
+                )
+    legend = [Line2D([], [], color=c, lw=4) for c in colours]
+    figure.legend(legend, case.classes, loc="outside lower center", ncols=4, fontsize=8)
+    return figure
+
+
+def histograms(cases: Sequence[Case], title: str) -> Figure:
+    """Distribution of the intensity (0..1) of each class: scribbled pixels, and the mask's."""
+    figure, grid = make_grid(1, 2, 3.2, image=False, wide=1.4)
+    for axes, name in zip(grid[0], ("scribble", "mask"), strict=True):
+        classes = cases[0].classes
+        colours = [BACKGROUND, *class_colours(len(classes))]
+        for k, (structure, colour) in enumerate(zip(classes, colours, strict=True)):
+            pixels = [
+                case.image[labels == k]
+                for case in cases
+                if (labels := case.scribble if name == "scribble" else case.label) is not None
+            ]
+            if pixels:
+                counts, edges = np.histogram(np.concatenate(pixels), 50, (0, 1), density=True)
+                axes.stairs(counts, edges, color=colour, label=structure, lw=1.8)
+        axes.set(title=f"{title}: {name}", xlabel="intensity (0 to 1)", ylabel="density")
+        if axes.has_data():
+            axes.legend(fontsize=8)
+        else:
+            axes.text(0.5, 0.5, f"no {name}s in this split", ha="center", transform=axes.transAxes)
+    return figure
+
+
+def training_curves(curve: pd.DataFrame, validation: Sequence[Mapping[str, float]]) -> Figure:
+    """A run so far: losses, learning rate, validation Dice with its best marked, tau and M."""
+    figure, grid = make_grid(2, 2, 2.6, image=False, wide=1.6)
+    losses, rate, scores, region = grid.flat
+    known = ("iteration", "lr", "seconds", "tau", "share_M")
+    for i, name in enumerate(name for name in curve.columns if name not in known):
+        style = STYLES[i % len(STYLES)]
+        losses.plot(curve["iteration"], curve[name], label=name, lw=1.2, ls=style)
+    losses.set(ylabel="loss", yscale="log")
+    rate.step(curve["iteration"], curve["lr"], where="post", color="black")
+    rate.set(ylabel="learning rate", yscale="log")
+    _validation(scores, validation, "black", "mean Dice")
+    for name, label, style in (("tau", "tau", "solid"), ("share_M", "share of M", "dashed")):
+        if name in curve:
+            region.plot(curve["iteration"], curve[name], label=label, ls=style, color="black")
+    region.set(ylabel="tau, share of M", ylim=(0, 1.02))
+    if "tau" not in curve:
+        region.text(0.5, 0.5, "this method has no tau", ha="center", transform=region.transAxes)
+    for axes in (axes for axes in grid.flat if axes.get_legend_handles_labels()[0]):
+        axes.legend(fontsize=8)
+    for axes in grid[-1]:
+        axes.set_xlabel("iteration")
+    return figure
+
+
+def by_data_set(records: Iterable[Record]) -> dict[str, dict[str, Record]]:
+    """Data set, then title of the method (with the variant), to its run of the lowest seed."""
+    records = list(records)
+    methods = in_order([record.run.method for record in records])
+    order = sorted(
+        records,
+        key=lambda r: (r.run.dataset, methods.index(r.run.method), r.run.variant, r.run.seed),
+    )
+    found: dict[str, dict[str, Record]] = {}
+    for record in order:
+        name = title(record.run.method)
+        name += f" ({record.run.variant})" if record.run.variant else ""
+        found.setdefault(record.run.dataset, {}).setdefault(name, record)
+    return found
+
+
+def validation_curves(curves: Mapping[str, Mapping[str, Record]]) -> Figure:
+    """Validation Dice of several runs, a panel for each data set (see `by_data_set`).
+
+    A larger, open mark is the best of each run; variants are dashed; one legend serves all panels.
+    Every method has a mark of its own. A method under a recipe of its own has the colour of the
+    shared protocol's and a dash-dotted line; one that a user added is dotted.
+    """
+    figure, (line,) = make_grid(1, len(curves), 3.6, image=False, wide=1.4)
+    shown = {record.run.method for runs in curves.values() for record in runs.values()}
+    methods, lines = in_order({*TITLES, *shown}), {}
+    for axes, (dataset, runs) in zip(line, curves.items(), strict=True):
+        for name, record in runs.items():
+            method, i = record.run.method, methods.index(record.run.method)
+            colour = _HUES.get(without_recipe(method), (0, 0, 0))
+            usual = "solid" if method in TITLES else "dotted"
+            style = "dashed" if record.run.variant else "dashdot" if method in RECIPES else usual
+            mark = MARKS[i % len(MARKS)]
+            _validation(axes, record.validation["curve"], colour, name, style, mark, i % 4)
+        axes.set(xlabel="iteration", title=data_title(dataset))
+        handles, titles = axes.get_legend_handles_labels()
+        lines = dict(zip(titles, handles, strict=True)) | lines
+    place: Any = {"loc": "outside lower center", "ncols": 4, "fontsize": 8, "handlelength": 4}
+    figure.legend(lines.values(), lines.keys(), **place)
+    return figure
+
+
+def _validation(
+    axes: Axes,
+    points: Sequence[Mapping[str, float]],
+    colour: Any,
+    label: str,
+    style: str = "solid",
+    mark: str = "o",
+    first: int = 0,  # every fourth point is marked, from this one on: marks don't cover each other
+) -> None:
+    axes.set(ylabel="validation Dice (%)", ylim=(0, 100))
+    if points:
+        steps, values = [p["iteration"] for p in points], [100 * p["dice"] for p in points]
+        look: Any = {"color": colour, "marker": mark}
+        axes.plot(steps, values, label=label, ls=style, lw=1.5, ms=6, markevery=(first, 4), **look)
+        if np.isfinite(values).any():
+            best = int(np.nanargmax(values))
+            axes.plot(steps[best], values[best], ms=10, mfc="none", **look)
+
+
+def make_grid(
+    rows: int, columns: int, side: float, image: bool = True, wide: float = 1.0
+) -> tuple[Figure, np.ndarray]:
+    """A figure of panels `side` inches high, and its axes by row and column; closed already."""
+    size = (columns * side * wide, rows * side + 0.5)
+    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    for axes in grid.flat:
+        if image:
+            axes.set(xticks=[], yticks=[])
+        else:
+            axes.grid(alpha=0.3)
+    plt.close(figure)
+    return figure, grid

@@ -1,0 +1,157 @@
+"""The numbers printed in the paper's Tables 1-3, and where they disagree with each other."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+# Method name: (our title, the paper's row). The paper has no row of full supervision,
+# and none of a method that was trained unlike the others.
+TITLES: dict[str, tuple[str, str]] = {
+    "pce": ("PCE", "PCE"),
+    "s2l": ("S2L", "S2I"),
+    "mloss": ("MLoss", "MLoss"),
+    "rloss": ("RLoss", "RLoss"),
+    "meloss": ("MELoss", "MELoss"),
+    "ustm": ("USTM", "USTM"),
+    "dmpls": ("DMPLS", "DMPLS"),
+    "dmpls_sgd": ("DMPLS (SGD)", ""),
+    "fddseg": ("Fddseg", "Fddseg"),
+    "fddseg_sgd": ("Fddseg (SGD)", ""),
+    "cale": ("PCE+CALE", "PCE+CALE"),
+    "scn": ("SCN", "ours"),
+    "full": ("Full supervision", ""),
+}
+_BASELINES = ("pce", "s2l", "mloss", "rloss", "meloss", "ustm")
+_RIVALS = (*_BASELINES, "dmpls", "dmpls_sgd", "fddseg", "fddseg_sgd")
+ROWS = {1: (*_RIVALS, "scn", "full"), 2: (*_RIVALS, "scn"), 3: ("pce", "cale", "scn")}
+DATASETS = {1: "acdc", 2: "mscmr", 3: "acdc"}
+NAMES = {"acdc": "ACDC", "mscmr": "MSCMR", "phantom": "the phantom"}
+STRUCTURES = ("RV", "MYO", "LV", "Mean")
+
+# Columns have two decimals: their mean and the printed mean may differ by 0.005 each by rounding.
+_ROUNDING = 0.0101
+
+
+def check_number(number: int) -> None:
+    """ValueError unless it is the number of one of the paper's tables."""
+    if number not in ROWS:
+        raise ValueError(f"the paper has tables 1, 2 and 3, not {number}")
+
+
+def title(method: str) -> str:
+    """The study's title of a method; one that a user added has its name."""
+    return TITLES[method][0] if method in TITLES else method
+
+
+def data_title(dataset: str) -> str:
+    """The study's title of a data set; one of the user's own has its name."""
+    return NAMES.get(dataset, dataset)
+
+
+def in_order(methods: Collection[str]) -> list[str]:
+    """Each method once, in the tables' order; those that a user added come last, by name."""
+    return [m for m in TITLES if m in methods] + sorted(set(methods) - set(TITLES))
+
+
+def row_title(number: int, method: str) -> str:
+    """Our title of a method's row; in the ablation (Table 3) SCN has the name of its parts."""
+    return "PCE+CALE+CACL" if (number, method) == (3, "scn") else title(method)
+
+
+def paper_row(number: int, method: str) -> str:
+    """The paper's name of a method's row in that table, "" if it has none."""
+    if (number, method) == (3, "scn"):
+        return "PCE+CALE+CACL"
+    return TITLES[method][1] if method in TITLES else ""
+
+
+def paper_table(number: int) -> pd.DataFrame:
+    """A printed table: the paper's rows in its order, columns ("Dice" | "95HD", structure).
+
+    Dice in percent; 95HD in the unit that the paper does not state (voxels, most likely).
+    ValueError for another number than 1, 2, 3.
+    """
+    check_number(number)
+    printed = _printed()
+    printed = printed[printed["table"] == number]
+    blocks = {
+        quantity: printed.pivot(index="method", columns="structure", values=column)
+        for quantity, column in (("Dice", "dsc"), ("95HD", "hd95"))
+    }
+    rows = [paper_row(number, method) for method in ROWS[number] if paper_row(number, method)]
+    columns = pd.MultiIndex.from_product([list(blocks), list(STRUCTURES)])
+    return pd.concat(blocks, axis=1).reindex(index=rows, columns=columns)
+
+
+def group(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The columns under one name of a table with two-level columns."""
+    return pd.DataFrame(table[name])
+
+
+def printed_inconsistencies() -> pd.DataFrame:
+    """Where the printed numbers cannot all be right: columns where, quantity, printed, other, note.
+
+    Checked from the numbers themselves: rows that are the same on two data sets, means that are not
+    the mean of their columns, a model with two values on one data set, and rows that are better
+    than the full model, which is said to have the best average Dice and 95HD.
+    """
+    tables = {number: paper_table(number) for number in ROWS}
+    found = [*_repeated_rows(tables), *_wrong_means(tables)]
+    found += [*_two_values(tables[1], tables[3]), *_claims(tables[1])]
+    return pd.DataFrame(found, columns=["where", "quantity", "printed", "other", "note"])
+
+
+def _printed() -> pd.DataFrame:
+    return pd.read_csv(Path(__file__).with_name("paper_tables.csv"), encoding="utf-8")
+
+
+def _repeated_rows(tables: dict[int, pd.DataFrame]) -> list[tuple]:
+    found = []
+    for row in tables[1].index.intersection(tables[2].index):
+        first, second = tables[1].loc[row], tables[2].loc[row]
+        if first.equals(second):
+            where, note = f"Tables 1 and 2, {row}", "the same on ACDC and on MSCMR"
+            cell = ("Dice", "Mean")
+            found.append((where, "all eight numbers", first[cell], second[cell], note))
+    return found
+
+
+def _wrong_means(tables: dict[int, pd.DataFrame]) -> list[tuple]:
+    found = []
+    for number, table in tables.items():
+        for quantity in ("Dice", "95HD"):
+            block = group(table, quantity)
+            means: Any = block[list(STRUCTURES[:3])].mean(axis=1)
+            for row in block.index[np.abs(block["Mean"] - means) > _ROUNDING]:
+                where = f"Table {number}, {row}"
+                note = "printed mean is not the mean of its three columns"
+                found.append((where, f"{quantity} Mean", block["Mean"][row], means[row], note))
+    return found
+
+
+def _two_values(first: pd.DataFrame, third: pd.DataFrame) -> list[tuple]:
+    note = "one model on one data set has two values"
+    found = []
+    for one, three in (("ours", "PCE+CALE+CACL"), ("PCE", "PCE")):
+        values, others = first.loc[one], third.loc[three]
+        for quantity, structure in first.columns[values.to_numpy() != others.to_numpy()]:
+            cell, where = (quantity, structure), f"Tables 1 and 3, {one.replace('ours', 'SCN')}"
+            found.append((where, f"{quantity} {structure}", values[cell], others[cell], note))
+    return found
+
+
+def _claims(table: pd.DataFrame) -> list[tuple]:
+    """Rows of Table 1 that beat the full model ("ours"), said to be the best on average."""
+    found = []
+    for quantity, structure, sign in (("Dice", "Mean", 1), ("95HD", "Mean", -1), ("Dice", "LV", 1)):
+        values: Any = group(table, quantity)[structure]
+        average = structure == "Mean"
+        note = "which is said to be the best on average" if average else "though its mean is not"
+        note = f"better than SCN, {note}"
+        for row in values.index[values * sign > values["ours"] * sign]:
+            where = f"Table 1, {row}"
+            found.append((where, f"{quantity} {structure}", values[row], values["ours"], note))
+    return found

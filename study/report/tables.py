@@ -1,0 +1,260 @@
+"""Tables 1-3 as Markdown, csv and LaTeX, and the README's block between two markers.
+
+The numbers are from `scores` (ours) and `paper` (printed); what others need of these is here too.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from scnlib.records import Record
+from study.report.paper import ROWS, STRUCTURES, group, paper_table, printed_inconsistencies
+from study.report.scores import (
+    FOOTNOTES,
+    interval_table,
+    note_on_tests,
+    number_text,
+    our_table,
+    own_table,
+    side_by_side,
+    statistics_table,
+    table_dataset,
+    table_title,
+)
+
+__all__ = [
+    "our_table",
+    "own_table",
+    "paper_table",
+    "printed_inconsistencies",
+    "readme_tables",
+    "side_by_side",
+    "statistics_table",
+    "table_title",
+    "update_readme",
+    "write_tables",
+]
+
+_LATEX = {"±": r"$\pm$", "†": r"\textsuperscript{\dag}", "Δ": r"$\Delta$"}
+
+
+def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[Path]:
+    """Writes table{1,2,3}.{md,csv,tex} to the folder and returns the paths.
+
+    The csv holds plain numbers, one line a method; md and tex are for reading (tex needs booktabs).
+    ValueError for a record of another profile.
+    """
+    other = {record.run.profile.name for record in records} - {profile}
+    if other:
+        raise ValueError(
+            f"tables of profile {profile} cannot hold runs of {', '.join(sorted(other))}"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for number in ROWS:
+        title, note = (f(number, records, profile) for f in (table_title, note_on_tests))
+        parts = blocks(number, records, profile)
+        texts = {
+            "md": _markdown_text(title, parts, note),
+            "csv": _csv_text(number, records, profile),
+            "tex": _latex_text(title, parts, note),
+        }
+        for suffix, text in texts.items():
+            written.append(folder / f"table{number}.{suffix}")
+            written[-1].write_text(text, encoding="utf-8")
+    return written
+
+
+def blocks(number: int, records: Sequence[Record], profile: str) -> dict[str, pd.DataFrame]:
+    """A table for reading: heading to a frame of text, for Dice, 95HD, the runs and the tests."""
+    table = side_by_side(number, records, profile)
+    titles = _row_titles(table)
+    found = {
+        "Dice (%)": _quantity(table, "Dice", titles),
+        "95HD (voxels)": _quantity(table, "95HD", titles),
+        "95HD in mm, and the runs": _runs(table, titles),
+    }
+    intervals = interval_table(number, records, profile)
+    if len(intervals):
+        found["Means over patients, with 95% bootstrap intervals"] = _intervals(intervals)
+    tests = statistics_table(number, records, profile)
+    if len(tests):
+        found["Tests against SCN"] = _tests(tests)
+    return found
+
+
+def _markdown_text(title: str, blocks: dict[str, pd.DataFrame], note: str) -> str:
+    """The whole table as a Markdown page."""
+    parts = [f"# {title}"]
+    for heading, frame in blocks.items():
+        parts += [f"## {heading}", _markdown(frame)]
+        if heading.startswith("Tests"):
+            parts.append(note)
+    return "\n\n".join([*parts, "\n".join(f"- {note}" for note in FOOTNOTES)]) + "\n"
+
+
+def _latex_text(title: str, blocks: dict[str, pd.DataFrame], note: str) -> str:
+    r"""The whole table as LaTeX tables, to be \input (needs the package booktabs)."""
+    parts = ["% needs \\usepackage{booktabs}", f"% {title}"]
+    for heading, frame in blocks.items():
+        layout = "l" + "r" * (len(frame.columns) - 1)
+        caption = _escaped(f"{title}. {heading}.")
+        body = frame.map(_escaped).rename(columns=_escaped)
+        parts.append(
+            body.to_latex(index=False, escape=False, caption=caption, column_format=layout)
+        )
+    return "\n".join([*parts, *(f"\\par {_escaped(text)}" for text in (*FOOTNOTES, note))]) + "\n"
+
+
+def _csv_text(number: int, records: Sequence[Record], profile: str) -> str:
+    """The numbers of `side_by_side`, one line a method, and what they were computed on."""
+    table = side_by_side(number, records, profile)
+    table.columns = [
+        name if quantity == "Run" else f"{quantity} {name}".replace("Δ", "difference")
+        for quantity, name in table.columns
+    ]
+    dataset = table_dataset(number, records, profile)
+    demo = profile == "demo" or dataset == "phantom"
+    table.insert(0, "dataset", dataset)
+    table["remark"] = "demonstration, no evidence" if demo else ""
+    return table.to_csv(index_label="method", float_format="%.4f", lineterminator="\n")
+
+
+def readme_tables(records_by_profile: Mapping[str, Sequence[Record]]) -> str:
+    """A short Markdown block for the README: ours (the paper's), Tables 1-3 of every profile.
+
+    A table of which nothing was run is one line.
+    """
+    parts = []
+    for profile, records in records_by_profile.items():
+        for number in ROWS:
+            table = side_by_side(number, records, profile)
+            parts.append(f"**{table_title(number, records, profile)}**")
+            if set(group(table, "Run")["status"]) == {"not run"}:
+                parts.append("Not run.")
+                continue
+            parts.append(_markdown(_short(table)))
+            parts.append(f"In full: `results/{profile}/tables/table{number}.md`.")
+    notes = ["Ours (paper). " + FOOTNOTES[0].split(" Δ")[0], *FOOTNOTES[1:]]
+    return "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes)])
+
+
+def update_readme(path: Path, block: str, name: str = "tables") -> None:
+    """Puts the block between the README's two markers of that name; the rest stays as it is.
+
+    ValueError naming the file unless each marker is there once, in order.
+    """
+    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+    text = path.read_text(encoding="utf-8")
+    if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
+        raise ValueError(f"{path}: needs the line {start} and, below it, the line {end}, once each")
+    before, after = text.split(start)[0], text.split(end)[1]
+    path.write_text(f"{before}{start}\n{block.strip()}\n{end}{after}", encoding="utf-8")
+
+
+def _row_titles(table: pd.DataFrame) -> list[str]:
+    """Row titles, with a dagger where a mask was empty and 'not run' where there is no record."""
+    titles = []
+    for title, run in zip(table.index, group(table, "Run").to_dict("records"), strict=True):
+        if run["status"] == "not run":
+            title += " (not run)"
+        elif run["empty"] > 0:
+            title += "†"
+        titles.append(title)
+    return titles
+
+
+def _quantity(table: pd.DataFrame, quantity: str, titles: list[str]) -> pd.DataFrame:
+    """Paper, ours and difference of each structure side by side, as text."""
+    columns: dict[str, list[str]] = {"Method": titles}
+    compared = f"{quantity} paper" in table.columns.get_level_values(0)
+    for structure in STRUCTURES:
+        ours = zip(
+            table[f"{quantity} ours", structure],
+            table[f"{quantity} spread", structure],
+            strict=True,
+        )
+        if compared:
+            columns[f"{structure} paper"] = [
+                number_text(v) for v in table[f"{quantity} paper", structure]
+            ]
+        columns[f"{structure} ours"] = [number_text(value, spread) for value, spread in ours]
+        if compared:
+            difference = table[f"{quantity} Δ", structure]
+            columns[f"{structure} Δ"] = [number_text(value, sign=True) for value in difference]
+    return pd.DataFrame(columns)
+
+
+def _runs(table: pd.DataFrame, titles: list[str]) -> pd.DataFrame:
+    frame = group(table, "95HD mm").map(number_text).rename(columns=lambda name: f"{name} mm")
+    run = group(table, "Run").astype(object)
+    frame = pd.concat([frame, run.where(run.notna(), "").astype(str)], axis=1)
+    frame.insert(0, "Method", titles)
+    return frame
+
+
+def _intervals(intervals: pd.DataFrame) -> pd.DataFrame:
+    """The intervals as text, a row a method; Dice in percent."""
+    rows: dict[str, dict[str, str]] = {}
+    for row in intervals.to_dict("records"):
+        dice = row["metric"] == "dice"
+        mean, low, high = ((100.0 if dice else 1.0) * row[name] for name in ("mean", "low", "high"))
+        text = "" if pd.isna(mean) else f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+        name = "Dice (%)" if dice else "95HD (voxels)"
+        rows.setdefault(row["method"], {"Method": row["method"]})[name] = text
+    return pd.DataFrame(list(rows.values()))
+
+
+def _tests(tests: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons as text; Dice in percent like everywhere in the tables."""
+    rows = []
+    for row in tests.to_dict("records"):
+        factor = 100.0 if row["metric"] == "dice" else 1.0
+        mean, low, high = (row[name] * factor for name in ("mean_difference", "low", "high"))
+        undefined = pd.isna(row["p"])
+        rows.append(
+            {
+                "Method": row["method"],
+                "Metric": "Dice (%)" if row["metric"] == "dice" else "95HD (voxels)",
+                "Seeds": f"{row['seeds']} / {row['reference_seeds']}",
+                "Patients": str(row["patients"]),
+                "Dropped": str(row["dropped"]),
+                "Difference": "" if undefined else f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]",
+                "p": "" if undefined else f"{row['p']:.3g}",
+                "p (Holm)": "" if undefined else f"{row['p_holm']:.3g}",
+                "SCN against it": _from_scn(row["verdict"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _from_scn(verdict: str) -> str:
+    """The verdict seen from SCN, whose table it is."""
+    return {"better": "SCN worse", "worse": "SCN better"}.get(verdict, verdict)
+
+
+def _short(table: pd.DataFrame) -> pd.DataFrame:
+    columns: dict[str, list[str]] = {"Method": _row_titles(table)}
+    for quantity in ("Dice", "95HD"):
+        for structure in STRUCTURES:
+            spread = table[f"{quantity} spread", structure]
+            spread = spread if structure == "Mean" else [float("nan")] * len(table)  # too wide
+            pairs = zip(table[f"{quantity} ours", structure], spread, strict=True)
+            ours = [number_text(value, spread) for value, spread in pairs]
+            if f"{quantity} paper" in table.columns.get_level_values(0):
+                printed = [number_text(value) for value in table[f"{quantity} paper", structure]]
+                ours = [f"{a} ({b})" if b else a for a, b in zip(ours, printed, strict=True)]
+            columns[f"{quantity} {structure}"] = [text.strip() for text in ours]
+    return pd.DataFrame(columns)
+
+
+def _markdown(frame: pd.DataFrame) -> str:
+    align = ["left"] + ["right"] * (len(frame.columns) - 1)
+    return frame.to_markdown(index=False, disable_numparse=True, colalign=align)
+
+
+def _escaped(text: str) -> str:
+    for plain, latex in {"%": r"\%", "&": r"\&", "_": r"\_", "#": r"\#", **_LATEX}.items():
+        text = text.replace(plain, latex)
+    return text

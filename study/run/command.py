@@ -1,0 +1,189 @@
+"""The study's command line: what is asked, what is left to do, running it, and how it ended.
+
+At the top it imports only what needs nothing installed: `--help` works before the installation.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from scnlib.commandline import Parser
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO_METHODS = ["pce", "cale", "scn", "full"]
+
+DESCRIPTION = """\
+Reproduction of ScribbleCorrNet: trains, evaluates, and makes the tables and figures by running the
+notebooks. Without options: the demo, on procedural hearts, in minutes on a CPU. What is done
+already is not done again, and the same command goes on after a stop."""
+
+EPILOG = """\
+examples:
+  ./run_all.sh                                    the demo, results in results/demo
+  ./run_all.sh --profile cpu                      tables and figures from the committed records
+  ./run_all.sh --profile cpu --data ~/data        train what has no record yet, then the tables
+  ./run_all.sh --profile cpu --data ~/data --datasets acdc --methods scn --retrain --out again
+                                                  train again elsewhere and compare
+  ./run_all.sh --test                             check the code"""
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
+def _seeds(text: str) -> list[int]:
+    if not all(word.isdecimal() for word in _words(text)):
+        raise argparse.ArgumentTypeError(f"{text!r}: seeds are whole numbers from 0 on")
+    return [int(word) for word in _words(text)]
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The options; a wrong one ends the program with one line and code 2."""
+    parser = Parser("./run_all.sh", DESCRIPTION, EPILOG)
+    add = parser.add_argument
+    add(
+        "--profile",
+        choices=["demo", "cpu", "paper"],
+        default="demo",
+        help="demo: 64x64 phantom, minutes; cpu: real data at 128x128; paper: 256x256 as printed, "
+        "for a GPU (default: demo)",
+    )
+    add("--data", type=Path, metavar="DIR", help="folder with ACDC, MSCMR or your own data sets")
+    add(
+        "--datasets",
+        type=_words,
+        nargs="+",
+        metavar="NAME",
+        help="acdc, mscmr, phantom, or a folder in DIR with a dataset.toml (default: phantom for "
+        "the demo, else acdc mscmr)",
+    )
+    add(
+        "--methods",
+        type=_words,
+        nargs="+",
+        metavar="NAME",
+        help="rows of the tables to train, or 'all' (default: "
+        f"{' '.join(DEMO_METHODS)} for the demo, else all)",
+    )
+    add(
+        "--variant",
+        default="",
+        metavar="NAME",
+        help="train with this departure from the protocol instead (scnlib.config.VARIANTS); it is "
+        "validated and never tested",
+    )
+    add("--seeds", type=_seeds, nargs="+", default=[[0]], metavar="N", help="(default: 0)")
+    add("--jobs", type=int, metavar="N", help="trainings at a time (default: one, or one a GPU)")
+    add("--out", type=Path, metavar="DIR", help="folder for the results (default: results)")
+    add(
+        "--on",
+        default="local",
+        metavar="WHERE",
+        help="local, slurm, or a folder with a Snakemake profile (default: local)",
+    )
+    add("--fp32", action="store_true", help="no bfloat16, also where the processor has it")
+    add("--dry-run", action="store_true", help="say what would be done")
+    add(
+        "--retrain",
+        action="store_true",
+        help="train again and print the differences (cpu, paper: needs --data and --out)",
+    )
+    add("--test", action="store_true", help="check the code: ruff, pyright, pytest")
+    add("--notebooks", type=Path, default=ROOT / "notebooks", help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def resolve(options: argparse.Namespace) -> argparse.Namespace:
+    """Fill in the defaults and check the options against each other and the disk.
+
+    Raises `ValueError` with one line that says what to change.
+    """
+    from scnlib.config import VARIANTS
+    from scnlib.methods import METHODS
+    from scnlib.paths import RESULTS, is_name, results_root
+
+    demo = options.profile == "demo"
+    options.out = results_root(options.out or "")
+    options.is_default_out = options.out == RESULTS.resolve()
+    options.notebooks = options.notebooks.resolve()
+    methods = _flat(options.methods) or (DEMO_METHODS if demo else ["all"])
+    options.methods = list(METHODS) if "all" in methods else methods
+    options.datasets = _flat(options.datasets) or (["phantom"] if demo else ["acdc", "mscmr"])
+    options.seeds = _flat(options.seeds) or [0]
+    options.train = demo or options.data is not None
+    for name in options.methods:
+        if name not in METHODS:
+            raise ValueError(f"unknown method {name!r}: choose from {', '.join(METHODS)} or all")
+    for name in options.datasets:
+        if not is_name(name):
+            raise ValueError(f"data set {name!r}: a name has letters, digits, - and _ only")
+        if demo and name != "phantom" and options.data is None:
+            raise ValueError(f"data set {name!r} needs --data DIR")
+    if options.variant and options.variant not in VARIANTS:
+        known = ", ".join(VARIANTS)
+        raise ValueError(f"unknown variant {options.variant!r}: choose from {known}")
+    if options.jobs is not None and options.jobs < 1:
+        raise ValueError("--jobs must be 1 or more")
+    if options.data is not None:
+        options.data = options.data.expanduser().resolve()
+        if not options.data.is_dir():
+            raise ValueError(f"--data {options.data}: there is no such folder")
+    if options.retrain and not demo and (options.data is None or options.is_default_out):
+        raise ValueError("--retrain needs --data DIR, and --out DIR to keep the committed records")
+    options.on = _snakemake_profile(options.on)
+    return options
+
+
+def _flat(groups: list[list] | None) -> list:
+    return list(dict.fromkeys(word for group in groups or [] for word in group))
+
+
+def _snakemake_profile(name: str) -> Path:
+    for folder in (ROOT / "study" / "run" / "profiles" / name, Path(name).resolve()):
+        if (folder / "config.yaml").is_file():
+            return folder
+    raise ValueError(f"--on {name}: neither local nor slurm nor a folder with a config.yaml")
+
+
+def run_tests() -> int:
+    """ruff, pyright and pytest in this environment; pytest's closing line comes last."""
+    python = [sys.executable, "-m"]
+    node = os.environ | {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    codes = [subprocess.run([*python, "ruff", "check", "--quiet"], cwd=ROOT).returncode]
+    pyright = [*python, "pyright", "--pythonpath", sys.executable]
+    if subprocess.run([*pyright, "--version"], cwd=ROOT, env=node, capture_output=True).returncode:
+        print("skipped pyright: it has no Node.js and cannot fetch one here")
+    else:
+        codes.append(subprocess.run(pyright, cwd=ROOT, env=node).returncode)
+    sys.stdout.flush()
+    codes.append(subprocess.run([*python, "pytest", "-q"], cwd=ROOT).returncode)
+    return int(any(codes))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line asks; the exit code says whether all of it worked."""
+    options = parse(arguments)
+    if options.test:
+        return run_tests()
+    from study.run.running import prepare, run_study
+
+    # SIGTERM ends all as Ctrl-C does, kernels too. SIGINT as well, since a script's `&` ignores it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        runs, jobs = prepare(resolve(options))
+        return 0 if options.dry_run else run_study(options, runs, jobs)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        again = "the command without --retrain" if options.retrain else "the same command"
+        print(f"stopped: {again} goes on where it stopped", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,237 @@
+"""Run one notebook with papermill: its parameters checked first, what is volatile removed after.
+
+python -m study.run.notebook NOTEBOOK OUTPUT -p NAME VALUE ...
+"""
+
+import argparse
+import ast
+import fcntl
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+import nbformat
+
+from study.run.progress import shown
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def declared(notebook: Path) -> dict[str, Any]:
+    """Name and default of each parameter in the notebook's cell tagged `parameters`.
+
+    Raises `ValueError` naming the notebook if it has no such cell or can't be read.
+    """
+    try:
+        cells = nbformat.read(notebook, as_version=4).cells
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
+        raise ValueError(f"{notebook}: cannot be read as a notebook: {first_line(error)}") from None
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if not tagged:
+        raise ValueError(f"{notebook}: no cell is tagged 'parameters', so nothing can be set in it")
+    defaults = {}
+    for node in ast.parse(tagged[0].source).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name) and isinstance(node, ast.Assign | ast.AnnAssign):
+            defaults[target.id] = ast.literal_eval(node.value) if node.value else None
+    return defaults
+
+
+def check(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters with the types that the notebook declares by its defaults.
+
+    Papermill only warns of a name that is not declared and passes `1e-4` on as text, so that a
+    wrong run looks right; here both end, or are put right, before a kernel starts. Raises
+    `ValueError` naming the notebook and the parameter.
+    """
+    defaults = declared(notebook)
+    unknown = sorted(set(parameters) - set(defaults))
+    if unknown:
+        known = ", ".join(defaults)
+        raise ValueError(f"{notebook}: no parameter {', '.join(unknown)}; it has {known}")
+    return {
+        name: _typed(value, defaults[name], f"{notebook}: parameter {name}")
+        for name, value in parameters.items()
+    }
+
+
+def _typed(value: Any, default: Any, where: str) -> Any:
+    kind = type(default)
+    if default is None or type(value) is kind:
+        return value
+    read = value
+    if isinstance(value, str):  # from a command line: 1e-4 is a float, True a bool
+        with suppress(ValueError, SyntaxError):
+            read = ast.literal_eval(value)
+    if kind is float and type(read) is int:
+        read = float(read)
+    if type(read) is not kind:
+        raise ValueError(f"{where}: {value!r} is not of type {kind.__name__}")
+    return read
+
+
+def run_notebook(
+    notebook: Path, parameters: dict[str, Any], output: Path, watch: Path | None = None, lines=False
+) -> None:
+    """Execute `notebook` with this Python's kernel and keep the executed copy in `output`.
+
+    `watch` is a training's progress.json, shown as a bar on a terminal and otherwise (or with
+    `lines`) as a line a minute. Raises `ValueError` for wrong parameters, before a kernel starts,
+    and `RuntimeError` with one line for an error in a cell or a dead kernel; `output` is kept then.
+    """
+    parameters = check(notebook, parameters)
+    import papermill  # heavy, and not needed to refuse a parameter
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    os.environ["PYTHONPATH"] = str(ROOT)
+    # This environment's own kernel first: a `python3` kernel of the user may be another Python.
+    os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _gpu(), shown(output, watch, lines):
+            papermill.execute_notebook(
+                notebook,
+                output,
+                parameters,
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                cwd=notebook.parent,
+                start_timeout=180,
+                extra_arguments=["--log-level=CRITICAL"],  # else each start warns of TCP
+            )
+    except papermill.PapermillExecutionError as error:
+        raise RuntimeError(first_line(f"{error.ename}: {error.evalue}")) from None
+    except Exception as error:  # a dead kernel, or one that does not start
+        raise RuntimeError(f"{type(error).__name__}: {first_line(error)}") from None
+    finally:
+        if output.exists():
+            tidy(output, parameters)
+
+
+def tidy(path: Path, parameters: dict[str, Any]) -> None:
+    """Remove from an executed notebook what differs between runs or tells of the machine.
+
+    Times, versions and widget state go; this machine's folders become DATA, OUT, `.` and `~`.
+    """
+    book = nbformat.read(path, as_version=4)
+    for key in ("papermill", "widgets", "language_info"):
+        book.metadata.pop(key, None)
+    for cell in book.cells:
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        if "injected-parameters" in cell.metadata.get("tags", []) and "id" in cell:
+            cell["id"] = "injected-parameters"
+        if "outputs" in cell:
+            cell["outputs"] = [kept for out in cell.outputs if (kept := _without_widget(out))]
+    names = {str(parameters.get("data", "")): "DATA", str(parameters.get("out", "")): "OUT"}
+    names |= {str(ROOT): ".", sys.prefix: "PYTHON", str(Path.home()): "~"}
+    for folder, name in sorted(names.items(), key=lambda item: -len(item[0])):
+        if len(folder) > 1:
+            pattern = re.compile(rf"(?<![\w./-]){re.escape(folder)}(?![\w-])")
+            book = _replace(book, pattern, name)
+    temporary = path.with_suffix(".tmp")
+    nbformat.write(book, temporary)
+    temporary.replace(path)
+
+
+def _without_widget(output: Any) -> Any:
+    """The output less its widget view, which nothing can draw later; None if only text is left."""
+    if WIDGET not in output.get("data", {}):
+        return output
+    del output["data"][WIDGET]
+    return output if set(output["data"]) - {"text/plain"} else None
+
+
+def _replace(node: Any, pattern: re.Pattern[str], name: str) -> Any:
+    if isinstance(node, str):
+        return pattern.sub(name, node)
+    if isinstance(node, list):
+        return [_replace(item, pattern, name) for item in node]
+    if isinstance(node, dict):
+        return type(node)({key: _replace(item, pattern, name) for key, item in node.items()})
+    return node
+
+
+def failure(output: Path) -> str | None:
+    """Why an executed notebook is not whole, in one line; None if all of it ran or it is absent."""
+    if not output.exists():
+        return None
+    try:
+        cells = nbformat.read(output, as_version=4).cells
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError):
+        return "its executed notebook cannot be read"
+    for out in (out for cell in cells for out in cell.get("outputs", [])):
+        if out.output_type == "error":
+            return first_line(f"{out.ename}: {out.evalue}")
+    code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+    if any(cell.get("execution_count") is None for cell in code):
+        return "its kernel ended without an error message (out of memory, perhaps)"
+    return None
+
+
+def lock(file: TextIO) -> bool:
+    """Take the file's lock without waiting; it lasts as long as a process keeps the file open."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _gpu() -> Iterator[None]:
+    """Take one of the places in SCN_GPUS (files named PLACE_GPU), where several trainings run."""
+    folder = os.environ.get("SCN_GPUS")
+    files = [path.open() for path in sorted(Path(folder).iterdir())] if folder else []
+    for file in files:
+        if lock(file):
+            os.environ["CUDA_VISIBLE_DEVICES"] = Path(file.name).name.split("_")[1]
+            break
+    try:
+        yield
+    finally:
+        for file in files:
+            file.close()
+
+
+def first_line(error: object) -> str:
+    """The first line of an error's text that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else "no message"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one notebook from the command line; 1 after one line if it can't be run or fails."""
+    parser = argparse.ArgumentParser("python -m study.run.notebook", description=__doc__)
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
+    parser.add_argument("--watch", type=Path, help="a training's progress.json")
+    parser.add_argument("--lines", action="store_true", help="a line a minute, also on a terminal")
+    options = parser.parse_args(arguments)
+    try:
+        run_notebook(
+            options.notebook.resolve(),
+            dict(options.p),
+            options.output.resolve(),
+            options.watch,
+            options.lines,
+        )
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        print(f"{options.output.stem}: failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

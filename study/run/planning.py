@@ -1,0 +1,152 @@
+"""What is left to do: each notebook that has to be run, with its parameters, as a list of jobs.
+
+Whether a training is done is read from its record and the hashes in it, never from file times,
+which are arbitrary on a fresh clone. The Snakefile gets the list and holds the graph.
+"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from study.run.notebook import check, failure
+
+RUNNER = [sys.executable, "-P", "-m", "study.run.notebook"]
+RULES = {
+    "explore": "01_data_exploration",
+    "correlation": "02_correlation_and_propagation",
+    "train": "03_training",
+    "tables": "04_tables_and_figure",
+    "choices": "05_open_choices",
+    "scribbles": "06_your_own_scribbles",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One execution of a notebook; `needs` names the jobs that come before it."""
+
+    name: str
+    rule: str
+    notebook: Path
+    output: Path
+    parameters: dict[str, Any]
+    needs: list[str] = field(default_factory=list)
+    watch: Path | None = None  # a training's progress.json
+
+    def command(self, lines: bool) -> list[str]:
+        """The command line that runs it, without any need of quoting."""
+        words = [*RUNNER, str(self.notebook), str(self.output)]
+        for name, value in self.parameters.items():
+            words += ["-p", name, str(value)]
+        words += ["--watch", str(self.watch)] if self.watch else []
+        return words + ["--lines"] * lines
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training: where its record is, and whether it is there."""
+
+    dataset: str
+    method: str
+    seed: int
+    variant: str
+    folder: Path
+    done: bool
+
+    @property
+    def name(self) -> str:
+        """As in the names of jobs and executed notebooks: DATASET_METHOD_seedN, with a variant."""
+        name = f"{self.dataset}_{self.method}_seed{self.seed}"
+        return f"{name}_{self.variant}" if self.variant else name
+
+
+def find_runs(
+    options: Namespace, is_done: Callable[[Path], bool], unmasked: Collection[str] = ()
+) -> list[Run]:
+    """The trainings that the options ask for, done or not.
+
+    Methods that learn from masks are left out on the data sets that are `unmasked` in training.
+    """
+    from scnlib.methods import METHODS
+    from scnlib.paths import run_folder
+
+    runs = []
+    for dataset in options.datasets:
+        for seed in options.seeds:
+            for method in options.methods:
+                if dataset in unmasked and METHODS[method].needs == "label":
+                    continue
+                which = (dataset, method, seed, options.variant)
+                folder = run_folder(options.out, options.profile, *which)
+                runs.append(Run(*which, folder, is_done(folder)))
+    return runs
+
+
+def check_records(options: Namespace, runs: list[Run]) -> None:
+    """Refuse, before anything starts, a record that a training asked for could not be taken from.
+
+    Raises `ValueError` with one line naming the first that is of another configuration or damaged.
+    """
+    from scnlib.config import make_run
+    from scnlib.records import finished
+
+    protocol: dict[str, Any] = {"bf16": False} if options.fp32 else {}
+    wrong = []
+    for run in runs:
+        which = (run.dataset, run.method, run.seed, options.profile, run.variant)
+        asked = make_run(*which, **protocol)
+        try:
+            finished(asked, run.folder)
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError(wrong[0] + f" (and {len(wrong) - 1} more such records)" * (len(wrong) > 1))
+
+
+def find_jobs(options: Namespace, runs: list[Run]) -> list[Job]:
+    """The notebooks to run, their parameters checked; trainings only where `options.train`.
+
+    A training whose record is there is run again if its executed notebook failed or was cut off:
+    it finds the record, trains nothing, and shows what was left to show.
+    Raises `ValueError` if a notebook lacks its parameters cell or one of the parameters.
+    """
+    common = {
+        "profile": options.profile,
+        "data": str(options.data or ""),
+        "out": "" if options.is_default_out else str(options.out),
+    }
+    trainings = [(run, _training(options, run, common)) for run in runs if options.train]
+    jobs = [job for run, job in trainings if not run.done or failure(job.output)]
+    trained = [job.name for job in jobs]
+    scn = [name for name in trained if "_scn_seed" in name]
+    needs = {"explore": [], "correlation": scn, "tables": trained, "choices": trained}
+    needs["scribbles"] = []
+    for rule, before in needs.items():
+        if options.train or rule in ("tables", "choices", "scribbles"):  # these need no data
+            jobs.append(_job(options, rule, RULES[rule], common, before))
+    for job in jobs:
+        check(job.notebook, job.parameters)
+    return jobs
+
+
+def _training(options: Namespace, run: Run, common: dict[str, Any]) -> Job:
+    which = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
+    parameters = common | which | {"variant": run.variant, "fp32": options.fp32}
+    name = f"{RULES['train']}_{run.name}"
+    return _job(options, "train", name, parameters, [], run.folder / "progress.json")
+
+
+def _job(
+    options: Namespace,
+    rule: str,
+    name: str,
+    parameters: dict[str, Any],
+    needs: list[str],
+    watch: Path | None = None,
+) -> Job:
+    notebook = options.notebooks / f"{RULES[rule]}.ipynb"
+    output = options.out / options.profile / "notebooks" / f"{name}.ipynb"
+    return Job(name, rule, notebook, output, parameters, needs, watch)

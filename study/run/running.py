@@ -1,0 +1,261 @@
+"""From what is left to do to how it ended: the data checked, Snakemake run, failures reported."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from study.run.notebook import failure, lock
+from study.run.planning import RULES, Job, Run, check_records, find_jobs, find_runs
+
+SNAKEFILE = Path(__file__).with_name("Snakefile")
+LOCK_WAIT = 5.0  # seconds; the kernels of a killed run end within 3
+
+
+def prepare(options: Namespace) -> tuple[list[Run], list[Job]]:
+    """Check the data, work out what is left to do, and say so.
+
+    Raises `ValueError` or `OSError` with one line for what would fail later: bad data, a record of
+    another configuration, a notebook without its parameters, no records to make tables from.
+    """
+    from scnlib.data import load_split
+    from scnlib.records import is_done
+
+    unmasked = {"mscmr"}  # known without its files
+    for dataset in options.datasets if options.data else []:
+        print(f"checking the data: {dataset}", flush=True)
+        train, _, _ = (load_split(dataset, options.data, s) for s in ("train", "val", "test"))
+        if any(case.label is None for case in train):
+            unmasked.add(dataset)
+    # To train again in the demo's own folder is to forget what is there (none of it is committed).
+    forget = options.retrain and options.is_default_out
+    runs = find_runs(options, (lambda folder: False) if forget else is_done, unmasked)
+    if not runs:
+        raise ValueError(
+            f"{' '.join(options.methods)} on {' '.join(options.datasets)}: full supervision needs "
+            "masks to train on, and there are none"
+        )
+    if options.train and not forget:  # else the records are only shown, or thrown away
+        check_records(options, runs)
+    jobs = find_jobs(options, runs)
+    results = options.out / options.profile
+    if not options.train and not any(results.glob("*/*/seed*/record.json")):
+        raise ValueError(f"no records in {results}, and no --data DIR to train with")
+    _say_plan(options, runs, jobs)
+    return runs, jobs
+
+
+def _say_plan(options: Namespace, runs: list[Run], jobs: list[Job]) -> None:
+    asked = [(method, name) for name in options.datasets for method in options.methods]
+    planned = {(run.method, run.dataset) for run in runs}
+    for method, name in asked if options.train else []:
+        if (method, name) not in planned:
+            print(f"skipped {method} on {name}: there are no masks to train on")
+    done = sum(run.done for run in runs)
+    print(f"{options.profile}: {done} of {len(runs)} trainings have their record", flush=True)
+    if not options.train:
+        for rule in ("explore", "correlation", "train"):
+            print(f"skipped {RULES[rule]}: no --data")
+    if options.dry_run:
+        for job in jobs:
+            print(f"would run {job.name}")
+
+
+def run_study(options: Namespace, runs: list[Run], jobs: list[Job]) -> int:
+    """Run the jobs and report; 1 if any failed or another process works on these results."""
+    work = options.out / ".study"
+    with _hold(options.out / ".run.lock") as held:
+        if held is None:
+            _say(f"error: another run is at work in {options.out}: wait, or choose another --out")
+            return 1
+        before = _means(options, runs) if options.retrain else {}
+        for run in runs if options.retrain and options.is_default_out else []:
+            shutil.rmtree(run.folder, ignore_errors=True)
+        failed = _run_all(options, jobs, work, held)
+    if options.retrain:
+        _say_differences(options, runs, before)
+    if failed:
+        return _say_failures(failed)
+    print(f"done: tables, figures and executed notebooks are in {options.out / options.profile}")
+    return 0
+
+
+def _run_all(options: Namespace, jobs: list[Job], work: Path, held: int) -> list[Job]:
+    """Run Snakemake until every job is done or has failed; the failed ones.
+
+    A job that needs a failed one still runs, without it: tables are made from the runs there are.
+    """
+    shutil.rmtree(work, ignore_errors=True)
+    (work / "done").mkdir(parents=True)
+    failed: list[Job] = []
+    while left := [job for job in jobs if job not in failed and not _is_done(job.name, work)]:
+        started = time.time()
+        code = _snakemake(options, left, work, held)
+        names = {job.name for job in left}
+        ready = [job for job in left if all(_is_done(n, work) for n in names & set(job.needs))]
+        failures = [job for job in ready if not _is_done(job.name, work)]
+        if failures and not any(_is_newer(job.output, started) for job in left):
+            raise SystemExit(f"error: Snakemake started no notebook (code {code}); see above")
+        failed += failures
+    return failed
+
+
+def _is_done(name: str, work: Path) -> bool:
+    return (work / "done" / name).exists()
+
+
+def _is_newer(path: Path, started: float) -> bool:
+    return path.exists() and path.stat().st_mtime >= started - 2  # some file systems round
+
+
+def _snakemake(options: Namespace, jobs: list[Job], work: Path, held: int) -> int:
+    """One call of Snakemake for these jobs; its exit code."""
+    local = options.on.name == "local"
+    gpus = _gpus() if local else []
+    cores = os.cpu_count() or 1
+    places = options.jobs or max(1, len(gpus))
+    names = {job.name for job in jobs}
+    lines = places > 1 or not local
+    plan = {
+        "notebooks": str(options.notebooks),
+        "threads": max(1, cores // places),
+        "gpu": int(bool(gpus)),
+        "jobs": {
+            job.name: {"command": job.command(lines), "needs": sorted(names & set(job.needs))}
+            for job in jobs
+        },
+    }
+    (work / "plan.json").write_text(json.dumps(plan, indent=1))
+    command = [sys.executable, "-P", "-m", "snakemake", "--directory", str(work)]
+    command += [
+        "--snakefile",
+        str(SNAKEFILE),
+        "--workflow-profile",
+        "none",
+    ]
+    command += ["--profile", str(options.on)]
+    if local:
+        command += ["--cores", str(max(cores, places)), "--resources", f"gpu={places}"]
+    elif options.jobs:
+        command += ["--jobs", str(options.jobs)]
+    command += ["--config", f"plan={work / 'plan.json'}"]
+    return _wait(command, _environment(gpus, places, cores, work), held)
+
+
+def _environment(gpus: list[str], places: int, cores: int, work: Path) -> dict[str, str]:
+    """Variables for the notebooks: their share of GPUs or cores where several run at a time.
+
+    And a place for Snakemake's cache if the home folder is not one to write to.
+    """
+    environment = dict(os.environ)
+    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    there = next(folder for folder in (cache, *cache.absolute().parents) if folder.exists())
+    if not os.access(there, os.W_OK):
+        environment["XDG_CACHE_HOME"] = str(work / "cache")
+    if gpus and places > 1:
+        folder = work / "gpus"
+        folder.mkdir(exist_ok=True)
+        for place in range(places):
+            (folder / f"{place}_{gpus[place % len(gpus)]}").touch()
+        environment["SCN_GPUS"] = str(folder)
+    elif places > 1:
+        environment["OMP_NUM_THREADS"] = str(max(1, cores // places))
+    return environment
+
+
+def _gpus() -> list[str]:
+    import torch
+
+    count = torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return (visible.split(",") if visible else [str(gpu) for gpu in range(count)])[:count]
+
+
+def _wait(command: list[str], environment: dict[str, str], held: int) -> int:
+    """Run the command, which inherits the lock; on Ctrl-C or SIGTERM end all that it started."""
+    with subprocess.Popen(command, env=environment, pass_fds=[held]) as child:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            tree = psutil.Process(child.pid).children(recursive=True)
+            _signal(child, signal.SIGINT)  # Snakemake also cancels its jobs on a cluster then
+            for process in tree:
+                _signal(process, signal.SIGTERM)
+            for process in psutil.wait_procs(tree, timeout=20)[1]:
+                _signal(process, signal.SIGKILL)
+            raise
+
+
+def _signal(process: psutil.Process | subprocess.Popen, number: int) -> None:
+    with suppress(psutil.NoSuchProcess, ProcessLookupError):
+        process.send_signal(number)
+
+
+@contextmanager
+def _hold(path: Path) -> Iterator[int | None]:
+    """Hold the lock of a results folder; None if another run has it still after LOCK_WAIT.
+
+    The wait is for the rest of a run that was just killed. The lock ends with the last process that
+    inherited it, so none is ever left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        deadline = time.time() + LOCK_WAIT
+        while not (taken := lock(file)) and time.time() < deadline:
+            time.sleep(0.2)
+        yield file.fileno() if taken else None
+
+
+def _means(options: Namespace, runs: list[Run]) -> dict[str, float | None]:
+    """Mean test Dice (percent) of the records in `results` for these runs, where there are any."""
+    from scnlib.paths import RESULTS, run_folder
+
+    means = {}
+    for run in runs:
+        which = (run.dataset, run.method, run.seed, run.variant)
+        means[run.name] = _mean(run_folder(RESULTS, options.profile, *which))
+    return means
+
+
+def _mean(folder: Path) -> float | None:
+    """Mean test Dice (percent) of a record; None where there is none, or no test."""
+    from scnlib.records import is_done, read
+
+    summary = read(folder).summary if is_done(folder) else {}
+    return 100 * summary["dice"]["mean"] if summary else None
+
+
+def _say_differences(options: Namespace, runs: list[Run], before: dict[str, float | None]) -> None:
+    from scnlib.records import is_done
+
+    print("mean Dice (%) trained again, and the difference from the record in results:")
+    for run in runs:
+        now, old = _mean(run.folder), before.get(run.name)
+        if now is None:
+            print(f"  {run.name}: {'not tested' if is_done(run.folder) else 'not finished'}")
+            continue
+        versus = "no record to compare with" if old is None else f"{now - old:+.2f} from {old:.2f}"
+        print(f"  {run.name}: {now:.2f}, {versus}")
+
+
+def _say_failures(failed: list[Job]) -> int:
+    _say(f"{len(failed)} failed:")
+    for job in failed:
+        why = failure(job.output) or "it left no new notebook"
+        _say(f"  {job.name}: {why}\n    see {job.output}")
+    _say("What finished is kept. Mend the cause and run the same command again: it goes on there,")
+    _say("a training from its last checkpoint.")
+    return 1
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

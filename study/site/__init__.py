@@ -1,0 +1,1 @@
+"""The README and the executed notebooks as a site that works offline: python -m study.site."""

@@ -1,0 +1,60 @@
+"""What the baselines with one loss beside pCE hand to it: weights, scales, and no padding."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from scnlib import losses
+from scnlib.methods.base import Batch
+from tests.scnlib.methods.test_methods import K, batch_of, build, now
+
+LOGITS = torch.randn(2, K, 32, 32, generator=torch.Generator().manual_seed(3))
+
+
+def mumford_shah(P: Tensor, given: Batch) -> Tensor:
+    # 1e-6 of a sum over 12 images of 256 x 256; boundaries at 32 are an eighth as long.
+    return 0.786432 * losses.mumford_shah(P, given.image, valid=given.valid, length=0.125)
+
+
+def gated_crf(P: Tensor, given: Batch) -> Tensor:
+    # At 32 pixels a radius of 5 becomes 1 (not 0), and 6 becomes 0.75.
+    scale: Any = {"radius": 1, "sigma_xy": 0.75, "sigma_intensity": 0.1}
+    return 0.1 * losses.gated_crf(P, given.image, valid=given.valid, **scale)
+
+
+def entropy(P: Tensor, given: Batch) -> Tensor:
+    return 0.1 * losses.entropy(P, valid=given.valid) / 1.3862943611  # ln 4
+
+
+def soft_dice(P: Tensor, given: Batch) -> Tensor:
+    return losses.soft_dice(P, given.scribble)
+
+
+@pytest.mark.parametrize(
+    ("name", "second"),
+    [("mloss", mumford_shah), ("rloss", gated_crf), ("meloss", entropy), ("full", soft_dice)],
+)
+def test_total_is_the_cross_entropy_and_the_weighted_loss(
+    name: str, second: Callable[[Tensor, Batch], Tensor]
+) -> None:
+    method, given, logits = (
+        build(name),
+        batch_of(whole=name == "full"),
+        LOGITS.clone().requires_grad_(),
+    )
+    method._modules["net"] = lambda image: SimpleNamespace(logits=logits)  # type: ignore[assignment]
+    total, parts = method.loss(given, now())
+    first = losses.partial_cross_entropy(LOGITS, given.scribble)
+    other = second(LOGITS.softmax(dim=1), given)
+    assert float(other) > 1e-3
+    assert float(total.detach()) == pytest.approx(float(first + other), rel=1e-5)
+    assert len(parts) == 2
+    total.backward()
+    gradient = logits.grad
+    assert gradient is not None
+    assert gradient.movedim(1, 3)[given.valid].any()
+    assert not gradient.movedim(1, 3)[~given.valid].any()

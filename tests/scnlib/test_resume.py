@@ -1,0 +1,124 @@
+"""A killed run goes on bit for bit, and a finished one is not trained again."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from scnlib import records, training
+from scnlib.config import Run, make_run
+from scnlib.training import train
+from tests.tiny_runs import SUBJECTS, cases, same, tiny, whole_and_broken
+
+pytestmark = pytest.mark.usefixtures("few_subjects")
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+DRIVER = f"""
+import sys
+from pathlib import Path
+import torch
+from scnlib import training
+from scnlib.config import Run
+from scnlib.data.phantom import draw_subject
+
+class Kept(training.Training):
+    def finish(self):  # keep what the record rounds
+        torch.save(vars(self.state), self.folder / "state.pt")
+        return super().finish()
+
+torch.set_num_threads(1)
+subjects = {SUBJECTS!r}
+training.Training = Kept
+training.CHECKPOINT_SECONDS = 0
+training.LOG_EVERY = 2
+training.load_split = lambda dataset, root, split: [draw_subject(n)[0] for n in subjects[split]]
+training.train(
+    Run.from_json(sys.argv[1]),
+    Path(sys.argv[2]),
+    report=lambda state, run: print(state.iteration, flush=True),
+    device="cpu",
+)
+"""
+
+
+def start(run: Run, folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", DRIVER, run.to_json(), str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+
+
+def kill_after(process: subprocess.Popen[str], iteration: int, seconds: float) -> None:
+    """SIGKILL, some time after the run has reported an iteration."""
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if int(line) >= iteration:
+                break
+        time.sleep(seconds)
+        process.kill()
+
+
+def test_a_killed_run_equals_an_unbroken_one_bit_for_bit(tmp_path: Path) -> None:
+    run = tiny("scn", iterations=8, validations=2, size=32)
+    folder = tmp_path / "killed"
+    with start(run, tmp_path / "whole") as whole:
+        # During a step, during a step or a validation, and while the result is tested and written.
+        for iteration, seconds in ((2, 0.0), (4, 0.1), (8, 0.05)):
+            kill_after(start(run, folder), iteration, seconds)
+            assert (folder / "checkpoint.pt").exists() or records.is_done(folder)
+        with start(run, folder) as last:
+            last.communicate(timeout=300)
+        whole.communicate(timeout=300)
+    assert (last.returncode, whole.returncode) == (0, 0)
+
+    a, b = records.read(tmp_path / "whole"), records.read(folder)
+    assert not (folder / "checkpoint.pt").exists()
+    kept, other = (torch.load(record.folder / "state.pt", weights_only=True) for record in (a, b))
+    for state in (kept, other):
+        state["seconds"] = 0.0
+        for row in state["curve"]:
+            row.pop("seconds")
+    assert [row["iteration"] for row in kept["curve"]] == [2, 4, 6, 8]
+    assert same(kept, other)
+    assert a.validation == b.validation and len(a.validation["curve"]) == 2
+    assert a.summary == b.summary
+    for case in cases("test"):
+        assert np.array_equal(a.prediction(case.volume), b.prediction(case.volume))
+
+
+@pytest.mark.parametrize("method", ["pce", "scn", "dmpls", "fddseg"])
+def test_ten_steps_and_ten_more_equal_twenty(method: str, tmp_path: Path) -> None:
+    run = tiny(method, iterations=20, validations=1, optimiser="sgd", schedule="poly", lr=0.03)
+    whole, _, broken = whole_and_broken(run, tmp_path, stop=10, steps=20)
+    assert same(whole.method.state_dict(), broken.method.state_dict())
+    assert same(whole.optimiser.state_dict(), broken.optimiser.state_dict())  # with the momentum
+    assert torch.equal(whole.generator.get_state(), broken.generator.get_state())
+    assert whole.state.order == broken.state.order
+
+
+def test_the_papers_profile_trains_on_a_cpu_and_goes_on(tmp_path: Path) -> None:
+    run = make_run("phantom", "scn", profile="paper")  # 256 x 256, batch 24: all as printed
+    whole, _, broken = whole_and_broken(run, tmp_path, stop=1, steps=2)
+    assert same(whole.method.state_dict(), broken.method.state_dict())
+    assert same(whole.optimiser.state_dict(), broken.optimiser.state_dict())
+
+
+def test_a_finished_run_leaves_no_checkpoint_and_is_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = train(tiny(), tmp_path, device="cpu")
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+    def never(*given: Any) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(training, "Training", never)
+    assert train(tiny(), tmp_path, device="cpu") == first
+    with pytest.raises(ValueError, match=r"record\.json.*another configuration"):
+        train(tiny(lr=0.01), tmp_path, device="cpu")

@@ -1,0 +1,155 @@
+"""The interactive pieces in a real browser: the system's Chromium, without any network."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from scnlib.paths import REPOSITORY
+from study.lessons import strokes
+from study.lessons.widgets import clickable_map
+from tests.browsing import api, faults, needs_chromium, stroke
+
+pytestmark = needs_chromium
+
+# A 2 x 2 map on a 4 x 4 slice. Scaled, row 0 is (1, 1/3, 0, 0) and row 3 is (0, 0, 1, 1).
+C = torch.tensor([[0.6, 0.2, 0, 0], [0.1, 0.7, 0.1, 0.1], [0, 0, 1, 0], [0, 0, 0.5, 0.5]])
+TRUTH = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 3, 3], [0, 0, 3, 3]], np.uint8)
+
+
+def test_clickable_map_by_mouse_keys_and_slider(page, tmp_path):
+    shown = clickable_map(np.full((4, 4), 0.5), C, (2, 2), title="Test", truth=TRUTH, cell=3)
+    file = tmp_path / "frame.html"  # as a notebook shows it: a page in a sandboxed frame
+    file.write_text(f"<!doctype html>{shown._repr_mimebundle_()['text/html']}", encoding="utf-8")
+    page.goto(file.as_uri())
+    frame = page.frame_locator("iframe")
+    text, canvas = frame.get_by_role("status"), frame.locator("#slice")
+    api.expect(text).to_contain_text("Cell row 2, column 2 of 2 × 2. The cell holds 100% LV.")
+    api.expect(text).to_contain_text("Mask above 0.500: 2 of 4 cells")
+
+    box = canvas.bounding_box()
+    at = {"x": 0.3 * box["width"], "y": 0.1 * box["height"]}  # pixel row 0, column 1
+    canvas.click(position=at)
+    api.expect(text).to_contain_text("Pixel row 0, column 1: cell row 1, column 1")
+    api.expect(text).to_contain_text("class RV in the truth. The cell holds 75% RV, 25% background")
+    api.expect(text).to_contain_text("goes from 0.0 to 0.60. Mask above 0.500: 1 of 4 cells")
+
+    canvas.hover(position={"x": 0.9 * box["width"], "y": 0.9 * box["height"]})
+    api.expect(text).to_contain_text("Pixel row 3, column 3: cell row 2, column 2")
+    frame.locator("#title").hover()  # away: back to the place that was clicked
+    api.expect(text).to_contain_text("Pixel row 0, column 1")
+
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    api.expect(text).to_contain_text("cell row 1, column 2")
+    page.keyboard.press("ArrowUp")  # at the edge: it stays
+    api.expect(text).to_contain_text("cell row 1, column 2")
+    page.keyboard.press("ArrowLeft")
+    assert canvas.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
+
+    slider = frame.get_by_label("Threshold")
+    slider.focus()
+    for _ in range(42):  # from 125/250 down to 83/250 = 0.332, below 1/3
+        page.keyboard.press("ArrowLeft")
+    api.expect(text).to_contain_text("cell row 1, column 1")
+    api.expect(text).to_contain_text("Mask above 0.332: 2 of 4 cells")
+    assert slider.get_attribute("aria-valuetext") == "0.332"
+    track = slider.bounding_box()
+    page.mouse.move(track["x"] + track["width"] / 3, track["y"] + track["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(track["x"] + track["width"] - 1, track["y"] + track["height"] / 2)
+    page.mouse.up()
+    api.expect(text).to_contain_text("Mask above 0.996: 1 of 4 cells")
+
+
+def test_clickable_map_is_accessible(page, tmp_path):
+    file = tmp_path / "map.html"  # without its frame, which axe doesn't look into
+    shown = clickable_map(np.full((4, 4), 0.5), C, (2, 2), title="Test", truth=TRUTH, cell=3)
+    file.write_text(shown.page, encoding="utf-8")
+    page.goto(file.as_uri())
+    api.expect(page.get_by_role("status")).to_contain_text("Mask above")
+    assert not faults(page)
+
+
+SHIM = """<!doctype html><html lang="en"><meta charset="utf-8">
+<title>Pad</title><main id="root"></main><script type="module">
+const values = VALUES, heard = {};
+values.images = new DataView(Uint8Array.from(atob(values.images), c => c.charCodeAt(0)).buffer);
+const model = {
+  get: name => values[name], save_changes() {}, off() {},
+  set(name, value) { values[name] = value; (heard["change:" + name] || []).forEach(f => f()); },
+  on(name, act) { (heard[name] ||= []).push(act); },
+};
+window.model = model;
+const source = new Blob([SOURCE], {type: "text/javascript"});
+const module = await import(URL.createObjectURL(source));
+module.default.render({model, el: document.getElementById("root")});
+</script>"""
+
+
+@pytest.fixture
+def pad(page, tmp_path):
+    """The pad's own script on a page with a model of six lines in the place of the kernel."""
+    values = {
+        "images": base64.b64encode(bytes(range(0, 128)) * 64).decode(),
+        "shape": [64, 64],
+        "names": ["one", "two"],
+        "classes": list(strokes.HEART),
+        "colours": ["#A8A8A8", "#0072B2", "#F0E442", "#D55E00"],
+        "drawing": strokes.empty().to_json(),
+        "wanted": 0,
+        "busy": False,
+        "status": "",
+        "result": None,
+        "result_alt": "",
+    }
+    source = (REPOSITORY / "study" / "lessons" / "drawing.js").read_text(encoding="utf-8")
+    filled = SHIM.replace("VALUES", json.dumps(values), 1).replace("SOURCE", json.dumps(source), 1)
+    file = tmp_path / "pad.html"
+    file.write_text(filled, encoding="utf-8")
+    page.goto(file.as_uri())
+    page.get_by_test_id("pad").wait_for()
+    return page
+
+
+def drawn(page) -> dict:
+    return json.loads(page.evaluate("window.model.get('drawing')"))["strokes"]
+
+
+def test_pad_is_accessible(pad):
+    assert not faults(pad)
+
+
+def test_pad_draws_undoes_clears_and_saves(pad, tmp_path):
+    stroke(pad, (10, 20), (30, 20))
+    (line,) = drawn(pad)["one"]
+    assert line["label"] == 3 and line["width"] == 1.5
+    assert np.abs(np.array(line["points"]) - [[10, 20], [30, 20]]).max() < 0.2
+    pad.get_by_role("button", name="RV").click()
+    assert pad.get_by_role("button", name="RV").get_attribute("aria-pressed") == "true"
+    stroke(pad, (40, 50))
+    assert [line["label"] for line in drawn(pad)["one"]] == [3, 1]
+    api.expect(pad.get_by_role("status")).to_contain_text("2 strokes on this slice, 2 in all")
+    with pad.expect_download() as saved:
+        pad.get_by_role("button", name="Save").click()
+    kept = tmp_path / "strokes.json"
+    saved.value.save_as(kept)
+
+    pad.get_by_role("button", name="Undo").click()
+    assert [line["label"] for line in drawn(pad)["one"]] == [3]
+    pad.get_by_label("Slice").first.select_option(label="two")
+    stroke(pad, (5, 5))
+    pad.get_by_role("button", name="Clear slice").click()
+    assert list(drawn(pad)) == ["one"]
+    pad.get_by_role("button", name="Train").click()
+    assert pad.evaluate("window.model.get('wanted')") == 1
+
+    pad.get_by_label("Load").set_input_files(kept)
+    pad.wait_for_function("JSON.parse(model.get('drawing')).strokes.one.length === 2")
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text("[1")
+    pad.get_by_label("Load").set_input_files(wrong)
+    api.expect(pad.get_by_role("status")).to_contain_text("That file holds no strokes")
+    assert len(drawn(pad)["one"]) == 2

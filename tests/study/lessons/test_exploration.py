@@ -1,0 +1,72 @@
+"""What notebooks 01 and 05 count, on volumes small enough to count by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from scnlib.data import Case
+from study.lessons.exploration import grid_limit, three_slices
+
+
+def case(label: list[list[int]] | None) -> Case:
+    image = np.zeros((1, 4, 4), dtype=np.float32)
+    mask = None if label is None else np.array([label], dtype=np.uint8)
+    return Case(
+        image=image,
+        scribble=np.full((1, 4, 4), 4, dtype=np.uint8),
+        label=mask,
+        spacing=(1.0, 1.0, 1.0),
+        subject="a",
+        frame="1",
+        source="a",
+    )
+
+
+def test_a_mask_of_whole_cells_survives_the_grid():
+    halves = case([[1, 1, 3, 3]] * 4)
+    limit = grid_limit([halves], size=4, stride=2)
+    assert limit["RV"] == limit["LV"] == limit["mean"] == 100
+    assert math.isnan(limit["MYO"])  # absent: no value, and left out of the mean
+
+
+def test_a_structure_thinner_than_half_a_cell_vanishes():
+    # Every cell holds one pixel of MYO and three of background.
+    thin = case([[2, 0, 2, 0], [0, 0, 0, 0], [2, 0, 2, 0], [0, 0, 0, 0]])
+    assert grid_limit([thin], size=4, stride=2)["MYO"] == 0
+    assert grid_limit([thin], size=4, stride=1)["MYO"] == 100
+
+
+def test_a_border_moves_to_the_nearest_cell():
+    # Three of four columns are LV: the cells hold 1 and 1/2, at the columns 1, 7/8, 5/8, 1/2 of
+    # LV. The tie in the last column goes to the lower class: 12 of 12 pixels are right.
+    wide = case([[3, 3, 3, 0]] * 4)
+    assert grid_limit([wide], size=4, stride=2)["LV"] == 100
+    # One column is LV: 1/2, 3/8, 1/8, 0, and the tie goes to the background: nothing is left.
+    slim = case([[3, 0, 0, 0]] * 4)
+    assert grid_limit([slim], size=4, stride=2)["LV"] == 0
+    assert grid_limit([wide, slim], size=4, stride=2)["LV"] == pytest.approx(50)
+
+
+def test_volumes_without_a_mask_are_left_out():
+    halves = case([[1, 1, 3, 3]] * 4)
+    limits = [grid_limit(cases, size=4, stride=2) for cases in ([halves], [halves, case(None)])]
+    assert limits[0]["mean"] == limits[1]["mean"] == 100
+    assert math.isnan(grid_limit([case(None)], size=4, stride=2)["mean"])
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ([0, 1, 1, 1, 1, 1, 0], [2, 3, 4]),
+        ([1, 1, 1], [1]),
+        ([0, 1, 1, 0], [1, 2]),
+        ([0, 0, 1], [2]),
+        ([0, 0, 0, 0, 0], [1, 2, 3]),
+        ([0], [0]),
+    ],
+)
+def test_three_slices_of_those_that_show_a_structure(shown, expected):
+    heart = np.zeros((len(shown), 4, 4), dtype=np.uint8)
+    heart[:, 1, 2] = shown
+    assert three_slices(heart) == expected

@@ -1,0 +1,191 @@
+"""The check of an own data set: every fault in one go, a line each, and the exit code."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from study.owndata import check
+from tests.scnlib.data.test_nifti import IMAGE, MASK, SCRIBBLE, TOML, ZOOMS, save, tree
+
+AFFINE = np.diag([*ZOOMS, 1.0])
+TRAIN = "train/labels/subject1_DE_scribble.nii.gz"
+VAL = "val/labels/subject9_DE_manual.nii.gz"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A sound data set: eight subjects to train on, two to validate and two to test on."""
+    folder = tree(tmp_path / "clinic", {"train": 8, "val": 2, "test": 2})
+    for number, path in enumerate(sorted(folder.glob("*/images/*"))):
+        save(path, IMAGE + np.int16(number))
+    (folder / "dataset.toml").write_text(TOML)
+    return folder
+
+
+def report(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
+    code = check.main([str(folder)])
+    return code, capsys.readouterr().out.splitlines()
+
+
+def line(lines: list[str], *words: str) -> str:
+    """The one line with all the words."""
+    (found,) = [text for text in lines if all(word in text for word in words)]
+    return found
+
+
+def test_a_sound_set_is_summed_up(folder: Path, capsys):
+    code, lines = report(folder, capsys)
+    assert code == 0 and lines[-1] == "0 errors, 0 warnings"
+    assert "8 volumes of 8 subjects, 24 slices, 8 scribbles, 0 masks" in line(lines, "train ")
+    counts = [8 * int((SCRIBBLE == k).sum()) for k in range(4)]
+    marks = line(lines, "scribbled pixels")
+    assert "background {}, RV {}, MYO {}, LV {};".format(*counts) in marks
+    assert f"{sum(counts) / (8 * SCRIBBLE.size):.2%} labelled" in marks
+
+
+def test_many_faults_are_all_told_at_once_each_with_its_file(folder: Path, capsys):
+    labels, images = folder / "train" / "labels", folder / "train" / "images"
+    (folder / "dataset.toml").write_text(TOML + "colour = 1\nslice_axis = 7\n")
+    save(labels / "subject1_DE_scribble.nii.gz", MASK)
+    save(labels / "subject2_DE_scribble.nii.gz", SCRIBBLE[:, :, :2] + np.uint16(7))
+    save(labels / "subject3_DE_scribble.nii.gz", SCRIBBLE, np.diag([-0.75, 0.8, 5.0, 1.0]))
+    (labels / "subject4_DE_scribble.nii.gz").unlink()
+    (images / "subject5_DE.nii.gz").write_bytes(b"")
+    save(labels / "subject77_DE_scribble.nii.gz", SCRIBBLE)
+    (images / "notes.txt").touch()
+    save(folder / VAL, SCRIBBLE)
+    (folder / "validation").mkdir()
+    code, lines = report(folder, capsys)
+    assert code == 1
+    for words in [
+        ("error", "dataset.toml", "colour"),
+        ("error", "dataset.toml", "slice_axis = 7"),
+        ("error", "subject1_DE_scribble", "full mask"),
+        ("error", "subject2_DE_scribble", "share one grid"),
+        ("error", "subject2_DE_scribble", "unknown values"),
+        ("error", "subject3_DE_scribble", "another affine"),
+        ("error", "no scribble for", "subject4_DE.nii.gz"),
+        ("error", "subject5_DE.nii.gz", "empty file"),
+        ("error", "subject77", "image is missing"),
+        ("warning", "notes.txt"),
+        ("error", VAL, "this is a scribble"),
+        ("warning", "validation", "not read"),
+    ]:
+        assert str(folder) in line(lines, *words)
+    errors, warnings = (sum(text.startswith(k) for text in lines) for k in ("error", "warning"))
+    assert lines[-1] == f"{errors} errors, {warnings} warnings"
+
+
+@pytest.mark.parametrize(
+    ("path", "array", "affine", "complaint"),
+    [
+        (TRAIN, (SCRIBBLE < 4) * SCRIBBLE, None, "unlabelled was written as background"),
+        (TRAIN, SCRIBBLE + np.float32(0.5), None, "not whole numbers"),
+        (TRAIN, SCRIBBLE, np.diag([1.5, 0.8, 5.0, 1.0]), "voxel sizes"),
+        (VAL, MASK + np.uint16(9), None, "unknown values"),
+        ("train/images/subject1_DE.nii.gz", np.stack([IMAGE] * 2, -1), None, "three axes"),
+        ("train/images/subject1_DE.nii", IMAGE, None, "there is also"),
+        ("test/images/subject1_DE.nii.gz", IMAGE + np.int16(99), None, "in the train split"),
+        ("test/images/subject99_DE.nii.gz", IMAGE, None, "the same image as"),
+    ],
+)
+def test_each_error_is_told_and_gives_code_1(folder, capsys, path, array, affine, complaint):
+    save(folder / path, array, affine)
+    code, lines = report(folder, capsys)
+    assert code == 1
+    assert line(lines, "error", f"{folder / path}".removesuffix(".gz"), complaint)
+
+
+def test_a_class_that_nobody_scribbled_is_an_error(folder: Path, capsys):
+    for path in (folder / "train" / "labels").iterdir():
+        save(path, np.where(SCRIBBLE == 0, 4, SCRIBBLE).astype(np.uint16))
+    code, lines = report(folder, capsys)
+    assert code == 1 and line(lines, "error", "background is never scribbled")
+
+
+def test_a_mask_beside_some_scribbles_only_is_an_error(folder: Path, capsys):
+    (folder / TRAIN).rename(folder / TRAIN.replace("scribble", "manual"))
+    save(folder / TRAIN.replace("scribble", "manual"), MASK)
+    code, lines = report(folder, capsys)
+    assert code == 1 and line(lines, "error", "subject1_DE.nii.gz", "a mask but no scribble")
+    assert len([text for text in lines if "a scribble but no mask" in text]) == 7
+
+
+def test_what_training_bears_is_a_warning(folder: Path, capsys):
+    turned = AFFINE[[1, 0, 2, 3]]  # the first axis runs where the second does elsewhere
+    save(folder / "val/images/subject9_DE.nii.gz", IMAGE + np.int16(60), turned)
+    save(folder / VAL, MASK, turned)
+    save(folder / TRAIN, np.full_like(SCRIBBLE, 4))
+    nearly = np.where(np.arange(SCRIBBLE.size).reshape(SCRIBBLE.shape) % 9, MASK, 4)
+    save(folder / TRAIN.replace("subject1", "subject2"), nearly.astype(np.uint16))
+    save(folder / "test/images/subject3_late.nii.gz", IMAGE + np.int16(50))
+    save(folder / "test/labels/subject3_late_manual.nii.gz", MASK)
+    code, lines = report(folder, capsys)
+    assert code == 0
+    for words in [
+        ("subject9_DE.nii.gz", "lie otherwise"),
+        (TRAIN, "nothing is scribbled"),
+        ("subject2_DE_scribble", "is this a mask?"),
+        ("subject3_late", "subject subject3 is in the train split too"),
+    ]:
+        assert line(lines, "warning", *words)
+    assert lines[-1] == "0 errors, 4 warnings"
+
+
+def test_oblique_planes_of_one_kind_are_no_mixture(folder: Path, capsys):
+    """Short-axis planes turn from heart to heart, and their names (RAS, PSR, ..) with them."""
+    for number, path in enumerate(sorted(folder.glob("*/images/*"))):
+        c, s = np.cos(np.radians(30 + 4 * number)), np.sin(np.radians(30 + 4 * number))
+        turn = np.array([[c, -s, 0, 0], [s, c, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+        (label,) = folder.glob(f"*/labels/{path.name.removesuffix('.nii.gz')}_*")
+        for file in (path, label):
+            save(file, np.asarray(nib.Nifti1Image.from_filename(file).dataobj), turn @ AFFINE)
+    assert report(folder, capsys)[1][-1] == "0 errors, 0 warnings"
+
+
+def test_slices_on_the_wrong_axis_are_noted(folder: Path, capsys):
+    (folder / "dataset.toml").write_text(TOML + "slice_axis = 0\n")
+    code, lines = report(folder, capsys)
+    assert code == 0 and line(lines, "warning", "subject1_DE.nii.gz", "slice_axis = 0 seems wrong")
+
+
+def test_a_batch_that_a_profile_does_not_fill_is_told(folder: Path, capsys):
+    for kept, kind, words in ((6, "warning", "(24 of profile paper)"), (3, "error", "12 of")):
+        for number in range(kept + 1, 9):
+            for path in folder.glob(f"train/*/subject{number}_*"):
+                path.unlink()
+        code, lines = report(folder, capsys)
+        assert words in line(lines, kind, f"{3 * kept} readable slices do not fill a batch")
+        assert code == (kind == "error")
+
+
+def test_two_files_of_one_volume_and_one_name_for_all_are_told(folder: Path, capsys):
+    save(folder / "test/images/subject20.nii.gz", IMAGE + np.int16(88))
+    save(folder / "test/images/subject20_volume.nii.gz", IMAGE + np.int16(89))
+    for path in sorted(folder.glob("val/*/*")):
+        path.rename(path.with_name(path.name.replace("subject", "T1_")))
+    for number in (1, 2):
+        save(folder / f"val/images/T1_a{number}.nii.gz", IMAGE + np.int16(100 + number))
+        save(folder / f"val/labels/T1_a{number}_manual.nii.gz", MASK)
+    code, lines = report(folder, capsys)
+    assert code == 1 and line(lines, "error", "subject20_volume.nii.gz", "as subject20.nii.gz is")
+    assert line(lines, "warning", "all 4 volumes are taken for subject T1")
+
+
+@pytest.mark.parametrize("toml", ["classes = [", TOML + "unlabelled = 3\n", "unlabelled = 4\n"])
+def test_without_a_sound_description_the_files_are_checked_all_the_same(folder, capsys, toml):
+    (folder / "dataset.toml").write_text(toml)
+    save(folder / VAL, MASK[:, :, :2])
+    code, lines = report(folder, capsys)
+    assert code == 1 and line(lines, "error", "dataset.toml")
+    assert line(lines, "error", VAL, "share one grid") and line(lines, "values were not checked")
+
+
+def test_a_name_the_runner_would_not_take_and_no_folder_are_errors(tmp_path: Path, capsys):
+    (tmp_path / "acdc").mkdir()
+    (tmp_path / "my set").mkdir()
+    for name, complaint in [("acdc", "built-in"), ("my set", "rename it"), ("gone", "no such")]:
+        code, lines = report(tmp_path / name, capsys)
+        assert code == 1 and line(lines, "error", f"{tmp_path / name}: ", complaint)

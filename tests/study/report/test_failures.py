@@ -1,0 +1,86 @@
+"""What went wrong in the worst volumes: rules checked on label maps drawn by hand."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from study.report.failures import what_went_wrong, worst_slice, worst_volumes
+
+CLASSES = {0: "background", 1: "RV", 2: "MYO"}
+
+
+def volume(*rows: list[int]) -> np.ndarray:
+    """A label map of one slice a row, each slice 1 x W."""
+    return np.array(rows, np.uint8)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("prediction", "truth", "words"),
+    [
+        ([[1, 1, 0, 0]], [[0, 0, 0, 0]], "RV invented (2 voxels, none in the truth)"),
+        ([[0, 0, 2, 0]], [[1, 1, 1, 1]], "RV not found at all"),
+        ([[1, 1, 1, 1]], [[1, 0, 2, 2]], "RV 4.0 times too large, 67% of the surplus is MYO"),
+        ([[1, 2, 2, 2]], [[1, 1, 1, 1]], "75% of RV missed, 100% of that taken for MYO"),
+        (
+            [[1, 1, 1, 0]],
+            [[1, 1, 1, 1]],
+            "RV 0.8 times the right size, 25% missed; 100% of that taken for background",
+        ),
+        (  # one voxel too many beside two that are missed
+            [[1, 1, 2, 0, 1]],
+            [[1, 1, 1, 1, 0]],
+            "RV 0.8 times the right size, 50% missed; 50% of that taken for background",
+        ),
+        ([[1, 1, 2, 2]], [[1, 1, 0, 0]], "RV is right"),
+        (
+            [[0, 1, 1, 0]],
+            [[1, 1, 0, 0]],
+            "RV 1.0 times the right size, 50% of it outside; 100% of the surplus is background",
+        ),
+    ],
+)
+def test_the_words_follow_size_and_place(prediction: list, truth: list, words: str):
+    assert what_went_wrong(volume(*prediction), volume(*truth), 1, CLASSES) == words
+
+
+def test_a_surplus_beyond_the_base_is_told_apart():
+    prediction, truth = volume([1, 1, 0], [1, 1, 1]), volume([1, 1, 0], [0, 0, 0])
+    words = what_went_wrong(prediction, truth, 1, CLASSES)
+    assert words == "RV 2.5 times too large, 100% of the surplus in slices without it"
+
+
+def test_the_worst_slice_has_most_wrong_pixels_of_that_class_alone():
+    prediction, truth = (
+        volume([1, 0, 2], [0, 0, 0], [2, 2, 2]),
+        volume([1, 1, 2], [1, 1, 0], [0] * 3),
+    )
+    assert worst_slice(prediction, truth, 1) == 1
+    assert worst_slice(prediction, truth, 2) == 2
+
+
+def record(rows: list[tuple]) -> Any:
+    frame = pd.DataFrame(rows, columns=["volume", "structure", "dice"])
+    return cast(Any, SimpleNamespace(metrics=frame))
+
+
+def test_worst_volumes_come_by_mean_dice_and_undefined_structures_do_not_count():
+    found = worst_volumes(
+        record(
+            [
+                ("a", "RV", 0.9),
+                ("a", "MYO", 0.5),
+                ("b", "RV", float("nan")),
+                ("b", "MYO", 0.6),
+                ("c", "RV", 0.8),
+                ("c", "MYO", 0.9),
+            ]
+        ),
+        count=2,
+    )
+    assert found["volume"].tolist() == ["b", "a"]
+    assert found["dice"].tolist() == pytest.approx([0.6, 0.7])
+    assert found["structure"].tolist() == ["MYO", "MYO"]
+    assert found["structure_dice"].tolist() == [0.6, 0.5]

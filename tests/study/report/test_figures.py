@@ -1,0 +1,220 @@
+"""The figures: colours, the rule that chooses Fig. 2's slices, and what the functions return."""
+
+import itertools
+import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from scnlib.config import make_run
+from study.report import comparison_figures, display, figure2, figures, paper
+from tests.sample_record import write
+
+
+def record_of(
+    dices: dict[str, float], predictions: dict[str, np.ndarray], dataset: str = "acdc"
+) -> Any:
+    rows = [
+        {"volume": f"{s}_a", "subject": s, "structure": "LV", "dice": d} for s, d in dices.items()
+    ]
+    facts = {"metrics": pd.DataFrame(rows), "prediction": predictions.__getitem__}
+    return cast(Any, SimpleNamespace(run=SimpleNamespace(dataset=dataset), **facts))
+
+
+def test_colours_are_the_published_ones():
+    assert display.PALETTE == {"RV": "#0072B2", "MYO": "#F0E442", "LV": "#D55E00"}
+
+
+def test_slices_are_those_of_the_median_patient_and_the_worst():
+    truth = np.zeros((5, 8, 8), np.uint8)
+    truth[1:4, 2:6, 2:6] = 3
+    missed = truth.copy()
+    missed[2] = 0
+    truths = {f"{s}_a": truth for s in "pqr"}
+    record = record_of({"p": 0.9, "q": 0.2, "r": 0.8}, {"p_a": truth, "q_a": missed, "r_a": truth})
+    expected = [("r_a", 1, "base"), ("r_a", 2, "middle"), ("r_a", 3, "apex"), ("q_a", 2, "worst")]
+    assert figure2.choose_slices(record, truths) == expected
+    assert figure2.choose_slices(record) == expected[:3]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "names"),
+    [
+        ("phantom", ["base", "middle", "apex"]),
+        ("mscmr", ["apex", "middle", "base"]),
+        ("clinic", ["first", "middle", "last"]),
+    ],
+)
+def test_the_ends_of_a_volume_are_named_where_they_are_known(dataset, names):
+    truth = np.ones((3, 8, 8), np.uint8)
+    chosen = figure2.choose_slices(record_of({"p": 0.9}, {"p_a": truth}, dataset))
+    assert [name for _, _, name in chosen] == names
+
+
+def test_figure2_has_the_classes_of_the_data_set():
+    labels = np.zeros((16, 16), np.uint8)
+    labels[2:5, 2:5], labels[8:11, 8:11] = 4, 8  # of eight classes beside the background
+    classes = ["background", *"abcdefgh"]
+    row = figure2.Row("one", labels / 8.0, labels, {"scn": labels})
+    figure = figure2.figure2([row], ["scn"], classes)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == [*"abcdefgh", "prediction", "truth"]
+    drawn = [len(axes.collections) for axes in figure.axes]
+    assert drawn == [0, 2, 4]  # both classes: of the truth, and of the prediction beside it
+
+
+def test_figure2_is_a_figure_with_and_without_images():
+    labels = np.zeros((16, 16), np.uint8)
+    labels[4:9, 4:9] = 1
+    for image, truth in ((labels / 4.0, labels), (None, None)):
+        row = figure2.Row("one", image, truth, {"scn": labels})
+        assert isinstance(figure2.figure2([row], ["scn", "full"]), Figure)
+
+
+def test_figure2_shows_where_scn_fails_and_not_where_another_method_does() -> None:
+    truth, scn, other = np.zeros((3, 120, 120), np.uint8)
+    truth[20:30, 20:30] = scn[20:30, 60:70] = other[110:, 110:] = 1
+    row = figure2.Row("one", truth / 1.0, truth, {"scn": scn, "pce": other})
+    shown = figure2.figure2([row], ["scn", "pce"]).axes[2]
+    # A square around columns 20 to 69 and a margin of 12, cut where the image ends.
+    pixels: Any = shown.images[0].get_array()
+    assert pixels.shape == (24 + 37, 2 * 37)
+    assert len(shown.collections) == 2  # the truth's border and SCN's
+    assert "outside" not in "".join(text.get_text() for text in shown.texts)
+
+
+@pytest.mark.parametrize("methods", [1, 12])
+def test_the_names_of_rows_stay_beside_their_rows(methods: int) -> None:
+    label = np.zeros((60, 60), np.uint8)
+    label[20:40, 20:40] = 1
+    names = list(paper.TITLES)[:methods]
+    rows = [figure2.Row("patient083_frame01\nmiddle, slice 4", label, label, {})] * 4
+    figure = figure2.figure2(rows, names)
+    figure.canvas.draw()
+    labels = [axes.yaxis.label for axes in figure.axes if axes.get_ylabel()]
+    boxes = [text.get_window_extent() for text in labels]
+    assert len(boxes) == 4
+    assert all(high.y0 >= low.y1 for high, low in itertools.pairwise(boxes))
+
+
+def test_box_holds_all_classes():
+    labels = np.zeros((2, 60, 60), np.uint8)
+    labels[0, 20, 30], labels[1, 40, 35] = 1, 2
+    assert (labels[(slice(None), *figures.heart_box(labels, 2))] > 0).sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("outside", "said"), [(0, []), (1, ["5% outside"]), (2, ["10% outside"]), (18, ["50% outside"])]
+)
+def test_a_cropped_picture_says_how_much_lies_outside(outside: int, said: list[str]) -> None:
+    labels = np.zeros((24, 10), int)
+    labels[2:5, 2:8] = 3  # 18 pixels inside the box
+    labels[6:9, 2:8].flat[:outside] = 1
+    axes = Figure().subplots()
+    figures.note_outside(axes, labels, (slice(0, 5), slice(0, 10)))
+    assert [text.get_text() for text in axes.texts] == said
+    figures.note_outside(axes, labels * 0, (slice(0, 5), slice(0, 10)))
+    assert len(axes.texts) == len(said)
+
+
+@pytest.mark.parametrize("far", [-0.7, 0.7])
+def test_a_collapsed_method_does_not_squeeze_the_forest_plot(far: float) -> None:
+    differences = {"pce": -0.13, "dmpls": far}
+    rows = [
+        {"method": m, "metric": metric, "mean_difference": d, "low": d, "high": d, "p_holm": 0.01}
+        for m, d in differences.items()
+        for metric in ("dice", "hd95_voxel")
+    ]
+    dice, hd95 = comparison_figures.forest(pd.DataFrame(rows)).axes
+    low, high = dice.get_xlim()
+    assert -35 < low < high < 35
+    assert [text.get_text() for text in dice.texts] == [f"{100 * far:.0f}"]
+    assert not hd95.texts
+
+
+def test_validation_curves_have_a_panel_for_each_data_set(tmp_path: Path) -> None:
+    wanted = [("phantom", "scn", 1, ""), ("phantom", "scn", 0, ""), ("acdc", "pce", 2, "")]
+    wanted += [("acdc", "pce", 0, "sgd"), ("mscmr", "full", 0, "")]
+    records = [
+        write(tmp_path / str(i), make_run(dataset, method, seed, variant=variant))
+        for i, (dataset, method, seed, variant) in enumerate(wanted)
+    ]
+    curves = figures.by_data_set(records)
+    assert {name: list(runs) for name, runs in curves.items()} == {
+        "acdc": ["PCE", "PCE (sgd)"],
+        "mscmr": ["Full supervision"],
+        "phantom": ["SCN"],
+    }
+    assert curves["phantom"]["SCN"].run.seed == 0  # the lowest of two
+    figure = figures.validation_curves(curves)
+    assert [axes.get_title() for axes in figure.axes] == ["ACDC", "MSCMR", "the phantom"]
+    assert [len(axes.get_lines()) for axes in figure.axes] == [4, 2, 2]  # a curve and its best
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sorted(names) == ["Full supervision", "PCE", "PCE (sgd)", "SCN"]
+
+
+def test_a_method_that_a_user_added_has_a_curve_and_a_place(tmp_path: Path) -> None:
+    records = [write(tmp_path / m, make_run("acdc", m)) for m in ("mine", "scn", "pce")]
+    curves = figures.by_data_set(records)
+    assert list(curves["acdc"]) == ["PCE", "SCN", "mine"]
+    lines = figures.validation_curves(curves).axes[0].get_lines()[::2]
+    assert [line.get_linestyle() for line in lines] == ["-", "-", ":"]
+    row = {"mean_difference": 0.1, "low": 0, "high": 0.2, "p_holm": 0.5}
+    metrics = ("dice", "hd95_voxel")
+    tests = pd.DataFrame([row | {"method": "mine", "metric": metric} for metric in metrics])
+    figure = comparison_figures.forest(tests, "ACDC")
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["mine"]
+    assert figure.get_suptitle() == "ACDC"
+
+
+def test_no_curve_has_the_colour_of_a_class(tmp_path: Path) -> None:
+    methods = list(paper.TITLES)
+    records = [write(tmp_path / m, make_run("acdc", m)) for m in methods]
+    lines = figures.validation_curves(figures.by_data_set(records)).axes[0].get_lines()[::2]
+    colours = [to_rgb(line.get_color()) for line in lines]
+    classes = [to_rgb(colour) for colour in display.PALETTE.values()]
+    assert min(math.dist(a, b) for a in colours for b in classes) > 0.2
+    shared = dict(zip(methods, colours, strict=True))
+    assert shared["dmpls"] == shared["dmpls_sgd"] and shared["fddseg"] == shared["fddseg_sgd"]
+    assert len(set(colours)) == len(methods) - 2
+
+
+def test_curves_of_several_methods_differ_in_print_without_colour(tmp_path: Path) -> None:
+    methods = list(paper.TITLES)
+    records = [write(tmp_path / m, make_run("acdc", m)) for m in methods]
+    figure = figures.validation_curves(figures.by_data_set(records))
+    marks = [str(line.get_marker()) for line in figure.axes[0].get_lines()[::2]]
+    assert len(set(marks)) == len(methods) == 13
+
+
+def test_the_best_is_marked_beside_a_dice_that_is_no_number() -> None:
+    curve = pd.DataFrame({"iteration": [1, 2, 3], "lr": 1e-3, "loss": [3.0, 2.0, 1.0]})
+    for dices, lines, best in (([float("nan"), 0.6, 0.5], 2, 60), ([float("nan")] * 3, 1, None)):
+        points = [{"iteration": i + 1, "dice": dice} for i, dice in enumerate(dices)]
+        scores = figures.training_curves(curve, points).axes[2]
+        assert len(scores.get_lines()) == lines
+        if best is not None:
+            assert scores.get_lines()[1].get_ydata() == pytest.approx([best])
+
+
+def test_a_figure_is_shown_with_its_alternative_text_and_caption(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[tuple[Any, dict[str, Any]]] = []
+    monkeypatch.setattr(display, "display", lambda what, **how: shown.append((what, how)))
+    figure = Figure()
+    display.show(figure, "a blank page")
+    display.show(figure, alt="a blank page", caption="Nothing.")
+    assert [how.get("metadata") for _, how in shown] == [
+        {"image/png": {"alt": "a blank page"}},
+        {"image/png": {"alt": "a blank page"}},
+        None,
+    ]
+    assert shown[0][0]["text/plain"] == "a blank page"
+    assert shown[2][0].data == "*Nothing.*"

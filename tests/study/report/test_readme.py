@@ -1,0 +1,141 @@
+"""The README says what the records say, and its commands exist."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import nibabel as nib
+import numpy as np
+import pytest
+
+from scnlib.config import make_run
+from scnlib.paths import README, REPOSITORY, RESULTS, run_folder
+from scnlib.records import collect
+from study.report import readme
+from study.report.claims import answers
+from study.report.tables import write_tables
+from study.run.command import parse
+from tests import sample_record
+
+
+def test_numbers_are_those_of_the_records(tmp_path):
+    copy = tmp_path / "README.md"
+    shutil.copy(README, copy)
+    readme.main(copy)
+    assert copy.read_text() == README.read_text(), "run python -m study.report.readme and commit"
+
+
+REDO = "run ./run_all.sh --profile cpu --data DIR and commit"
+
+
+def test_the_tables_are_those_of_the_records(tmp_path):
+    for path in write_tables(collect(RESULTS, "cpu"), tmp_path, "cpu"):
+        committed = RESULTS / "cpu" / "tables" / path.name
+        assert path.read_text() == committed.read_text(), REDO
+
+
+def test_the_executed_notebooks_say_what_the_records_say():
+    found, variants = (collect(RESULTS, "cpu", variants=kind) for kind in (False, True))
+    said = executed("04_tables_and_figure")
+    for record in found:
+        assert f"{record.run.dataset}/{record.run.method}/seed{record.run.seed}" in said
+    for sentence in answers(found, variants, "cpu"):
+        assert sentence in said, REDO
+    said = executed("05_open_choices")
+    assert f"{len(variants)} such runs have finished, and {len(found)} of the protocol." in said
+    for record in variants:
+        best = round(100 * record.validation["best"]["dice"], 2)
+        ours = rf"\| {record.run.variant} .*\| {record.run.method} +\| +0 \| +{best:g} "
+        assert re.search(ours, said), record.run.variant
+
+
+def executed(name: str) -> str:
+    """All that the committed copy of a notebook displays as text."""
+    path = RESULTS / "cpu" / "notebooks" / f"{name}.ipynb"
+    cells = nbformat.read(path, as_version=4).cells
+    shown = [out.get("data", {}) for cell in cells for out in cell.get("outputs", [])]
+    return "\n".join(data[kind] for data in shown for kind in data if kind.startswith("text/"))
+
+
+def test_what_the_demo_found_is_kept(tmp_path):
+    runs = {"pce": 0.5, "scn": 0.75, "dmpls": 0.25}
+    for method, dice in runs.items():
+        folder = run_folder(tmp_path, "demo", "phantom", method, 0)
+        sample_record.write(folder, make_run("phantom", method))
+        content = json.loads((folder / "record.json").read_text())
+        content["summary"]["dice"]["mean"] = dice
+        (folder / "record.json").write_text(json.dumps(content))
+    assert readme.phantom_line(tmp_path / "phantom.json") == []
+    readme.keep_phantom(tmp_path)
+    (line,) = readme.phantom_line(tmp_path / "phantom.json")
+    assert line.endswith("PCE 50.0, DMPLS 25.0, SCN 75.0. Not above PCE: DMPLS.")
+
+
+def test_no_measured_number_stands_outside_the_markers():
+    text = README.read_text()
+    for name in ("tables", "findings", "numbers"):
+        text = re.sub(rf"<!-- {name}:start -->.*<!-- {name}:end -->", "", text, flags=re.S)
+    # A score or a time has decimals or a unit; protocol values and versions have their own words.
+    assert not re.findall(r"\b\d+\.\d+ ?(?:%|points|Dice|minutes|seconds|s\b)", text)
+
+
+def test_a_changed_number_is_noticed(tmp_path):
+    if not any(readme.RESULTS.glob("cpu/*/*/seed*/record.json")):
+        pytest.skip("no committed record yet")
+    copy = tmp_path / "README.md"
+    text = README.read_text()
+    start = text.index("<!-- numbers:start -->")
+    copy.write_text(text[:start] + re.sub(r"(\d\d)\.(\d\d)", r"99.\2", text[start:], count=1))
+    assert copy.read_text() != text
+    readme.main(copy)
+    assert copy.read_text() == text
+
+
+def test_commands_are_accepted():
+    lines = re.findall(r"^\./run_all\.sh ?([^#\n]*)", README.read_text(), flags=re.M)
+    assert len(lines) >= 5
+    for line in lines:
+        if "--help" not in line:
+            parse(line.split())
+
+
+def test_named_files_exist():
+    text = README.read_text()
+    for name in re.findall(r"`((?:scnlib|notebooks|results/cpu|study)/[\w/]+\.\w+)`", text):
+        if name != "scnlib/methods/mine.py":
+            assert (REPOSITORY / name).exists(), name
+
+
+def test_the_worked_example_with_raw_nifti_runs(data_root, tmp_path):
+    """The block of commands after "as if it were your own", line by line, as it stands there."""
+    block = README.read_text().split("as if it were your own")[1].split("```")[1]
+    lines = block.removeprefix("bash").replace("DIR/", f"{data_root}/").strip().splitlines()
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+
+    def run(command: str) -> subprocess.CompletedProcess[str]:
+        words = ["bash", "-c", command]
+        return subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    for line in lines:
+        command = line.replace(".venv/bin/python", sys.executable)
+        done = run(command)
+        if "study.owndata" in command:
+            assert done.returncode == 1 and "arrays_fit" in done.stdout + done.stderr
+            with (tmp_path / "own" / "hearts" / "dataset.toml").open("a") as layout:
+                layout.write("arrays_fit = true\n")
+            assert run(command).returncode == 0
+        else:
+            assert done.returncode == 0, done.stderr
+    images = sorted((tmp_path / "own" / "hearts" / "val" / "images").glob("*.nii.gz"))
+    assert len(images) == 5
+    for image in images:
+        stem = image.name.removesuffix(".nii.gz")
+        made = nib.Nifti1Image.from_filename(tmp_path / "segmented" / f"{stem}_scn.nii.gz")
+        given = nib.Nifti1Image.from_filename(image)
+        assert made.shape == given.shape
+        np.testing.assert_array_equal(made.affine, given.affine)
+        assert set(np.unique(made.get_fdata())) <= {0, 1, 2, 3}

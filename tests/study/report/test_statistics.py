@@ -1,0 +1,181 @@
+"""Tests on patients: the unit, zero differences, undefined pairs, Holm, the bootstrap."""
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from study.report.statistics import (
+    bootstrap_mean,
+    compare,
+    holm,
+    long_frame,
+    patient_values,
+    signed_rank,
+)
+
+
+def record(
+    method: str,
+    values: dict[str, float],
+    seed: int = 0,
+    dataset: str = "acdc",
+    profile: str = "cpu",
+) -> Any:
+    """A run with one frame and one structure a patient; 95HD is 10 (1 - Dice)."""
+    metrics = pd.DataFrame(
+        {"subject": subject, "frame": "f1", "structure": "RV", "dice": value}
+        for subject, value in values.items()
+    )
+    metrics["hd95_voxel"] = 10 * (1 - metrics["dice"])
+    run = SimpleNamespace(
+        dataset=dataset, method=method, seed=seed, profile=SimpleNamespace(name=profile)
+    )
+    return SimpleNamespace(run=run, metrics=metrics)
+
+
+def patients(values: list[float]) -> dict[str, float]:
+    return {f"p{number:02}": value for number, value in enumerate(values)}
+
+
+def test_identical_pairs_are_no_difference() -> None:
+    same = patients([0.8] * 20)
+    table: Any = compare([record("scn", same), record("pce", same)])
+    assert list(table["p"]) == [1.0, 1.0] and list(table["p_holm"]) == [1.0, 1.0]
+    assert list(table["verdict"]) == ["no difference"] * 2
+    assert signed_rank([0.0] * 20) == 1.0
+
+
+def test_zeros_are_split_between_the_signs() -> None:
+    # Dropping the zeros would leave one pair and give 0.3173.
+    assert signed_rank([0.0] * 19 + [0.5]) == pytest.approx(0.6767, abs=5e-5)
+
+
+def test_signed_rank_is_exact_for_few_patients() -> None:
+    assert signed_rank([1, 2, 3, 4, 5, 6]) == pytest.approx(2 / 64)
+    assert signed_rank([-1, 2, 3, 4, 5, 6]) == pytest.approx(4 / 64)
+    assert math.isnan(signed_rank([]))
+
+
+def test_differences_that_only_rounding_tells_apart_are_ties() -> None:
+    theirs = patients([0.5] * 8)
+    even: Any = compare([record("scn", theirs), record("pce", patients([0.5, *[0.6] * 7]))])
+    noisy = patients([0.5 + 1e-16, *(0.6 + k * 2e-16 for k in range(-3, 4))])
+    other: Any = compare([record("scn", theirs), record("pce", noisy)])
+    assert len({*noisy.values()}) > 2  # the noise is there
+    assert other["p"].tolist() == even["p"].tolist()
+
+
+def test_a_patients_value_is_its_mean_over_frames_then_structures_then_seeds() -> None:
+    rows = pd.DataFrame(
+        [
+            (0, "p1", "ED", "RV", 0.6),
+            (0, "p1", "ES", "RV", 0.8),
+            (0, "p1", "ED", "LV", 0.9),
+            (1, "p1", "ED", "RV", 0.4),
+            (1, "p1", "ED", "LV", 0.4),
+            (0, "p2", "ED", "RV", 0.5),
+            (0, "p2", "ED", "LV", math.nan),
+        ],
+        columns=["seed", "subject", "frame", "structure", "dice"],
+    )
+    values: Any = patient_values(rows, "dice")
+    assert values["p1"] == pytest.approx(((0.7 + 0.9) / 2 + 0.4) / 2)  # pooled it would be 0.62
+    assert math.isnan(values["p2"])
+
+
+def test_undefined_and_missing_pairs_are_dropped_and_counted() -> None:
+    ours = patients([0.9, 0.8, 0.9, math.nan])
+    theirs = patients([0.5, math.nan, 0.7])
+    row: Any = compare([record("scn", ours), record("pce", theirs)], metrics=["dice"]).iloc[0]
+    assert (row["patients"], row["dropped"]) == (2, 2)
+    assert row["mean_difference"] == pytest.approx((-0.4 - 0.2) / 2)
+    nothing = record("pce", patients([math.nan] * 4))
+    row = compare([record("scn", ours), nothing], metrics=["dice"]).iloc[0]
+    assert row["verdict"] == "no pairs" and math.isnan(row["p_holm"]) and row["patients"] == 0
+
+
+def test_frames_are_not_counted_as_patients() -> None:
+    one = record("scn", patients([0.9, 0.8]))
+    two = record("pce", patients([0.5, 0.6]))
+    for run in (one, two):
+        run.metrics = pd.concat([run.metrics, run.metrics.assign(frame="f2")])
+    assert compare([one, two])["patients"].tolist() == [2, 2]
+
+
+def test_holm_by_hand() -> None:
+    # Sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1: 0.02, 0.03, 0.06, 0.04 -> 0.06.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.7]) == pytest.approx([1.0, 1.0])
+    assert holm([]).size == 0
+    with_nan = holm([0.02, math.nan, 0.01])
+    assert with_nan[[0, 2]] == pytest.approx([0.02, 0.02]) and math.isnan(with_nan[1])
+    with pytest.raises(ValueError, match=r"within 0\.\.1"):
+        holm([0.5, 1.2])
+
+
+def test_holm_is_over_the_methods_of_one_data_set_and_metric() -> None:
+    base = np.linspace(0.8, 0.9, 6)
+    runs = [record("scn", patients(list(base)), dataset=name) for name in ("acdc", "mscmr")]
+    worse = np.arange(1, 7) / 100
+    runs += [record(name, patients(list(base - worse))) for name in ("pce", "cale")]
+    runs.append(record("pce", patients(list(base - worse)), dataset="mscmr"))
+    table: Any = compare(runs)
+    assert table["p"].tolist() == pytest.approx([2 / 64] * 6)
+    expected = {"acdc": 4 / 64, "mscmr": 2 / 64}
+    for row in table.to_dict("records"):
+        assert row["p_holm"] == pytest.approx(expected[str(row["dataset"])])
+        assert row["verdict"] == ("worse" if row["dataset"] == "mscmr" else "not significant")
+
+
+def test_verdict_knows_that_a_smaller_distance_is_better() -> None:
+    base = np.linspace(0.5, 0.8, 8)
+    runs = [record("scn", patients(list(base))), record("full", patients(list(base + 0.1)))]
+    table: Any = compare(runs).set_index("metric")
+    assert table.at["dice", "verdict"] == table.at["hd95_voxel", "verdict"] == "better"
+    assert table.loc["dice", "mean_difference"] == pytest.approx(0.1)
+    assert table.loc["hd95_voxel", "mean_difference"] == pytest.approx(-1.0)
+    assert table.loc["dice", ["low", "high"]].tolist() == pytest.approx([0.1, 0.1])
+
+
+def test_seeds_are_averaged_before_the_test() -> None:
+    runs = [record("scn", patients([0.8, 0.8]))]
+    runs += [record("pce", patients([0.6, 0.7]), seed=0), record("pce", patients([0.8, 0.5]), 1)]
+    row: Any = compare(runs, metrics=["dice"]).iloc[0]
+    assert (row["seeds"], row["reference_seeds"], row["patients"]) == (2, 1, 2)
+    assert row["mean_difference"] == pytest.approx(((0.7 - 0.8) + (0.6 - 0.8)) / 2)
+
+
+def test_without_the_reference_there_is_nothing_to_compare() -> None:
+    for runs in ([], [record("pce", patients([0.5]))]):
+        table: Any = compare(runs)
+        assert table.empty and "p_holm" in table.columns
+
+
+def test_runs_that_must_not_be_averaged_are_refused() -> None:
+    values = patients([0.5])
+    with pytest.raises(ValueError, match="twice"):
+        long_frame([record("pce", values), record("pce", values)])
+    with pytest.raises(ValueError, match="different profiles"):
+        long_frame([record("pce", values), record("scn", values, profile="demo")])
+
+
+def test_a_long_frame_is_accepted_too() -> None:
+    runs = [record("scn", patients([0.8, 0.7])), record("pce", patients([0.6, 0.6]))]
+    pd.testing.assert_frame_equal(compare(long_frame(runs)), compare(runs))
+
+
+def test_bootstrap_interval() -> None:
+    assert bootstrap_mean([2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0)
+    assert bootstrap_mean([3.0, math.nan]) == (3.0, 3.0, 3.0)
+    assert all(math.isnan(value) for value in bootstrap_mean([]))
+    coin = [0.0, 1.0] * 50  # standard error 0.05
+    mean, low, high = bootstrap_mean(coin)
+    assert mean == 0.5
+    assert low == pytest.approx(0.5 - 1.96 * 0.05, abs=0.011)
+    assert high == pytest.approx(0.5 + 1.96 * 0.05, abs=0.011)
+    assert bootstrap_mean(coin) == (mean, low, high)
+    assert bootstrap_mean(coin, n=200, seed=1) != bootstrap_mean(coin, n=200, seed=2)

@@ -1,0 +1,62 @@
+"""run_all.sh: the graph of notebooks runs, goes on after a failure, and says how it ended."""
+
+import fcntl
+import json
+
+from study.run import running
+from study.run.planning import RULES
+from tests.pretended import record_file, write_record
+
+
+def test_a_failed_run_does_not_stop_the_others_and_the_next_start_goes_on(
+    start, pretended, tmp_path, capfd
+):
+    (tmp_path / "broken").write_text("pce")
+    options = ["--methods", "pce", "scn"]
+    assert start(*options) == 1
+    error = capfd.readouterr().err
+    executed = tmp_path / "out/demo/notebooks/03_training_phantom_pce_seed0.ipynb"
+    assert "1 failed:\n  03_training_phantom_pce_seed0: ValueError: loss is nan\n" in error
+    assert f"    see {executed}\n" in error
+    assert "run the same command again" in error
+    assert executed.exists()
+    done = pretended()
+    assert sorted(done) == sorted({*done})  # each ran once, the tables too
+    assert len(done) == 2 + len(RULES) - 1  # two trainings, and every other notebook
+    assert done.index("04_tables_and_figure") > done.index("03_training_phantom_scn_seed0")
+    assert (tmp_path / "out/demo/phantom/pce/seed0/checkpoint.pt").exists()
+
+    (tmp_path / "broken").write_text("")
+    assert start(*options) == 0
+    again = pretended()
+    assert "03_training_phantom_pce_seed0" in again
+    assert "03_training_phantom_scn_seed0" not in again
+    assert again.index("04_tables_and_figure") > again.index("03_training_phantom_pce_seed0")
+
+
+def test_training_again_prints_the_difference_from_the_committed_record(
+    start, pretended, tmp_path, capfd, monkeypatch
+):
+    committed = tmp_path / "committed"
+    write_record(committed / "cpu/acdc/scn/seed0", 0.7425)
+    monkeypatch.setattr("scnlib.paths.RESULTS", committed)
+    (tmp_path / "data/acdc").mkdir(parents=True)
+    options = ["--profile", "cpu", "--data", str(tmp_path / "data"), "--datasets", "acdc"]
+    assert start(*options, "--methods", "scn", "full", "--retrain") == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert "  acdc_scn_seed0: 75.00, +0.75 from 74.25" in lines
+    assert "  acdc_full_seed0: 75.00, no record to compare with" in lines
+    assert json.loads(record_file(committed / "cpu/acdc/scn/seed0").read_text()) == 0.7425
+
+
+def test_a_second_live_run_ends_and_a_left_lock_file_does_no_harm(
+    start, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(running, "LOCK_WAIT", 0.1)
+    monkeypatch.setattr(running, "_run_all", lambda *_: [])
+    (tmp_path / "out").mkdir()
+    with (tmp_path / "out/.run.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert start() == 1
+        assert "another run is at work in" in capsys.readouterr().err
+    assert start() == 0

@@ -1,0 +1,83 @@
+"""The committed notebooks: valid, renderable, clean, with the parameters that the runner sets."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from scnlib.config import VARIANTS, SCNOptions
+from study.run.notebook import WIDGET, declared
+from study.run.planning import RULES
+
+ROOT = Path(__file__).resolve().parents[3]
+SOURCES = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# The demo's executed copies are made anew on each machine and are not committed.
+EXECUTED = [
+    path
+    for path in sorted((ROOT / "results").glob("*/notebooks/*.ipynb"))
+    if path.relative_to(ROOT / "results").parts[0] != "demo"
+]
+ALL = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in SOURCES + EXECUTED]
+PARAMETERS = {
+    "explore": {"profile": str, "data": str, "out": str},
+    "correlation": {"profile": str, "data": str, "out": str},
+    "scribbles": {"profile": str, "data": str, "out": str},
+    "train": {
+        "profile": str,
+        "dataset": str,
+        "method": str,
+        "seed": int,
+        "data": str,
+        "out": str,
+        "fp32": bool,
+        "variant": str,
+    },
+    "tables": {"profile": str, "data": str, "out": str},
+    "choices": {"profile": str, "data": str, "out": str},
+}
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_is_valid_and_renders_on_the_web(path):
+    book = nbformat.read(path, as_version=4)
+    nbformat.validate(book)
+    # A web view refuses a notebook whose widget metadata has no state (progress bars leave such).
+    for kind, entry in book.metadata.get("widgets", {}).items():
+        assert "state" in entry, f"{kind}: widget metadata without state"
+    for out in (out for cell in book.cells for out in cell.get("outputs", [])):
+        kinds = set(out.get("data", {}))
+        assert WIDGET not in kinds, "a widget view: nothing can draw it without a kernel"
+        assert kinds != {"text/html"}, "an output that is HTML only, as progress bars are"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_sources_hold_no_outputs(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
+@pytest.mark.parametrize("path", EXECUTED, ids=lambda path: path.name)
+def test_executed_copies_succeeded_and_tell_nothing_of_the_machine(path):
+    text = path.read_text()
+    for folder in (str(ROOT), str(Path.home()), "/home/", "/Users/", "/tmp/"):
+        assert folder not in text
+    assert path.stat().st_size < 1_000_000
+    for cell in nbformat.read(path, as_version=4).cells:
+        assert all(out.output_type != "error" for out in cell.get("outputs", []))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_declares_the_parameters_that_the_runner_sets(rule):
+    path = ROOT / "notebooks" / f"{RULES[rule]}.ipynb"
+    assert {name: type(value) for name, value in declared(path).items()} == PARAMETERS[rule]
+
+
+def test_every_open_choice_is_listed_and_every_variant_shown():
+    book = nbformat.read(ROOT / "notebooks" / f"{RULES['choices']}.ipynb", as_version=4)
+    table = next(cell.source for cell in book.cells if "| Eq. 1 |" in cell.source)
+    table = table.replace("`lambda1` to `lambda4`", "`lambda1`, `lambda2`, `lambda3`, `lambda4`")
+    assert [f.name for f in fields(SCNOptions) if f"`{f.name}`" not in table] == []
+    shown = "".join(c.source for c in book.cells if c.source.startswith("measure("))
+    assert [name for name in VARIANTS if f'"{name}"' not in shown] == []

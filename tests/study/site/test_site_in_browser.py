@@ -1,0 +1,53 @@
+"""The site of the committed notebooks in a real browser: what is alive, and who can read it."""
+
+from pathlib import Path
+
+import pytest
+
+from study.site import build as site
+from tests.browsing import api, faults, needs_chromium
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory) -> dict[str, Path]:
+    built = site.build("cpu", tmp_path_factory.mktemp("built") / "site")
+    return {page.stem: page for page in built}
+
+
+def test_axe_finds_no_serious_fault_on_any_page(page, pages):
+    found = {}
+    for name, file in pages.items():
+        page.goto(file.as_uri())
+        if wrong := faults(page):
+            found[name] = wrong
+    assert not found
+
+
+def test_axe_sees_a_fault(page, tmp_path):
+    file = tmp_path / "bad.html"
+    file.write_text("<!doctype html><html lang='en'><title>x</title><main><img src='x'></main>")
+    page.goto(file.as_uri())
+    assert any(fault.startswith("image-alt") for fault in faults(page))
+
+
+def test_no_page_asks_the_network_for_anything(page, pages):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    for file in pages.values():
+        page.goto(file.as_uri())
+    assert len(asked) >= len(pages)
+    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
+
+
+def test_the_clickable_map_lives_on_the_site(page, pages):
+    page.goto(pages["02_correlation_and_propagation"].as_uri())
+    page.locator("iframe[srcdoc]").scroll_into_view_if_needed()
+    frame = page.frame_locator("iframe[srcdoc]")
+    text, canvas = frame.get_by_role("status"), frame.locator("#slice")
+    api.expect(text).to_contain_text("Mask above 0.500")
+    before = text.inner_text()
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    api.expect(text).not_to_have_text(before)

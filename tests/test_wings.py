@@ -1,0 +1,51 @@
+"""The two wings: the study imports the package, the package knows nothing of the study."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGE = sorted((REPOSITORY / "scnlib").rglob("*.py"))
+
+
+def imported(source: str) -> Iterator[str]:
+    """The dotted names that a module imports anywhere, in functions and by `import_module` too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+        elif isinstance(node, ast.Call) and re.search(r"import", ast.unparse(node.func)):
+            yield from (str(a.value) for a in node.args if isinstance(a, ast.Constant))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import study.run",
+        "def f():\n    from study.report import tables",
+        "import importlib\nimportlib.import_module('study')",
+        "__import__('study.run')",
+    ],
+)
+def test_every_way_to_import_is_seen(source):
+    assert any(name.split(".")[0] == "study" for name in imported(source))
+
+
+@pytest.mark.parametrize("path", PACKAGE, ids=lambda p: str(p.relative_to(REPOSITORY)))
+def test_the_package_never_imports_the_study(path):
+    names = list(imported(path.read_text()))
+    assert not [name for name in names if name.split(".")[0] in ("study", "tests")]
+    assert not [name for name in names if name.startswith(".")], "imports are absolute"
+
+
+def test_the_old_name_of_the_check_says_where_it_is():
+    command = [sys.executable, "-m", "scnlib.check", "DIR/NAME"]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert ended.returncode == 1 and ended.stderr.count("\n") == 1
+    assert "python -m study.owndata DIR/NAME" in ended.stderr

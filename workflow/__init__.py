@@ -1,2 +1,0 @@
-"""How the study is run: environment (which Python), planning (what is left to do), study (the
-command line), notebook (one notebook), and the Snakefile that holds their graph."""
