@@ -1,6 +1,8 @@
-"""The commands' options: what is wrong with them is said in one line."""
+"""The commands' options and output: what is wrong with them is said in one line."""
 
 import argparse
+import io
+import sys
 
 
 class Parser(argparse.ArgumentParser):
@@ -15,3 +17,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str):
         """Print the message and leave with code 2."""
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
+def print_any_name() -> None:
+    """Let the output escape what it can't encode: a file's name may be any bytes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

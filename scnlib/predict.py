@@ -4,33 +4,40 @@ Writes DIR/NAME_scn.nii.gz for each NAME.nii.gz: a label map on the image's own 
 affine and header as they are. It needs no data set; the weights of this study are committed. The
 slices must lie along one axis. In the plane no orientation is refused, since training turns and
 flips slices, but a network does best on images that lie as its training set's do.
+
+Of a folder, what looks like an image is taken; what is left, and why, is told. One bad file does
+not stop the others. A label map says in its header which image and weights made it, so that the
+same command after an interruption goes on where it stopped.
 """
 
-import gzip
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import nibabel as nib
 import numpy as np
 import torch
 
-from scnlib.commandline import Parser
+from scnlib.commandline import Parser, print_any_name
+from scnlib.data.checks import one_line
 from scnlib.data.folders import ACDC
 from scnlib.data.layout import MSCMR, Layout, read_layout
 from scnlib.data.nifti import read_nifti
+from scnlib.data.selection import SUFFIX, find_images
 from scnlib.data.volume import load_image, stem
 from scnlib.evaluation import label_volume
-from scnlib.methods.scn import SCN
+from scnlib.label_files import is_written, like, origin_of, save, sign
 from scnlib.paths import results_root, weights_file
-from scnlib.weights import trained_network
+from scnlib.weights import TrainedSCN, trained_network
 
-SUFFIX = "_scn"
 ROWS_FIRST = (*ACDC, "phantom")  # trained on slices (y, x); those of a NIfTI array are (x, y)
 
 
-def segment(net: SCN, path: Path, values: Sequence[int], slice_axis: int = 2) -> nib.Nifti1Image:
+def segment(
+    net: TrainedSCN, path: Path, values: Sequence[int], slice_axis: int = 2
+) -> nib.Nifti1Image:
     """The label map of one NIfTI image, with the image's shape, affine and header.
 
     values      what is written for each of the network's K classes
@@ -54,70 +61,36 @@ def segment(net: SCN, path: Path, values: Sequence[int], slice_axis: int = 2) ->
     return like(load_image(path), written)
 
 
-def like(image: nib.Nifti1Image, array: np.ndarray) -> nib.Nifti1Image:
-    """`array` as a NIfTI image of the same kind, with the shape, affine and header of `image`."""
-    header = image.header.copy()
-    header.set_data_dtype(array.dtype)
-    header["cal_min"] = header["cal_max"] = 0  # the image's window would hide the labels
-    return type(image)(array.reshape(image.shape), image.affine, header)
+def class_values(net: TrainedSCN, layout: Layout | None) -> dict[str, int]:
+    """Class of the network -> what is written for it: the label map's first value, else its number.
 
-
-def class_values(net: SCN, layout: Layout | None) -> list[int]:
-    """What to write for each class: the label map's first value for it, else its number.
-
-    Raises ValueError if the network has another number of classes than the layout.
+    Structures go by name, whatever their order in the layout; the first class is the background in
+    both. Raises ValueError if the layout does not know one of the network's.
     """
     if layout is None:
-        return list(range(net.classes))
-    if len(layout.classes) != net.classes:
+        return {name: number for number, name in enumerate(net.names)}
+    structures = layout.classes[1:]
+    if unknown := [name for name in net.names[1:] if name not in structures]:
         raise ValueError(
-            f"the weights know {net.classes} classes and the layout has {len(layout.classes)} "
-            f"({', '.join(layout.classes)}): take the weights trained on that data set"
+            f"the weights know {', '.join(unknown)} and the layout's classes are "
+            f"{', '.join(layout.classes)}: write the weights' names there, or take the weights "
+            "trained on that data set"
         )
-    pairs = layout.label_map.items()
-    return [next(v for v, index in pairs if index == k) for k in range(net.classes)]
+    first = {index: value for value, index in reversed(list(layout.label_map.items()))}
+    return {
+        name: first[layout.classes.index(name) if number else 0]
+        for number, name in enumerate(net.names)
+    }
 
 
-def find_images(places: Sequence[Path]) -> list[Path]:
-    """Files as given and the NIfTI files of folders (not this program's own results), sorted.
-
-    Raises ValueError for a folder without any.
-    """
-    images: list[Path] = []
-    for place in places:
-        if not place.is_dir():
-            images.append(place)
-            continue
-        inside = [
-            path
-            for path in sorted(place.iterdir())
-            if path.name.endswith((".nii", ".nii.gz"))
-            and not path.name.startswith(".")
-            and not stem(path).endswith(SUFFIX)
-        ]
-        if not inside:
-            raise ValueError(f"{place}: no NIfTI file in this folder; give one with images")
-        images += inside
-    return list(dict.fromkeys(images))
-
-
-def claim(path: Path, out: Path, images: Sequence[Path], overwrite: bool) -> Path:
-    """Where the label map of `path` goes. Raises ValueError if another file is in its way."""
+def claim(path: Path, out: Path, images: Sequence[Path]) -> Path:
+    """Where the label map of `path` goes. Raises ValueError if another image is in its way."""
     target = out / f"{stem(path)}{SUFFIX}.nii.gz"
     if rivals := [other for other in images if other != path and stem(other) == stem(path)]:
         raise ValueError(f"{path}: {rivals[0]} would be written to {target} too; use two --out")
     if target.resolve() in {image.resolve() for image in images}:
         raise ValueError(f"{path}: {target} is one of the images; choose another --out")
-    if target.exists() and not overwrite:
-        raise ValueError(f"{path}: {target} exists; move it away or give --overwrite")
     return target
-
-
-def save(image: nib.Nifti1Image, path: Path) -> None:
-    """Write a gzipped NIfTI whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(gzip.compress(image.to_bytes(), mtime=0))
-    part.replace(path)
 
 
 def parse(arguments: Sequence[str] | None = None) -> Namespace:
@@ -138,37 +111,88 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Segment what the command line asks for; 1 if any image failed, which does not stop others."""
+    print_any_name()
     options = parse(arguments)
-    results = results_root(options.results or "")
-    weights = options.weights or weights_file(results, options.profile, options.dataset)
     try:
-        layout = read_layout(options.layout) if options.layout else None
-        net = trained_network(weights)
-        values = class_values(net, layout)
-        images = find_images([place.expanduser() for place in options.images])
-        options.out.mkdir(parents=True, exist_ok=True)
+        job = prepare(options)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    done, failed = 0, []
+    try:
+        for path in job.images:
+            if not attempt(job, path):
+                failed.append(path)
+            done += 1
+    except KeyboardInterrupt:
+        text = f"stopped after {done} of {len(job.images)}: the same command goes on there"
+        print(text, file=sys.stderr)
+        return 130
+    if failed:
+        text = one_line(
+            f"failed: {len(failed)} of {len(job.images)}: {', '.join(map(str, failed))}"
+        )
+        print(text, file=sys.stderr)
+    return int(bool(failed))
+
+
+class Job(NamedTuple):
+    """What a call of the program does, checked."""
+
+    net: TrainedSCN
+    weights: Path
+    values: dict[str, int]
+    axis: int
+    images: list[Path]
+    out: Path
+    overwrite: bool
+
+
+def prepare(options: Namespace) -> Job:
+    """Read the weights, find the images and make the folder; ValueError or OSError if one fails."""
+    out = options.out.expanduser()
+    results = results_root(options.results or "")
+    weights = options.weights or weights_file(results, options.profile, options.dataset)
+    weights = weights.expanduser()
+    layout = read_layout(options.layout.expanduser()) if options.layout else None
+    net = trained_network(weights)
+    values = class_values(net, layout)
+    images, left = find_images([place.expanduser() for place in options.images])
+    for path, why in left:
+        print(f"left aside: {path}: {why}")
+    out.mkdir(parents=True, exist_ok=True)
     axis = (layout or MSCMR).slice_axis if options.slice_axis is None else options.slice_axis
     run = net.run
     print(f"SCN, trained on {run.dataset} at {run.profile.size}x{run.profile.size}: {weights}")
-    net = net.to("cuda" if torch.cuda.is_available() else "cpu")
-    failed = []
-    for path in images:
-        try:
-            target = claim(path, options.out, images, options.overwrite)
-            labels = segment(net, path, values, axis)
-            save(labels, target)
-        except (ValueError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            failed.append(str(path))
-            continue
-        counts = [int((np.asarray(labels.dataobj) == value).sum()) for value in values]
-        print(f"{path} -> {target}: {counts} voxels of values {values}", flush=True)
-    if failed:
-        print(f"failed: {len(failed)} of {len(images)}: {', '.join(failed)}", file=sys.stderr)
-    return int(bool(failed))
+    written = ", ".join(f"{name} {value}" for name, value in values.items())
+    print(f"{len(images)} images; values written: {written}", flush=True)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Job(net.to(device), weights, values, axis, images, out, options.overwrite)
+
+
+def attempt(job: Job, path: Path) -> bool:
+    """Segment one image and say so; False, and why, if that fails."""
+    try:
+        target = claim(path, job.out, job.images)
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file")
+        origin = origin_of(path, job.weights, job.values, job.axis)
+        if not job.overwrite and is_written(target, origin):
+            print(f"{path} -> {target}: there already", flush=True)
+            return True
+        values = list(job.values.values())
+        labels = segment(job.net, path, values, job.axis)
+        sign(labels, origin)
+        save(labels, target)
+    except Exception as error:  # of whatever kind: it must not stop the others
+        text = str(error) or type(error).__name__
+        text = text if str(path) in text else f"{path}: {text}"
+        print(one_line(f"error: {text}"), file=sys.stderr)
+        return False
+    counts = zip(job.values, values, strict=True)
+    found = ", ".join(f"{n} {int((labels.dataobj == v).sum())}" for n, v in counts)
+    print(f"{path} -> {target}: voxels: {found}", flush=True)
+    return True
 
 
 if __name__ == "__main__":

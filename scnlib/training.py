@@ -203,7 +203,8 @@ class Training:
             metrics, predictions = evaluate(self.predict, test_cases, profile.size, profile.batch)
             result = summary(metrics)
         if run.method == "scn" and run.seed == 0 and not run.variant:
-            save_weights(self.folder / "weights.safetensors", self.method, run)
+            path = self.folder / "weights.safetensors"
+            save_weights(path, self.method, run, self.data.names)
         record = records.write(
             self.folder,
             curve=pd.DataFrame(state.curve),

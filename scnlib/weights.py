@@ -1,7 +1,11 @@
 """A run's weights as a small file: saved, read, and as a network that predicts."""
 
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -11,17 +15,31 @@ from scnlib.methods.base import Method
 from scnlib.methods.scn import SCN
 
 
-def save_weights(path: Path, method: Method, run: Run) -> None:
-    """Save a method's weights in half precision with the run that made them (safetensors)."""
+class TrainedSCN(SCN):
+    """SCN as a file of weights has it; `names` are its K classes, background first."""
+
+    names: tuple[str, ...] = ()
+
+
+def save_weights(path: Path, method: Method, run: Run, names: Sequence[str]) -> None:
+    """Save a method's weights with the run that made them and the names of its classes.
+
+    Parameters are in half precision. Buffers, as tau, are few and stay as they are: 0.9998 is 1 in
+    half precision. Raises ValueError unless there is a name for each class.
+    """
+    if len(set(names)) != method.classes or len(names) != method.classes:
+        raise ValueError(f"{path}: {method.classes} classes need as many names, not {list(names)}")
+    halved = {name for name, _ in method.named_parameters()}
     weights = {
-        name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
+        name: (value.half() if name in halved else value).detach().cpu().contiguous()
         for name, value in method.state_dict().items()
     }
-    save_file(weights, path, metadata={"run": run.to_json(), "classes": str(method.classes)})
+    about = {"run": run.to_json(), "classes": json.dumps(list(names))}
+    save_file(weights, path, metadata=about | {"sha256": _sum(about, weights)})
 
 
-def load_weights(path: Path) -> tuple[Run, int, dict[str, Tensor]]:
-    """Read `save_weights`' file: the run, the number of classes K, and float32 weights.
+def load_weights(path: Path) -> tuple[Run, tuple[str, ...], dict[str, Tensor]]:
+    """Read `save_weights`' file: the run, the names of the classes, and float32 weights.
 
     Raises `ValueError` naming the file if it is missing or not such a file.
     """
@@ -31,24 +49,40 @@ def load_weights(path: Path) -> tuple[Run, int, dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: not a safetensors file ({error}); fetch it again") from error
-    weights = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
     try:
-        return Run.from_json(about["run"]), int(about["classes"]), weights
+        run, names = Run.from_json(about["run"]), json.loads(about["classes"])
     except (KeyError, ValueError) as error:
         raise ValueError(
             f"{path}: does not say which run made it; use weights of this study"
         ) from error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{path}: does not name its classes; train it again with this version")
+    if about.get("sha256") != _sum(about, weights):
+        raise ValueError(f"{path}: changed since it was saved; restore it, or train it again")
+    weights = {k: v.float() if v.dtype == torch.half else v for k, v in weights.items()}
+    return run, tuple(names), weights
 
 
-def trained_network(path: Path) -> SCN:
-    """SCN with the weights of `path`, set to evaluate; `.run` and `.classes` say what it is.
+def _sum(about: Mapping[str, str], weights: Mapping[str, Tensor]) -> str:
+    """sha256 of all that the file says: a turned bit in it would change predictions unseen."""
+    total = hashlib.sha256(f"{about['run']}\n{about['classes']}\n".encode())
+    for name in sorted(weights):
+        values = weights[name]
+        total.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
+        total.update(values.contiguous().flatten().view(torch.uint8).numpy().data)
+    return total.hexdigest()
+
+
+def trained_network(path: Path) -> TrainedSCN:
+    """SCN with the weights of `path`, set to evaluate; `.run`, `.classes` and `.names` tell of it.
 
     Raises `ValueError` naming the file as `load_weights` does, and for another method's weights.
     """
-    run, classes, weights = load_weights(path)
-    net = SCN(run, classes)
+    run, names, weights = load_weights(path)
+    net = TrainedSCN(run, len(names))
+    net.names = names
     try:
         net.load_state_dict(weights)
     except RuntimeError as error:

@@ -23,7 +23,8 @@ class TrainingSet:
         else:
             require_scribbles(cases)
         self.batch, self.device, self.padding = profile.batch, device, profile.padding
-        self.classes = len(cases[0].classes)
+        self.names = cases[0].classes
+        self.classes = len(self.names)
         data = stack(cases, profile.size, profile.scribble_rule)
         self.images = torch.from_numpy(data.image).to(device)
         marks = data.label if kind.needs == "label" else data.scribble

@@ -21,8 +21,8 @@ def stop(error: Exception) -> None:
     raise error
 
 
-def one_line(error: Exception) -> str:
-    """The text of a library's error without its line breaks."""
+def one_line(error: Exception | str) -> str:
+    """The text of an error without its line breaks."""
     return " ".join(str(error).split())
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from nibabel.orientations import aff2axcodes, io_orientation
 
-from scnlib.commandline import Parser
+from scnlib.commandline import Parser, print_any_name
 from scnlib.config import PROFILES
 from scnlib.data.cases import SPLITS
 from scnlib.data.checks import log
@@ -172,6 +172,7 @@ def summarise(folder: Path, volumes: list[Seen], names: Names, layout: Layout | 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what `check` finds; 1 if there is an error."""
+    print_any_name()
     parser = Parser("python -m study.owndata", "Report all faults of an own data set.")
     parser.add_argument("folder", type=Path, metavar="DIR/NAME")
     findings, summary = check(parser.parse_args(arguments).folder.expanduser())

@@ -1,6 +1,10 @@
 """Segmenting NIfTI files: what is written lies exactly where the image lies."""
 
+import errno
+import os
+import struct
 from pathlib import Path
+from unittest import mock
 
 import nibabel as nib
 import numpy as np
@@ -9,7 +13,7 @@ import torch
 from nibabel.affines import from_matvec
 from scipy.spatial.transform import Rotation
 
-from scnlib import predict
+from scnlib import label_files, predict
 from scnlib.config import make_run
 from scnlib.data import read_nifti
 from scnlib.evaluation import dice, label_volume
@@ -28,7 +32,16 @@ AFFINES = {
 }
 
 
-def weights(folder: Path, dataset: str = "clinic", classes: int = 4, method: str = "scn") -> Path:
+NAMES = ("background", "RV", "MYO", "LV")
+
+
+def weights(
+    folder: Path,
+    dataset: str = "clinic",
+    classes: int = 4,
+    method: str = "scn",
+    names: tuple[str, ...] = (),
+) -> Path:
     """A file of random weights that tell pixels apart, for a network of 16 x 16 pixels."""
     torch.manual_seed(1)
     run = make_run(dataset, method, size=16, batch=2)
@@ -39,7 +52,7 @@ def weights(folder: Path, dataset: str = "clinic", classes: int = 4, method: str
     with torch.no_grad():
         net.predict(torch.rand(8, 1, 16, 16))  # else BatchNorm knows no scale, and one class wins
     path = folder / f"{dataset}{classes}{method}.safetensors"
-    save_weights(path, net, run)
+    save_weights(path, net, run, names or NAMES[:classes])
     return path
 
 
@@ -130,7 +143,7 @@ def test_slices_of_acdc_weights_are_rows_first_as_in_training(tmp_path: Path, cl
 def test_classes_are_written_with_the_values_of_the_label_map(tmp_path: Path, clinic: Path, capsys):
     toml = tmp_path / "dataset.toml"
     names = 'classes = ["background", "scar"]\nunlabelled = 9\nslice_axis = 1\n[label_map]\n'
-    two = weights(tmp_path, classes=2)
+    two = weights(tmp_path, classes=2, names=("nothing", "scar"))
     path = write(tmp_path / "a.nii.gz")
     classes = expected(two, path, axis=1)
     for value, dtype in ((7, np.uint8), (600, np.uint16)):
@@ -141,13 +154,15 @@ def test_classes_are_written_with_the_values_of_the_label_map(tmp_path: Path, cl
         assert labels.get_data_dtype() == dtype
         np.testing.assert_array_equal(np.asarray(labels.dataobj), classes * dtype(value))
     assert scn(path, "--out", tmp_path, "--weights", clinic, "--layout", toml) == 1
-    assert "know 4 classes and the layout has 2" in capsys.readouterr().err
+    assert (
+        "know RV, MYO, LV and the layout's classes are background, scar" in capsys.readouterr().err
+    )
 
 
 def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, clinic: Path, capsys):
     folder, out = tmp_path / "in", tmp_path / "out"
     write(folder / "a.nii.gz")
-    write(folder / "b.nii.gz", np.stack([ARRAY, ARRAY], axis=-1))
+    write(folder / "b.nii.gz", np.where(ARRAY > 800, np.nan, 1.0))
     (folder / "c.nii.gz").write_bytes(b"no image")
     write(folder / "d.nii")
     (folder / "notes.txt").touch()
@@ -156,10 +171,138 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, clinic: Path, cap
     complaints = capsys.readouterr().err.splitlines()
     for found, words in zip(
         complaints,
-        ("b.nii.gz: .three axes", "c.nii.gz: .not a NIfTI", "gone.nii.gz: .no such", "failed: 3"),
+        ("b.nii.gz: .holds nan", "c.nii.gz: .not a NIfTI", "gone.nii.gz: .no such", "failed: 3"),
         strict=True,
     ):
         assert all(word in found for word in words.split(" ."))
+
+
+def test_structures_go_by_name_in_whatever_order_the_layout_has_them(tmp_path, clinic):
+    path, toml = write(tmp_path / "a.nii.gz"), tmp_path / "dataset.toml"
+    toml.write_text('classes = ["bg", "LV", "fat", "MYO", "RV"]\n')
+    assert scn(path, "--out", tmp_path, "--weights", clinic, "--layout", toml) == 0
+    found = np.asarray(load(tmp_path / "a_scn.nii.gz").dataobj)
+    np.testing.assert_array_equal(found, np.array([0, 4, 3, 1])[expected(clinic, path)])
+
+
+def test_weights_that_know_what_the_layout_does_not_are_refused(tmp_path, clinic, capsys):
+    path, toml = write(tmp_path / "a.nii.gz"), tmp_path / "dataset.toml"
+    for classes in ('["background", "RV", "LV", "myo"]', '["MYO", "background", "RV", "LV"]'):
+        toml.write_text(f"classes = {classes}\n")
+        assert scn(path, "--out", tmp_path / "out", "--weights", clinic, "--layout", toml) == 1
+        assert "the weights know MYO and" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+LIES = {
+    "too large": lambda data: data[:42] + struct.pack("<3h", 32767, 32767, 32767) + data[48:],
+    "no affine": lambda data: data[:280] + struct.pack("<f", np.nan) + data[284:],
+    "cut": lambda data: data[:-9],
+    "one byte": lambda data: data[:1],
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("name", ["b.nii", os.fsdecode(b"b\xff\xfe.nii"), "b\n.nii"])
+def test_whatever_a_file_is_the_others_are_done(tmp_path, clinic, capfd, lie, name):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for good in ("a.nii", "c.nii"):
+        write(folder / good)
+    (folder / name).write_bytes(LIES[lie]((folder / "a.nii").read_bytes()))
+    assert scn(folder, "--out", out, "--weights", clinic) == 1
+    assert sorted(path.name for path in out.iterdir()) == ["a_scn.nii.gz", "c_scn.nii.gz"]
+    error, failed = capfd.readouterr().err.splitlines()
+    assert error.startswith("error: ") and failed.startswith("failed: 1 of 3")
+
+
+def test_a_name_in_other_bytes_is_segmented(tmp_path: Path, clinic: Path, capfd):
+    write(tmp_path / os.fsdecode(b"a\xff.nii"))
+    assert scn(tmp_path, "--out", tmp_path / "out", "--weights", clinic) == 0
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [os.fsdecode(b"a\xff_scn.nii.gz")]
+
+
+def test_what_is_taken_of_a_folder_and_what_is_left_is_told(tmp_path: Path, clinic: Path, capsys):
+    folder = tmp_path / "in"
+    for name in ("patient001_frame01", "patient001_frame01_gt", "p1", "p1_scribble", "q-label"):
+        write(folder / f"{name}.nii.gz")
+    write(folder / "patient001_4d.nii.gz", np.stack([ARRAY, ARRAY], axis=-1))
+    write(folder / "more" / "p5.nii.gz")
+    (folder / "p1.nii.gz").rename(folder / "P2.NII.GZ")
+    (folder / "p3.nrrd").touch()
+    assert scn(folder, "--out", tmp_path / "out", "--weights", clinic) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "patient001_frame01_scn.nii.gz",
+        "P2_scn.nii.gz",
+    }
+    left = [t for t in capsys.readouterr().out.splitlines() if t.startswith("left aside")]
+    for text, (name, why) in zip(
+        left,
+        [
+            ("more", "a folder within"),
+            ("p1_scribble.nii.gz", "labels by its name"),
+            ("p3.nrrd", "not NIfTI"),
+            ("patient001_4d.nii.gz", "a series of 2 volumes"),
+            ("patient001_frame01_gt.nii.gz", "labels by its name"),
+            ("q-label.nii.gz", "labels by its name"),
+        ],
+        strict=True,
+    ):
+        assert text.startswith(f"left aside: {folder / name}: {why}")
+    # What is given by its own name is segmented, whatever that is.
+    assert scn(folder / "p1_scribble.nii.gz", "--out", tmp_path / "out", "--weights", clinic) == 0
+
+
+def test_a_folder_of_masks_alone_says_why_nothing_is_done(tmp_path: Path, clinic: Path, capsys):
+    write(tmp_path / "in" / "a_gt.nii.gz")
+    assert scn(tmp_path / "in", "--out", tmp_path / "out", "--weights", clinic) == 1
+    (text,) = capsys.readouterr().err.splitlines()
+    assert "no NIfTI file" in text and "a_gt.nii.gz: labels by its name" in text
+
+
+def test_an_interrupted_call_goes_on_where_it_stopped(tmp_path, clinic, capsys, monkeypatch):
+    for name in "abc":
+        write(tmp_path / f"{name}.nii.gz")
+    words, segment = (tmp_path, "--out", tmp_path / "out", "--weights", clinic), predict.segment
+
+    def stop(net, path, *more):
+        if path.name == "b.nii.gz":
+            raise KeyboardInterrupt
+        return segment(net, path, *more)
+
+    monkeypatch.setattr(predict, "segment", stop)
+    assert scn(*words) == 130
+    assert "stopped after 1 of 3" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a_scn.nii.gz"]
+    monkeypatch.setattr(predict, "segment", segment)
+    assert scn(*words) == 0
+    assert "a_scn.nii.gz: there already" in capsys.readouterr().out
+    first = (tmp_path / "out" / "a_scn.nii.gz").read_bytes()
+    # Of another image, or by another option, it is not the same label map.
+    assert scn(*words, "--slice-axis", 0) == 1
+    write(tmp_path / "a.nii.gz", ARRAY + np.int16(1))
+    assert scn(*words) == 1
+    assert "a_scn.nii.gz: there already, of other images or weights" in capsys.readouterr().err
+    assert (tmp_path / "out" / "a_scn.nii.gz").read_bytes() == first
+
+
+def test_a_full_disk_leaves_no_part_of_a_file(tmp_path, clinic, capsys, monkeypatch):
+    write(tmp_path / "a.nii.gz")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(label_files.Path, "replace", mock.Mock(side_effect=full))
+    assert scn(tmp_path / "a.nii.gz", "--out", tmp_path / "out", "--weights", clinic) == 1
+    assert list((tmp_path / "out").iterdir()) == []
+    error, _ = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: {tmp_path / 'a.nii.gz'}: ") and "No space left" in error
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, clinic: Path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.nii.gz")
+    assert scn("~/a.nii.gz", "--out=~/x", f"--weights=~/{clinic.name}") == 1
+    (tmp_path / clinic.name).write_bytes(clinic.read_bytes())
+    assert scn("~/a.nii.gz", "--out=~/x", f"--weights=~/{clinic.name}") == 0
+    assert (tmp_path / "x" / "a_scn.nii.gz").exists() and not (tmp_path / "~").exists()
 
 
 def test_without_options_the_repositorys_results_are_meant(tmp_path: Path, monkeypatch):

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from scnlib.config import make_run
 from scnlib.methods import get_method
+from scnlib.paths import RESULTS
 from scnlib.weights import load_weights, save_weights
 
 
@@ -16,16 +17,18 @@ def test_weights_come_back_in_half_precision(tmp_path: Path) -> None:
     torch.manual_seed(0)
     method = get_method("scn")(run, 3)
     path = tmp_path / "weights.safetensors"
-    save_weights(path, method, run)
-    again, classes, weights = load_weights(path)
-    assert (again, classes) == (run, 3)
+    names = ("background", "NA", "Höhle")
+    save_weights(path, method, run, names)
+    again, found, weights = load_weights(path)
+    assert (again, found) == (run, names)
     state = method.state_dict()
+    halved = {name for name, _ in method.named_parameters()}
     assert weights.keys() == state.keys()
     for name, value in state.items():
-        expected = value.half().float() if value.is_floating_point() else value
+        expected = value.half().float() if name in halved else value
         assert weights[name].dtype == expected.dtype
         assert torch.equal(weights[name], expected)
-    get_method("scn")(again, classes).load_state_dict(weights)
+    get_method("scn")(again, 3).load_state_dict(weights)
     assert path.stat().st_size < 2.2 * sum(value.numel() for value in state.values())
 
 
@@ -38,7 +41,54 @@ def test_weights_that_are_missing_or_of_another_kind_are_named(tmp_path: Path) -
         with pytest.raises(ValueError, match=r"weights\.safetensors: not a safetensors file"):
             load_weights(path)
     run = make_run("phantom", "scn").to_json()
-    for about in ({}, {"run": run}, {"run": "{}", "classes": "4"}, {"run": run, "classes": "all"}):
+    for about in (
+        {},
+        {"run": run},
+        {"run": "{}", "classes": '["a", "b"]'},
+        {"run": run, "classes": "all"},
+    ):
         save_file({"number": torch.zeros(1)}, path, metadata=about)
         with pytest.raises(ValueError, match=r"weights\.safetensors: does not say which run"):
             load_weights(path)
+
+
+def test_weights_without_names_of_their_classes_are_refused(tmp_path: Path) -> None:
+    path, run = tmp_path / "weights.safetensors", make_run("phantom", "scn", size=32)
+    for classes in ("4", "[1, 2]", "{}"):
+        save_file({"a": torch.zeros(1)}, path, metadata={"run": run.to_json(), "classes": classes})
+        with pytest.raises(ValueError, match=r"weights\.safetensors: does not name its classes"):
+            load_weights(path)
+    with pytest.raises(ValueError, match="3 classes need as many names"):
+        save_weights(path, get_method("scn")(run, 3), run, ("background", "LV", "LV"))
+
+
+def test_tau_keeps_its_last_digits(tmp_path: Path) -> None:
+    run = make_run("phantom", "scn", size=32)
+    method = get_method("scn")(run, 4)
+    state = method.state_dict()
+    (name,) = [name for name in state if "tau" in name or "threshold" in name]
+    state[name].fill_(0.9998)
+    save_weights(tmp_path / "w.safetensors", method, run, ("background", "RV", "MYO", "LV"))
+    assert float(load_weights(tmp_path / "w.safetensors")[2][name]) == 0.9998
+
+
+def test_a_turned_bit_is_found(tmp_path: Path) -> None:
+    run = make_run("phantom", "scn", size=32)
+    path = tmp_path / "w.safetensors"
+    save_weights(path, get_method("scn")(run, 2), run, ("background", "LV"))
+    whole = path.read_bytes()
+    start = whole.index(b'"seed":0') if b'"seed":0' in whole else whole.index(b"seed")
+    for place in (2, start, start + 10, len(whole) // 3, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(ValueError, match=r"w\.safetensors: "):
+            load_weights(path)
+    for length in (0, 7, 100, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"w\.safetensors: not a safetensors file"):
+            load_weights(path)
+
+
+@pytest.mark.parametrize("dataset", ["acdc", "mscmr", "phantom"])
+def test_committed_weights_name_the_structures_of_the_heart(dataset: str) -> None:
+    run, names, _ = load_weights(RESULTS / "weights" / f"{dataset}.safetensors")
+    assert (run.dataset, names) == (dataset, ("background", "RV", "MYO", "LV"))

@@ -1,0 +1,60 @@
+"""Which files of a folder are images to segment, and why the others are not.
+
+Told by names and headers alone: what else lies beside images are their masks and scribbles, time
+series, this program's own results, and files of other kinds.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from scnlib.data.volume import is_nifti, load_image, stem
+
+SUFFIX = "_scn"  # of the label maps that scnlib.predict writes
+LABEL = re.compile(r"(?i)[_-](gt|seg|segmentation|labels?|masks?|manual|scribbles?|roi)$")
+
+Left = list[tuple[Path, str]]  # a file or folder, and why it is not taken
+
+
+def find_images(places: Sequence[Path]) -> tuple[list[Path], Left]:
+    """Files as given and the images of folders, sorted; and what is left of the folders, with why.
+
+    Raises ValueError for a folder without any image.
+    """
+    images: list[Path] = []
+    left: Left = []
+    for place in places:
+        if not place.is_dir():
+            images.append(place)
+            continue
+        reasons = {path: reason(path) for path in sorted(place.iterdir())}
+        taken = [path for path, why in reasons.items() if not why]
+        left += [(path, why) for path, why in reasons.items() if why]
+        if not taken:
+            aside = "; ".join(f"{path.name}: {why}" for path, why in list(reasons.items())[:5])
+            raise ValueError(
+                f"{place}: no NIfTI file in this folder to segment"
+                f"{f' ({aside})' if aside else ''}; give one with images"
+            )
+        images += taken
+    return list(dict.fromkeys(images)), left
+
+
+def reason(path: Path) -> str:
+    """Why a file of a folder is no image to segment; "" for an image."""
+    if path.is_dir():
+        return "a folder within: give it by itself"
+    if path.name.startswith("."):
+        return "hidden"
+    if not is_nifti(path):
+        return "not NIfTI (.nii, .nii.gz)"
+    name = stem(path)
+    if name.endswith(SUFFIX):
+        return "a result of this program"
+    if LABEL.search(name):
+        return "labels by its name: give the file itself if it is an image"
+    try:
+        frames = [n for n in load_image(path).shape[3:] if n > 1]
+    except (ValueError, OSError):
+        return ""  # what is wrong with it is told when it is read
+    return f"a series of {frames[0]} volumes: cut the frames out of it" if frames else ""

@@ -1,0 +1,76 @@
+"""A predicted label map as a file: on the grid of its image, and with its origin in the header."""
+
+import gzip
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from nibabel.nifti1 import Nifti1Extension
+
+from scnlib import records
+from scnlib.data.volume import load_image
+
+
+def like(image: nib.Nifti1Image, array: np.ndarray) -> nib.Nifti1Image:
+    """`array` as a NIfTI image of the same kind, with the shape, affine and header of `image`."""
+    header = image.header.copy()
+    header.set_data_dtype(array.dtype)
+    header["cal_min"] = header["cal_max"] = 0  # the image's window would hide the labels
+    return type(image)(array.reshape(image.shape), image.affine, header)
+
+
+def sign(labels: nib.Nifti1Image, origin: str) -> None:
+    """Write the origin into the header, as a comment that viewers pass over."""
+    labels.header.extensions.append(Nifti1Extension("comment", origin.encode()))
+
+
+def origin_of(path: Path, weights: Path, values: dict[str, int], axis: int) -> str:
+    """What a label map depends on, as JSON text: sha256 of image and weights, and the options."""
+    about = {
+        "program": "scnlib.predict",
+        "image_sha256": records.sha256(path),
+        "weights_sha256": records.sha256(weights),
+        "slice_axis": axis,
+        "values": values,
+    }
+    return json.dumps(about)
+
+
+def is_written(target: Path, origin: str) -> bool:
+    """Whether `target` is there already and tells of this origin.
+
+    Raises ValueError if it is there and does not, as it is then not ours to replace.
+    """
+    if not os.path.lexists(target):
+        return False
+    try:
+        notes = [e.get_content() for e in load_image(target).header.extensions]
+    except ValueError:
+        notes = []
+    if origin.encode() not in [n.encode() if isinstance(n, str) else n for n in notes]:
+        raise ValueError(f"{target}: there already, of other images or weights: give --overwrite")
+    return True
+
+
+def save(image: nib.Nifti1Image, path: Path) -> None:
+    """Write a gzipped NIfTI whole or not at all."""
+    content = gzip.compress(image.to_bytes(), mtime=0)
+    number, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with open(number, "wb") as file:
+            file.write(content)
+        Path(part).chmod(0o666 & ~umask())
+        Path(part).replace(path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+def umask() -> int:
+    """The permissions that new files lack; it can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
