@@ -13,7 +13,7 @@ from scnlib.methods.s2l import S2L
 from scnlib.methods.scn import SCN
 from scnlib.methods.ustm import USTM
 
-# Their titles are in `study.report.paper`; a row of `scnlib.config.RECIPES` is its method by SGD.
+# Their titles are in `study.report.titles`; a row of `scnlib.config.RECIPES` is its method by SGD.
 METHODS: dict[str, type[Method]] = {
     "pce": PCE,
     "s2l": S2L,

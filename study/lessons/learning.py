@@ -23,7 +23,7 @@ from scnlib.training import Training
 from study.lessons.strokes import Drawing, scribbled_cases
 from study.report.display import class_colours
 from study.report.figures import BACKGROUND, make_grid, outline
-from study.report.paper import title
+from study.report.titles import title
 
 BATCH = 6
 ITERATIONS = 200

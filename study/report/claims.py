@@ -10,21 +10,19 @@ import pandas as pd
 from scnlib.config import RECIPES, without_recipe
 from scnlib.records import Record
 from study.report import findings
-from study.report.paper import (
+from study.report.paper import group, paper_table, printed_inconsistencies
+from study.report.scores import ONE_SEED
+from study.report.statistics import compare
+from study.report.titles import (
     DATASETS,
     NAMES,
     ROWS,
     data_title,
-    group,
     in_order,
     paper_row,
-    paper_table,
-    printed_inconsistencies,
     row_title,
     title,
 )
-from study.report.scores import ONE_SEED
-from study.report.statistics import compare
 
 
 def answers(records: Sequence[Record], variants: Sequence[Record], profile: str) -> list[str]:

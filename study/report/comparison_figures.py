@@ -12,8 +12,8 @@ from scnlib.data.cases import Case
 from scnlib.records import Record
 from study.report.failures import what_went_wrong, worst_slice, worst_volumes
 from study.report.figures import heart_box, make_grid, note_outside, outline
-from study.report.paper import in_order, title
 from study.report.statistics import ALPHA
+from study.report.titles import in_order, title
 
 # Label, factor to the unit shown, and how far the axis goes: a collapsed method must not squeeze
 # the others into a few pixels.

@@ -13,8 +13,8 @@ from scnlib.evaluation import dice
 from scnlib.records import Record
 from study.report.display import class_colours
 from study.report.figures import heart_box, make_grid, note_outside, outline
-from study.report.paper import title
 from study.report.statistics import patient_values
+from study.report.titles import title
 
 _FROM_BASE, _FROM_APEX = ("base", "middle", "apex"), ("apex", "middle", "base")
 _ENDS = dict.fromkeys((*ACDC, "phantom"), _FROM_BASE) | {"mscmr": _FROM_APEX}

@@ -20,7 +20,7 @@ from scnlib.config import RECIPES, without_recipe
 from scnlib.data.cases import Case
 from scnlib.records import Record
 from study.report.display import class_colours
-from study.report.paper import TITLES, data_title, in_order, title
+from study.report.titles import TITLES, data_title, in_order, title
 
 BACKGROUND = "#A8A8A8"  # the background's scribble
 # Of the methods' curves: of the colour-blind palette what is not like a class's colour, and five

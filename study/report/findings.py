@@ -9,8 +9,9 @@ import pandas as pd
 
 from scnlib.config import RECIPES, make_run, without_recipe
 from scnlib.records import Record, changed_fields
-from study.report.paper import ROWS, group, row_title, title
+from study.report.paper import group
 from study.report.scores import side_by_side
+from study.report.titles import ROWS, row_title, title
 
 
 def differences(records: Sequence[Record], profile: str) -> pd.DataFrame:

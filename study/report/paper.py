@@ -1,71 +1,15 @@
 """The numbers printed in the paper's Tables 1-3, and where they disagree with each other."""
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-# Method name: (our title, the paper's row). The paper has no row of full supervision,
-# and none of a method that was trained unlike the others.
-TITLES: dict[str, tuple[str, str]] = {
-    "pce": ("PCE", "PCE"),
-    "s2l": ("S2L", "S2I"),
-    "mloss": ("MLoss", "MLoss"),
-    "rloss": ("RLoss", "RLoss"),
-    "meloss": ("MELoss", "MELoss"),
-    "ustm": ("USTM", "USTM"),
-    "dmpls": ("DMPLS", "DMPLS"),
-    "dmpls_sgd": ("DMPLS (SGD)", ""),
-    "fddseg": ("Fddseg", "Fddseg"),
-    "fddseg_sgd": ("Fddseg (SGD)", ""),
-    "cale": ("PCE+CALE", "PCE+CALE"),
-    "scn": ("SCN", "ours"),
-    "full": ("Full supervision", ""),
-}
-_BASELINES = ("pce", "s2l", "mloss", "rloss", "meloss", "ustm")
-_RIVALS = (*_BASELINES, "dmpls", "dmpls_sgd", "fddseg", "fddseg_sgd")
-ROWS = {1: (*_RIVALS, "scn", "full"), 2: (*_RIVALS, "scn"), 3: ("pce", "cale", "scn")}
-DATASETS = {1: "acdc", 2: "mscmr", 3: "acdc"}
-NAMES = {"acdc": "ACDC", "mscmr": "MSCMR", "phantom": "the phantom"}
-STRUCTURES = ("RV", "MYO", "LV", "Mean")
+from study.report.titles import ROWS, STRUCTURES, check_number, paper_row
 
 # Columns have two decimals: their mean and the printed mean may differ by 0.005 each by rounding.
 _ROUNDING = 0.0101
-
-
-def check_number(number: int) -> None:
-    """ValueError unless it is the number of one of the paper's tables."""
-    if number not in ROWS:
-        raise ValueError(f"the paper has tables 1, 2 and 3, not {number}")
-
-
-def title(method: str) -> str:
-    """The study's title of a method; one that a user added has its name."""
-    return TITLES[method][0] if method in TITLES else method
-
-
-def data_title(dataset: str) -> str:
-    """The study's title of a data set; one of the user's own has its name."""
-    return NAMES.get(dataset, dataset)
-
-
-def in_order(methods: Collection[str]) -> list[str]:
-    """Each method once, in the tables' order; those that a user added come last, by name."""
-    return [m for m in TITLES if m in methods] + sorted(set(methods) - set(TITLES))
-
-
-def row_title(number: int, method: str) -> str:
-    """Our title of a method's row; in the ablation (Table 3) SCN has the name of its parts."""
-    return "PCE+CALE+CACL" if (number, method) == (3, "scn") else title(method)
-
-
-def paper_row(number: int, method: str) -> str:
-    """The paper's name of a method's row in that table, "" if it has none."""
-    if (number, method) == (3, "scn"):
-        return "PCE+CALE+CACL"
-    return TITLES[method][1] if method in TITLES else ""
 
 
 def paper_table(number: int) -> pd.DataFrame:

@@ -13,8 +13,8 @@ from scnlib.paths import README, RESULTS
 from scnlib.records import Record, collect, replace_text
 from study.report.claims import answers
 from study.report.findings import departures
-from study.report.paper import in_order, title
 from study.report.tables import readme_tables, update_readme
+from study.report.titles import in_order, title
 
 
 def keep_phantom(results: Path = RESULTS) -> None:

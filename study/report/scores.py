@@ -11,21 +11,20 @@ import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
-from study.report.paper import (
+from study.report.paper import group, paper_table
+from study.report.statistics import bootstrap_mean, compare, long_frame, patient_values
+from study.report.titles import (
     DATASETS,
     ROWS,
     STRUCTURES,
     TITLES,
     check_number,
     data_title,
-    group,
     in_order,
     paper_row,
-    paper_table,
     row_title,
     title,
 )
-from study.report.statistics import bootstrap_mean, compare, long_frame, patient_values
 
 # Our quantity: its key in a record's summary and the factor to the table's unit.
 QUANTITIES = {"Dice": ("dice", 100.0), "95HD": ("hd95_voxel", 1.0), "95HD mm": ("hd95_mm", 1.0)}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from scnlib.records import Record
-from study.report.paper import ROWS, STRUCTURES, group, paper_table, printed_inconsistencies
+from study.report.paper import group, paper_table, printed_inconsistencies
 from study.report.scores import (
     FOOTNOTES,
     interval_table,
@@ -22,6 +22,7 @@ from study.report.scores import (
     table_dataset,
     table_title,
 )
+from study.report.titles import ROWS, STRUCTURES
 
 __all__ = [
     "our_table",

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from scnlib.config import make_run
 from scnlib.methods import METHODS, Batch, Method, Now, get_method
-from study.report.paper import TITLES
+from study.report.titles import TITLES
 
 K, SIZE = 4, 32
 

@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from scnlib.config import make_run
-from study.report import comparison_figures, display, figure2, figures, paper
+from study.report import comparison_figures, display, figure2, figures, titles
 from tests.sample_record import write
 
 
@@ -93,7 +93,7 @@ def test_figure2_shows_where_scn_fails_and_not_where_another_method_does() -> No
 def test_the_names_of_rows_stay_beside_their_rows(methods: int) -> None:
     label = np.zeros((60, 60), np.uint8)
     label[20:40, 20:40] = 1
-    names = list(paper.TITLES)[:methods]
+    names = list(titles.TITLES)[:methods]
     rows = [figure2.Row("patient083_frame01\nmiddle, slice 4", label, label, {})] * 4
     figure = figure2.figure2(rows, names)
     figure.canvas.draw()
@@ -174,7 +174,7 @@ def test_a_method_that_a_user_added_has_a_curve_and_a_place(tmp_path: Path) -> N
 
 
 def test_no_curve_has_the_colour_of_a_class(tmp_path: Path) -> None:
-    methods = list(paper.TITLES)
+    methods = list(titles.TITLES)
     records = [write(tmp_path / m, make_run("acdc", m)) for m in methods]
     lines = figures.validation_curves(figures.by_data_set(records)).axes[0].get_lines()[::2]
     colours = [to_rgb(line.get_color()) for line in lines]
@@ -186,7 +186,7 @@ def test_no_curve_has_the_colour_of_a_class(tmp_path: Path) -> None:
 
 
 def test_curves_of_several_methods_differ_in_print_without_colour(tmp_path: Path) -> None:
-    methods = list(paper.TITLES)
+    methods = list(titles.TITLES)
     records = [write(tmp_path / m, make_run("acdc", m)) for m in methods]
     figure = figures.validation_curves(figures.by_data_set(records))
     marks = [str(line.get_marker()) for line in figure.axes[0].get_lines()[::2]]

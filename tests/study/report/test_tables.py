@@ -11,7 +11,6 @@ import pytest
 
 from scnlib.config import RECIPES
 from scnlib.evaluation import summary
-from study.report.paper import ROWS, TITLES, paper_row
 from study.report.scores import interval_table, note_on_tests
 from study.report.tables import (
     our_table,
@@ -25,6 +24,7 @@ from study.report.tables import (
     update_readme,
     write_tables,
 )
+from study.report.titles import ROWS, TITLES, paper_row
 
 
 def record(
