@@ -60,7 +60,7 @@ def _numbers(records: Sequence[Record], profile: str) -> list[str]:
             sentences.append(
                 f"Printed {quantity} values met within 1, 3 and 5 {unit}: {'; '.join(parts)}."
             )
-    found: Any = findings.differences(records, profile)
+    found: Any = findings.ours_minus_printed(records, profile)
     found = found[(found["quantity"] == "Dice") & (found["difference"].abs() <= 1)]
     close = []
     for number, cells in found.groupby("table", sort=False):

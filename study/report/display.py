@@ -19,7 +19,7 @@ def class_colours(classes: int) -> list[str]:
     return [COLOURS[k % len(COLOURS)] for k in range(classes - 1)]
 
 
-def save(figure: Figure, *paths: Path) -> None:
+def save_figure(figure: Figure, *paths: Path) -> None:
     """Write a figure to files, as the kinds that their names end in; their folders are made."""
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)

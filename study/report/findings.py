@@ -14,7 +14,7 @@ from study.report.scores import side_by_side
 from study.report.titles import ROWS, row_title, title
 
 
-def differences(records: Sequence[Record], profile: str) -> pd.DataFrame:
+def ours_minus_printed(records: Sequence[Record], profile: str) -> pd.DataFrame:
     """Ours minus printed, for each printed number that we have a run for.
 
     Columns table, quantity, method (its row's title), structure, difference: Dice in points of
@@ -32,9 +32,9 @@ def differences(records: Sequence[Record], profile: str) -> pd.DataFrame:
 
 
 def reproduced(records: Sequence[Record], profile: str) -> pd.DataFrame:
-    """Per table and quantity: how many of `differences` there are, and how many within 1, 3, 5."""
+    """Per table and quantity: how many numbers are compared, how many within 1, 3, 5."""
     rows = []
-    found: Any = differences(records, profile)
+    found: Any = ours_minus_printed(records, profile)
     for (number, quantity), part in found.groupby(["table", "quantity"], sort=False):
         counts = {
             f"within {limit}": int((part["difference"].abs() <= limit).sum()) for limit in (1, 3, 5)

@@ -13,7 +13,7 @@ from scnlib.paths import README, RESULTS
 from scnlib.records import Record, collect, replace_text
 from study.report.claims import answers
 from study.report.findings import departures
-from study.report.tables import readme_tables, update_readme
+from study.report.tables import readme_tables
 from study.report.titles import in_order, title
 
 
@@ -83,10 +83,23 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
     }
 
 
+def replace_block(path: Path, block: str, name: str) -> None:
+    """Puts the block between the README's two markers of that name; the rest stays as it is.
+
+    ValueError naming the file unless each marker is there once, in order.
+    """
+    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+    text = path.read_text(encoding="utf-8")
+    if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
+        raise ValueError(f"{path}: needs the line {start} and, below it, the line {end}, once each")
+    before, after = text.split(start)[0], text.split(end)[1]
+    path.write_text(f"{before}{start}\n{block.strip()}\n{end}{after}", encoding="utf-8")
+
+
 def main(path: Path = README) -> None:
     """Bring the README up to date with the records."""
     for name, text in blocks().items():
-        update_readme(path, text, name)
+        replace_block(path, text, name)
 
 
 if __name__ == "__main__":

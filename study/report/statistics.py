@@ -65,9 +65,13 @@ def bootstrap_mean(
     sample = sample[~np.isnan(sample)]
     if not sample.size:
         return float("nan"), float("nan"), float("nan")
-    drawn = np.random.default_rng(seed).integers(sample.size, size=(n, sample.size))
-    low, high = np.percentile(sample[drawn].mean(axis=1), [2.5, 97.5])
-    return float(sample.mean()), float(low), float(high)
+    mean = float(sample.mean())
+    if sample.size == 1:  # scipy refuses it
+        return mean, mean, mean
+    drawn = stats.bootstrap(
+        (sample,), np.mean, n_resamples=n, method="percentile", rng=np.random.default_rng(seed)
+    )
+    return mean, float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
 def signed_rank(differences: Sequence[float] | np.ndarray | pd.Series) -> float:
@@ -112,7 +116,7 @@ def compare(
     `records`, or a frame as `long_frame` makes it. Columns: dataset, metric, method, seeds,
     patients (pairs tested), dropped, mean_difference (method minus reference) with low and high
     (95% bootstrap), p, p_holm (over all comparisons within one data set and metric), verdict
-    (`verdict`). Dice is a fraction. A data set without a run of the reference gives no rows.
+    (`judge`). Dice is a fraction. A data set without a run of the reference gives no rows.
     """
     rows = records if isinstance(records, pd.DataFrame) else long_frame(records)
     found = []
@@ -128,12 +132,12 @@ def compare(
                 if method != reference
             ]
             for row, adjusted in zip(block, holm([row["p"] for row in block]), strict=True):
-                words = verdict(row.pop("differences"), float(adjusted), metric)
+                words = judge(row.pop("differences"), float(adjusted), metric)
                 found.append(row | {"p_holm": float(adjusted), "verdict": words})
     return pd.DataFrame(found, columns=list(COLUMNS))
 
 
-def verdict(differences: np.ndarray, adjusted: float, metric: str) -> str:
+def judge(differences: np.ndarray, adjusted: float, metric: str) -> str:
     """Paired differences (method minus reference) and their adjusted p in words.
 
     "no pairs", "no difference" (all are zero), "not significant", or "better" or "worse" by the sum

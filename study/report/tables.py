@@ -1,6 +1,6 @@
-"""Tables 1-3 as Markdown, csv and LaTeX, and the README's block between two markers.
+"""Tables 1-3 as Markdown, csv and LaTeX, and short ones for the README.
 
-The numbers are from `scores` (ours) and `paper` (printed); what others need of these is here too.
+The numbers are from `scores` (ours) and `paper` (printed).
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,33 +9,18 @@ from pathlib import Path
 import pandas as pd
 
 from scnlib.records import Record
-from study.report.paper import group, paper_table, printed_inconsistencies
+from study.report.paper import group
 from study.report.scores import (
     FOOTNOTES,
     interval_table,
     note_on_tests,
     number_text,
-    our_table,
-    own_table,
     side_by_side,
     statistics_table,
     table_dataset,
     table_title,
 )
 from study.report.titles import ROWS, STRUCTURES
-
-__all__ = [
-    "our_table",
-    "own_table",
-    "paper_table",
-    "printed_inconsistencies",
-    "readme_tables",
-    "side_by_side",
-    "statistics_table",
-    "table_title",
-    "update_readme",
-    "write_tables",
-]
 
 _LATEX = {"±": r"$\pm$", "†": r"\textsuperscript{\dag}", "Δ": r"$\Delta$"}
 
@@ -139,19 +124,6 @@ def readme_tables(records_by_profile: Mapping[str, Sequence[Record]]) -> str:
             parts.append(f"In full: `results/{profile}/tables/table{number}.md`.")
     notes = ["Ours (paper). " + FOOTNOTES[0].split(" Δ")[0], *FOOTNOTES[1:]]
     return "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes)])
-
-
-def update_readme(path: Path, block: str, name: str = "tables") -> None:
-    """Puts the block between the README's two markers of that name; the rest stays as it is.
-
-    ValueError naming the file unless each marker is there once, in order.
-    """
-    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
-    text = path.read_text(encoding="utf-8")
-    if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
-        raise ValueError(f"{path}: needs the line {start} and, below it, the line {end}, once each")
-    before, after = text.split(start)[0], text.split(end)[1]
-    path.write_text(f"{before}{start}\n{block.strip()}\n{end}{after}", encoding="utf-8")
 
 
 def _row_titles(table: pd.DataFrame) -> list[str]:

@@ -11,19 +11,18 @@ import pytest
 
 from scnlib.config import RECIPES
 from scnlib.evaluation import summary
-from study.report.scores import interval_table, note_on_tests
-from study.report.tables import (
+from study.report.paper import paper_table, printed_inconsistencies
+from study.report.readme import replace_block
+from study.report.scores import (
+    interval_table,
+    note_on_tests,
     our_table,
     own_table,
-    paper_table,
-    printed_inconsistencies,
-    readme_tables,
     side_by_side,
     statistics_table,
     table_title,
-    update_readme,
-    write_tables,
 )
+from study.report.tables import readme_tables, write_tables
 from study.report.titles import ROWS, TITLES, paper_row
 
 
@@ -267,11 +266,11 @@ def test_readme_block_goes_between_its_markers(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     before = "# Title\n<!-- tables:start -->\nold\n<!-- tables:end -->\n\nafter\n"
     readme.write_text(before, encoding="utf-8")
-    update_readme(readme, block)
+    replace_block(readme, block, "tables")
     text = readme.read_text(encoding="utf-8")
     assert text.startswith("# Title\n<!-- tables:start -->\n**Table 1")
     assert text.endswith("<!-- tables:end -->\n\nafter\n") and "old" not in text
-    update_readme(readme, block)
+    replace_block(readme, block, "tables")
     assert readme.read_text(encoding="utf-8") == text
 
 
@@ -288,5 +287,5 @@ def test_a_readme_without_its_markers_is_left_alone(tmp_path: Path, text: str) -
     readme = tmp_path / "README.md"
     readme.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"README\.md: needs the line"):
-        update_readme(readme, "block")
+        replace_block(readme, "block", "tables")
     assert readme.read_text(encoding="utf-8") == text
