@@ -62,26 +62,21 @@ def learn(
     Raises:
         ValueError: if there are no strokes of two classes.
     """
-    cases = scribbled_cases(drawing)
-    unseen = phantom_split("val")
+    sets = {"drawn on": scribbled_cases(drawing), "never seen": phantom_split("val")}
+    protocol = {"batch": BATCH, "iterations": iterations, "validations": 1}
     predictions, rows, seconds = {}, {}, 0.0
     for name in methods:
-        run = make_run(
-            "phantom", name, seed, "demo", batch=BATCH, iterations=iterations, validations=1
-        )
+        run = make_run("phantom", name, seed, "demo", **protocol)
         with TemporaryDirectory() as folder:
-            training = _train(run, cases, Path(folder), report)
+            training = _train(run, sets["drawn on"], Path(folder), report)
         seconds += training.state.seconds
-        sets = {"drawn on": cases, "never seen": unseen}
-        for where, group in sets.items():
-            metrics, found = evaluate(training.predict, group, run.profile.size, BATCH, hd=False)
-            means = metrics.groupby("structure", sort=False)["dice"].mean()
-            rows[title(name), where] = means
-            if group is cases:
-                predictions[title(name)] = found
+        for where, cases in sets.items():
+            metrics, found = evaluate(training.predict, cases, run.profile.size, BATCH, hd=False)
+            rows[title(name), where] = metrics.groupby("structure", sort=False)["dice"].mean()
+            predictions.setdefault(title(name), found)  # of those drawn on, which come first
     scores = pd.DataFrame(rows).T.rename_axis(["method", "slices"])
     scores["mean"] = scores.mean(axis=1)
-    return Learnt(cases, predictions, scores, seconds)
+    return Learnt(sets["drawn on"], predictions, scores, seconds)
 
 
 def _train(run: Run, cases: list[Case], folder: Path, report: Report | None) -> Training:

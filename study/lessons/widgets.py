@@ -68,7 +68,6 @@ def clickable_map(
     truth: np.ndarray | None = None,
     scribble: np.ndarray | None = None,
     classes: Sequence[str] = ("background", *PALETTE),
-    threshold: float = 0.5,
     cell: int | None = None,
 ) -> Page:
     """A slice whose pixels show their row of C, the row's scaled map, and its mask.
@@ -81,41 +80,27 @@ def clickable_map(
         truth: label map (H, W) uint8, its borders are drawn; None for none.
         scribble: (H, W) uint8, K = unlabelled; None for none.
         classes: the K classes' names, background first.
-        threshold: where the slider starts, in 0..1.
         cell: the place to begin with, 0..N - 1; by default the middle.
 
     Raises:
         ValueError: if the shapes do not fit, or the page would be larger than 400 KB.
     """
-    (H, W), (h, w) = image.shape, grid
-    N = h * w
-    if tuple(C.shape) != (N, N) or H % h or W % w:
-        raise ValueError(
-            f"a map of shape {tuple(C.shape)} on a {h} x {w} grid does not fit a {H} x {W} slice: "
-            "it must be (h w, h w), and the grid must divide the slice"
-        )
-    for name, labels in (("truth", truth), ("scribble", scribble)):
-        if labels is not None and labels.shape != (H, W):
-            raise ValueError(f"{name} has shape {labels.shape}, the slice has {(H, W)}")
-    C = C.detach().float().cpu()
-    low, high = C.aminmax(dim=1)
-    spectrum = matplotlib.colormaps["cividis"](np.arange(256))[:, :3]
+    labels = {"truth": truth, "scribble": scribble}
+    _check_shapes(image.shape, C, grid, labels)
+    h, w = grid
     data = {
         "title": title,
-        "shape": [H, W],
+        "shape": list(image.shape),
         "grid": [h, w],
         "levels": LEVELS,
-        "threshold": min(LEVELS - 1, max(0, round(threshold * LEVELS))),
+        "threshold": LEVELS // 2,
         "cell": (h // 2) * w + w // 2 if cell is None else cell,
         "classes": list(classes),
         "colours": [BACKGROUND, *class_colours(len(classes))],
         "image": _text(np.rint(np.clip(image, 0, 1) * 255)),
-        "rows": _text(encode_rows(C)),
-        "low": [float(f"{v:.5g}") for v in low.tolist()],
-        "high": [float(f"{v:.5g}") for v in high.tolist()],
-        "truth": None if truth is None else _text(truth),
-        "scribble": None if scribble is None else _text(scribble),
-        "cividis": _text(np.rint(spectrum * 255)),
+        **_rows(C.detach().float().cpu()),
+        **{name: None if array is None else _text(array) for name, array in labels.items()},
+        "cividis": _text(np.rint(matplotlib.colormaps["cividis"](np.arange(256))[:, :3] * 255)),
     }
     # "<" is written so that no text in the data can end the script.
     text = json.dumps(data).replace("<", "\\u003c")
@@ -124,6 +109,26 @@ def clickable_map(
     if (size := len(page._repr_mimebundle_()["text/html"].encode())) > MAX_BYTES:
         raise ValueError(f"the page would have {size} bytes, more than {MAX_BYTES}: coarser grid")
     return page
+
+
+def _check_shapes(
+    shape: tuple[int, ...], C: Tensor, grid: tuple[int, int], labels: dict[str, np.ndarray | None]
+) -> None:
+    (H, W), (h, w) = shape, grid
+    if tuple(C.shape) != (h * w, h * w) or H % h or W % w:
+        raise ValueError(
+            f"a map of shape {tuple(C.shape)} on a {h} x {w} grid does not fit a {H} x {W} slice: "
+            "it must be (h w, h w), and the grid must divide the slice"
+        )
+    for name, array in labels.items():
+        if array is not None and array.shape != (H, W):
+            raise ValueError(f"{name} has shape {array.shape}, the slice has {(H, W)}")
+
+
+def _rows(C: Tensor) -> dict[str, object]:
+    """The bytes of the rows, and the lowest and highest value of each."""
+    low, high = ([float(f"{v:.5g}") for v in ends.tolist()] for ends in C.aminmax(dim=1))
+    return {"rows": _text(encode_rows(C)), "low": low, "high": high}
 
 
 def _text(values: np.ndarray) -> str:

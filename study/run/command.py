@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from scnlib.commandline import Parser
 
@@ -43,7 +45,13 @@ def _seeds(text: str) -> list[int]:
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The options; a wrong one ends the program with one line and code 2."""
     parser = Parser("./run_all.sh", DESCRIPTION, EPILOG)
-    add = parser.add_argument
+    _add_what(parser.add_argument)
+    _add_how(parser.add_argument)
+    return parser.parse_args(arguments)
+
+
+def _add_what(add: Callable[..., Any]) -> None:
+    """The options that say what is trained."""
     add(
         "--profile",
         choices=["demo", "cpu", "paper"],
@@ -76,6 +84,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "validated and never tested",
     )
     add("--seeds", type=_seeds, nargs="+", default=[[0]], metavar="N", help="(default: 0)")
+
+
+def _add_how(add: Callable[..., Any]) -> None:
+    """The options that say where and how it is run."""
     add("--jobs", type=int, metavar="N", help="trainings at a time (default: one, or one a GPU)")
     add("--out", type=Path, metavar="DIR", help="folder for the results (default: results)")
     add(
@@ -93,7 +105,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     add("--test", action="store_true", help="check the code: ruff, pyright, pytest")
     add("--notebooks", type=Path, default=ROOT / "notebooks", help=argparse.SUPPRESS)
-    return parser.parse_args(arguments)
 
 
 def resolve(options: argparse.Namespace) -> argparse.Namespace:

@@ -26,7 +26,9 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 def declared(notebook: Path) -> dict[str, Any]:
     """Name and default of each parameter in the notebook's cell tagged `parameters`.
 
-    Raises `ValueError` naming the notebook if it has no such cell or can't be read.
+    Read as Python and not by `papermill.inspect_notebook`, whose patterns lose a parameter with a
+    second "=" in its line, as in a comment. Raises `ValueError` naming the notebook if it has no
+    such cell or can't be read.
     """
     try:
         cells = nbformat.read(notebook, as_version=4).cells
@@ -43,7 +45,7 @@ def declared(notebook: Path) -> dict[str, Any]:
     return defaults
 
 
-def check(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
+def typed(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
     """The parameters with the types that the notebook declares by its defaults.
 
     Papermill only warns of a name that is not declared and passes `1e-4` on as text, so that a
@@ -56,12 +58,12 @@ def check(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
         known = ", ".join(defaults)
         raise ValueError(f"{notebook}: no parameter {', '.join(unknown)}; it has {known}")
     return {
-        name: _typed(value, defaults[name], f"{notebook}: parameter {name}")
+        name: _as(value, defaults[name], f"{notebook}: parameter {name}")
         for name, value in parameters.items()
     }
 
 
-def _typed(value: Any, default: Any, where: str) -> Any:
+def _as(value: Any, default: Any, where: str) -> Any:
     kind = type(default)
     if default is None or type(value) is kind:
         return value
@@ -85,7 +87,7 @@ def run_notebook(
     `lines`) as a line a minute. Raises `ValueError` for wrong parameters, before a kernel starts,
     and `RuntimeError` with one line for an error in a cell or a dead kernel; `output` is kept then.
     """
-    parameters = check(notebook, parameters)
+    parameters = typed(notebook, parameters)
     import papermill  # heavy, and not needed to refuse a parameter
 
     logging.getLogger("papermill").setLevel(logging.ERROR)

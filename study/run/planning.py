@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from study.run.notebook import check, failure
+from study.run.notebook import failure, typed
 
 RUNNER = [sys.executable, "-P", "-m", "study.run.notebook"]
 RULES = {
@@ -46,8 +46,8 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Run:
-    """A training: where its record is, and whether it is there."""
+class Wanted:
+    """A training that is asked for: where its record is, and whether it is there."""
 
     dataset: str
     method: str
@@ -65,7 +65,7 @@ class Run:
 
 def find_runs(
     options: Namespace, is_done: Callable[[Path], bool], unmasked: Collection[str] = ()
-) -> list[Run]:
+) -> list[Wanted]:
     """The trainings that the options ask for, done or not.
 
     Methods that learn from masks are left out on the data sets that are `unmasked` in training.
@@ -81,11 +81,11 @@ def find_runs(
                     continue
                 which = (dataset, method, seed, options.variant)
                 folder = run_folder(options.out, options.profile, *which)
-                runs.append(Run(*which, folder, is_done(folder)))
+                runs.append(Wanted(*which, folder, is_done(folder)))
     return runs
 
 
-def check_records(options: Namespace, runs: list[Run]) -> None:
+def check_records(options: Namespace, runs: list[Wanted]) -> None:
     """Refuse, before anything starts, a record that a training asked for could not be taken from.
 
     Raises `ValueError` with one line naming the first that is of another configuration or damaged.
@@ -106,7 +106,7 @@ def check_records(options: Namespace, runs: list[Run]) -> None:
         raise ValueError(wrong[0] + f" (and {len(wrong) - 1} more such records)" * (len(wrong) > 1))
 
 
-def find_jobs(options: Namespace, runs: list[Run]) -> list[Job]:
+def find_jobs(options: Namespace, runs: list[Wanted]) -> list[Job]:
     """The notebooks to run, their parameters checked; trainings only where `options.train`.
 
     A training whose record is there is run again if its executed notebook failed or was cut off:
@@ -128,11 +128,11 @@ def find_jobs(options: Namespace, runs: list[Run]) -> list[Job]:
         if options.train or rule in ("tables", "choices", "scribbles"):  # these need no data
             jobs.append(_job(options, rule, RULES[rule], common, before))
     for job in jobs:
-        check(job.notebook, job.parameters)
+        typed(job.notebook, job.parameters)
     return jobs
 
 
-def _training(options: Namespace, run: Run, common: dict[str, Any]) -> Job:
+def _training(options: Namespace, run: Wanted, common: dict[str, Any]) -> Job:
     which = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
     parameters = common | which | {"variant": run.variant, "fp32": options.fp32}
     name = f"{RULES['train']}_{run.name}"

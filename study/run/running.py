@@ -15,13 +15,13 @@ from pathlib import Path
 import psutil
 
 from study.run.notebook import failure, lock
-from study.run.planning import RULES, Job, Run, check_records, find_jobs, find_runs
+from study.run.planning import RULES, Job, Wanted, check_records, find_jobs, find_runs
 
 SNAKEFILE = Path(__file__).with_name("Snakefile")
 LOCK_WAIT = 5.0  # seconds; the kernels of a killed run end within 3
 
 
-def prepare(options: Namespace) -> tuple[list[Run], list[Job]]:
+def prepare(options: Namespace) -> tuple[list[Wanted], list[Job]]:
     """Check the data, work out what is left to do, and say so.
 
     Raises `ValueError` or `OSError` with one line for what would fail later: bad data, a record of
@@ -54,7 +54,7 @@ def prepare(options: Namespace) -> tuple[list[Run], list[Job]]:
     return runs, jobs
 
 
-def _say_plan(options: Namespace, runs: list[Run], jobs: list[Job]) -> None:
+def _say_plan(options: Namespace, runs: list[Wanted], jobs: list[Job]) -> None:
     asked = [(method, name) for name in options.datasets for method in options.methods]
     planned = {(run.method, run.dataset) for run in runs}
     for method, name in asked if options.train else []:
@@ -70,7 +70,7 @@ def _say_plan(options: Namespace, runs: list[Run], jobs: list[Job]) -> None:
             print(f"would run {job.name}")
 
 
-def run_study(options: Namespace, runs: list[Run], jobs: list[Job]) -> int:
+def run_study(options: Namespace, runs: list[Wanted], jobs: list[Job]) -> int:
     """Run the jobs and report; 1 if any failed or another process works on these results."""
     work = options.out / ".study"
     with _hold(options.out / ".run.lock") as held:
@@ -215,7 +215,7 @@ def _hold(path: Path) -> Iterator[int | None]:
         yield file.fileno() if taken else None
 
 
-def _means(options: Namespace, runs: list[Run]) -> dict[str, float | None]:
+def _means(options: Namespace, runs: list[Wanted]) -> dict[str, float | None]:
     """Mean test Dice (percent) of the records in `results` for these runs, where there are any."""
     from scnlib.paths import RESULTS, run_folder
 
@@ -234,7 +234,9 @@ def _mean(folder: Path) -> float | None:
     return 100 * summary["dice"]["mean"] if summary else None
 
 
-def _say_differences(options: Namespace, runs: list[Run], before: dict[str, float | None]) -> None:
+def _say_differences(
+    options: Namespace, runs: list[Wanted], before: dict[str, float | None]
+) -> None:
     from scnlib.records import is_done
 
     print("mean Dice (%) trained again, and the difference from the record in results:")

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from study.run import planning, progress
-from study.run.notebook import WIDGET, check, failure, run_notebook, tidy
+from study.run.notebook import WIDGET, failure, run_notebook, tidy, typed
 from tests.pretended import write_notebook
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -26,9 +26,9 @@ def small(tmp_path):
 
 def test_parameters_take_the_declared_types(small):
     text = {"iterations": "10", "lr": "1e-4", "name": "7", "fast": "True"}
-    assert check(small, text) == {"iterations": 10, "lr": 0.0001, "name": "7", "fast": True}
-    assert repr(check(small, {"lr": 1})["lr"]) == "1.0"
-    assert check(small, {"any": "text"}) == {"any": "text"}
+    assert typed(small, text) == {"iterations": 10, "lr": 0.0001, "name": "7", "fast": True}
+    assert repr(typed(small, {"lr": 1})["lr"]) == "1.0"
+    assert typed(small, {"any": "text"}) == {"any": "text"}
 
 
 @pytest.mark.parametrize(
