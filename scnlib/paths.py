@@ -6,11 +6,12 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = REPOSITORY / "results"
 README = REPOSITORY / "README.md"
+TAKEN = ("variants", "tables", "figures", "notebooks")  # they stand beside data sets in the results
 
 
 def is_name(text: str) -> bool:
     """Whether a data set may have this name, which is a folder's and a part of paths."""
-    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", text))
+    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", text)) and text.lower() not in TAKEN
 
 
 def results_root(out: str | Path = "") -> Path:

@@ -10,8 +10,6 @@ import json
 import os
 import platform
 import subprocess
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +19,10 @@ import numpy as np
 import pandas as pd
 
 from scnlib.config import Run
-from scnlib.paths import REPOSITORY
+from scnlib.paths import REPOSITORY, run_folder
 
 PACKAGES = ("torch", "numpy", "scipy", "h5py", "nibabel", "MedPy", "pandas")
+FILES = ("curve.csv", "metrics.csv", "predictions.h5")  # what a record's run leaves beside it
 
 
 @dataclass(frozen=True)
@@ -204,26 +203,48 @@ def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def collect(results: Path, profile: str, *, variants: bool = False) -> list[Record]:
-    """All finished runs of a profile, sorted by folder; a damaged one is left out with a warning.
+    """All finished runs of a profile, sorted by folder.
 
-    With `variants`, the runs that depart from the protocol, and only these.
+    With `variants`, the runs that depart from the protocol, and only these. Raises `ValueError`
+    naming the file of the first that is damaged, incomplete or not where it belongs: a table
+    without it would look whole.
     """
-    return list(_records(results / profile / "variants" if variants else results / profile))
-
-
-def _records(folder: Path) -> Iterator[Record]:
-    for path in sorted(folder.glob("**/record.json")):
-        if "variants" in path.relative_to(folder).parts:
-            continue
+    base = results / profile / "variants" if variants else results / profile
+    found, faults = [], []
+    for folder in sorted({path.parent for path in base.glob("**/*.*") if _is_run(path, base)}):
         try:
-            yield read(path.parent)
+            record = read(folder)
+            run = record.run
+            which = (run.profile.name, run.dataset, run.method, run.seed, run.variant)
+            if folder != run_folder(results, *which):
+                raise ValueError(
+                    f"{folder / 'record.json'}: of {run_folder(Path(), *which)}: move it there, or "
+                    f"{_mend(folder)}"
+                )
+            found.append(record)
         except ValueError as error:
-            warnings.warn(f"left out: {error}", stacklevel=2)
+            faults.append(str(error))
+    if faults:
+        raise ValueError(faults[0] + f" (and {len(faults) - 1} more such)" * (len(faults) > 1))
+    return found
+
+
+def _is_run(path: Path, base: Path) -> bool:
+    """Whether a file tells that a finished run lies beside it; one in progress has a checkpoint."""
+    if "variants" in path.relative_to(base).parts:
+        return False
+    if path.name == "record.json":
+        return True
+    left = path.name in FILES and not (path.parent / "checkpoint.pt").exists()
+    return left and not (path.parent / "record.json").exists()
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal sha256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Hexadecimal sha256 of a file; in a text (csv, json) every line ends with a mere newline."""
+    content = path.read_bytes()
+    if path.suffix in (".csv", ".json"):
+        content = content.replace(b"\r\n", b"\n")
+    return hashlib.sha256(content).hexdigest()
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -234,19 +255,27 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def code_version() -> str:
-    """The commit that ran, marked if the package differs from it; else the sources' sha256."""
-    git = ["git", "-C", str(REPOSITORY)]
+    """The commit that ran, marked if the package differs from it.
+
+    The sources' sha256 where the study is no repository of its own: without git, or unpacked inside
+    another repository, whose commit would say nothing of it.
+    """
     try:
-        commit = subprocess.run(
-            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        status = subprocess.run(
-            [*git, "status", "--porcelain", "scnlib"], capture_output=True, text=True, check=True
-        ).stdout
-        return commit + ("+changed" if status.strip() else "")
+        top = _git("rev-parse", "--show-toplevel")
+        if Path(top).resolve() == REPOSITORY:  # else the study lies inside another repository
+            changed = _git("status", "--porcelain", "scnlib")
+            return _git("rev-parse", "HEAD") + ("+changed" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        sources = sorted((REPOSITORY / "scnlib").rglob("*.py"))
-        return "sha256:" + hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()
+        pass
+    sources = sorted((REPOSITORY / "scnlib").rglob("*.py"))
+    return "sha256:" + hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()
+
+
+def _git(*words: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "GIT_DIR"}
+    command = ["git", "-C", str(REPOSITORY), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return done.stdout.strip()
 
 
 def versions() -> dict[str, str]:

@@ -89,7 +89,10 @@ def science(monkeypatch):
             raise ValueError(f"{record_file(folder)}: of another configuration")
 
     records = SimpleNamespace(
-        is_done=lambda folder: record_file(folder).exists(), read=read, finished=finished
+        is_done=lambda folder: record_file(folder).exists(),
+        read=read,
+        finished=finished,
+        collect=lambda out, profile, variants: [],
     )
     monkeypatch.setitem(sys.modules, "scnlib.methods", SimpleNamespace(METHODS=METHODS))
     monkeypatch.setitem(sys.modules, "scnlib.records", records)

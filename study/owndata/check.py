@@ -22,7 +22,7 @@ from scnlib.data.identity import Names, identify, note_crowd
 from scnlib.data.layout import Layout, parse_layout
 from scnlib.data.nifti import split_files
 from scnlib.data.volume import stem
-from scnlib.paths import is_name
+from scnlib.paths import TAKEN, is_name
 from study.owndata.inspection import NO_LAYOUT, Findings, Seen, look
 
 
@@ -64,7 +64,9 @@ def check_names(folder: Path, findings: Findings) -> None:
     """The data set's name, and folders that nothing reads."""
     name = folder.resolve().name
     if not is_name(name):
-        findings.error(f"{folder}: rename it: letters, digits, - and _ only")
+        findings.error(
+            f"{folder}: rename it: letters, digits, - and _ only, and none of {', '.join(TAKEN)}"
+        )
     if name in ("phantom", "mscmr", *ACDC):
         findings.error(f"{folder}: {name} is a built-in data set: rename the folder")
     known = {"train", "val", "test", "TestSet"}

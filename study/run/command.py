@@ -114,7 +114,7 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
     """
     from scnlib.config import VARIANTS
     from scnlib.methods import METHODS
-    from scnlib.paths import RESULTS, is_name, results_root
+    from scnlib.paths import RESULTS, TAKEN, is_name, results_root
 
     demo = options.profile == "demo"
     options.out = results_root(options.out or "")
@@ -130,7 +130,10 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
             raise ValueError(f"unknown method {name!r}: choose from {', '.join(METHODS)} or all")
     for name in options.datasets:
         if not is_name(name):
-            raise ValueError(f"data set {name!r}: a name has letters, digits, - and _ only")
+            raise ValueError(
+                f"data set {name!r}: a name has letters, digits, - and _ only, and is none of "
+                f"{', '.join(TAKEN)}"
+            )
         if demo and name != "phantom" and options.data is None:
             raise ValueError(f"data set {name!r} needs --data DIR")
     if options.variant and options.variant not in VARIANTS:

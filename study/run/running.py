@@ -24,20 +24,23 @@ LOCK_WAIT = 5.0  # seconds; the kernels of a killed run end within 3
 def prepare(options: Namespace) -> tuple[list[Wanted], list[Job]]:
     """Check the data, work out what is left to do, and say so.
 
-    Raises `ValueError` or `OSError` with one line for what would fail later: bad data, a record of
-    another configuration, a notebook without its parameters, no records to make tables from.
+    Raises `ValueError` or `OSError` with one line for what would fail later or spoil the tables:
+    bad data, a damaged record or one of another configuration, a notebook without its parameters,
+    no records to make tables from.
     """
     from scnlib.data import load_split
-    from scnlib.records import is_done
+    from scnlib.records import collect, is_done
 
+    # To train again in the demo's own folder is to forget what is there (none of it is committed).
+    forget = options.retrain and options.is_default_out
+    for variants in () if forget else (False, True):
+        collect(options.out, options.profile, variants=variants)
     unmasked = {"mscmr"}  # known without its files
     for dataset in options.datasets if options.data else []:
         print(f"checking the data: {dataset}", flush=True)
         train, _, _ = (load_split(dataset, options.data, s) for s in ("train", "val", "test"))
         if any(case.label is None for case in train):
             unmasked.add(dataset)
-    # To train again in the demo's own folder is to forget what is there (none of it is committed).
-    forget = options.retrain and options.is_default_out
     runs = find_runs(options, (lambda folder: False) if forget else is_done, unmasked)
     if not runs:
         raise ValueError(

@@ -1,6 +1,7 @@
 """What a run leaves behind: written whole or not at all, and never read back damaged."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -203,13 +204,72 @@ def test_collect_does_not_mind_what_the_folder_is_called(tmp_path: Path) -> None
     assert len(records.collect(tmp_path / "variants", "demo")) == 1
 
 
-def test_collect_leaves_out_the_damaged_with_a_warning(tmp_path: Path) -> None:
-    place(tmp_path, "pce")
-    broken = place(tmp_path, "scn")
-    cut(broken / "metrics.csv")
-    with pytest.warns(UserWarning, match=r"left out: .*scn.*metrics\.csv: changed"):
-        found = records.collect(tmp_path, "demo")
-    assert [record.run.method for record in found] == ["pce"]
+@pytest.mark.parametrize("variant", ["", "sgd"])
+def test_collect_refuses_what_is_damaged_or_lost(tmp_path: Path, variant: str) -> None:
+    place(tmp_path, "scn", variant=variant)
+    whole = place(tmp_path, "pce", variant=variant)
+    kept = {path: path.read_bytes() for path in whole.iterdir()}
+    for path, content in kept.items():
+        for damaged in (content + b"\n", content[:-1], None):
+            if damaged is None:
+                path.unlink()
+            elif path.name != "record.json":
+                path.write_bytes(damaged)
+            else:
+                path.write_bytes(damaged[:50])
+            with pytest.raises(ValueError, match=rf"{path}: "):
+                records.collect(tmp_path, "demo", variants=bool(variant))
+            path.write_bytes(content)
+    assert len(records.collect(tmp_path, "demo", variants=bool(variant))) == 2
+    place(tmp_path, "pce", 1, variant=variant).rename(whole.with_name("seed2"))
+    with pytest.raises(ValueError, match=r"seed2/record\.json: of .*pce/seed1: move it there"):
+        records.collect(tmp_path, "demo", variants=bool(variant))
+
+
+def test_a_run_in_progress_is_no_damage(tmp_path: Path) -> None:
+    folder = place(tmp_path, "scn")
+    (folder / "record.json").unlink()
+    (folder / "checkpoint.pt").touch()
+    assert records.collect(tmp_path, "demo") == []
+
+
+def test_ends_of_lines_are_no_damage(tmp_path: Path) -> None:
+    record = write(tmp_path)
+    for name in ("record.json", "curve.csv", "metrics.csv"):
+        content = (tmp_path / name).read_bytes()
+        assert b"\r" not in content
+        (tmp_path / name).write_bytes(content.replace(b"\n", b"\r\n"))
+    again = records.read(tmp_path)
+    assert again.summary["dice"] == record.summary["dice"]
+    pd.testing.assert_frame_equal(again.metrics, METRICS)
+    pd.testing.assert_frame_equal(again.curve, CURVE)
+
+
+def test_git_is_told_to_change_no_end_of_line() -> None:
+    ask = ["git", "check-attr", "eol", "binary", "--"]
+    for name, expected in (("a.csv", "eol: lf"), ("a.h5", "binary: set"), ("a.png", "binary: set")):
+        done = subprocess.run(
+            [*ask, name], cwd=records.REPOSITORY, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            pytest.skip("not a git repository")
+        assert f"{name}: {expected}" in done.stdout
+
+
+def test_an_outer_repository_does_not_lend_its_commit(tmp_path: Path, monkeypatch) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "outer"]):
+        subprocess.run([*git, *words], check=True)
+    study = tmp_path / "unpacked" / "study"
+    (study / "scnlib").mkdir(parents=True)
+    monkeypatch.setattr(records, "REPOSITORY", study)
+    assert records.code_version().startswith("sha256:")
+    monkeypatch.setattr(records, "REPOSITORY", tmp_path)
+    outer = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    assert records.code_version() == outer.stdout.strip()
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    monkeypatch.setattr(records, "REPOSITORY", study)
+    assert records.code_version().startswith("sha256:")
 
 
 def test_variants_stand_apart() -> None:

@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from scnlib.config import make_run
+from scnlib.paths import run_folder
 from study.run import command, running
+from tests import sample_record
 from tests.pretended import write_notebook, write_record
 
 
@@ -159,6 +162,25 @@ def test_a_record_that_cannot_be_taken_is_named_before_anything_starts(
     assert start("--retrain", "--dry-run") == 0
     (tmp_path / "out/demo").rename(tmp_path / "out/cpu")
     assert start("--profile", "cpu", "--dry-run") == 0
+
+
+@pytest.mark.parametrize("name", ["record.json", "curve.csv", "metrics.csv", "predictions.h5"])
+@pytest.mark.parametrize("variant", ["", "sgd"])
+def test_a_damaged_record_stops_the_study_before_any_table(
+    name, variant, notebooks, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(running, "_snakemake", lambda *_: pytest.fail("something was started"))
+    out = tmp_path / "out"
+    for method in ("scn", "pce"):
+        departure = variant if method == "pce" else ""
+        folder = run_folder(out, "cpu", "acdc", method, 0, departure)
+        sample_record.write(folder, make_run("acdc", method, 0, "cpu", departure))
+    with (folder / name).open("ab") as file:
+        file.write(b"\n]")
+    assert command.main(["--profile", "cpu", "--out", str(out), "--notebooks", str(notebooks)]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: {folder / name}: ")
+    assert not (out / "cpu" / "tables").exists()
 
 
 @pytest.mark.parametrize("ended", ["error", "cut off", "whole"])
