@@ -1,4 +1,4 @@
-"""From logits to a label volume on the volume's own grid, and its scores: Dice and 95HD.
+"""The scores of a label volume: Dice and 95HD.
 
 Everything is per volume and 3D. The 95% Hausdorff distance (95HD) is medpy's: the surface of a
 mask is the mask minus its erosion by the 6-neighbourhood (outside the volume counts as
@@ -11,20 +11,17 @@ gets Dice 0 and, as 95HD, the diagonal of the whole volume (voxels per axis time
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from medpy.metric import binary
 from scipy import ndimage
 
-from scnlib.correlation import to_image
 from scnlib.data.cases import Case
-from scnlib.data.resize import resize_image
+from scnlib.inference import Predict, label_volume
 
-Predict = Callable[[torch.Tensor], torch.Tensor]
 METRICS = ("dice", "hd95_voxel", "hd95_mm")
 
 
@@ -56,31 +53,6 @@ def hd95(prediction: np.ndarray, truth: np.ndarray, spacing: Sequence[float]) ->
         return float(np.linalg.norm(prediction.shape * steps))
     box = _joint_box(prediction | truth)
     return float(binary.hd95(prediction[box], truth[box], voxelspacing=tuple(steps)))
-
-
-def label_volume(predict: Predict, image: np.ndarray, size: int, batch: int) -> np.ndarray:
-    """Label volume uint8 (n, H, W) of an image float32 (n, H, W) in 0..1, on the image's own grid.
-
-    `predict` maps float32 (b, 1, size, size), b <= batch, to logits (b, K, size, size). Their
-    softmax is brought back to H x W bilinearly before the argmax, which follows the border more
-    closely than resizing labels. ValueError if the logits have another shape or are not finite.
-    """
-    height, width = image.shape[1:]
-    small = torch.as_tensor(resize_image(image, size))[:, None]
-    labels = []
-    with torch.inference_mode():
-        for slices in small.split(batch):
-            logits = predict(slices)
-            if logits.ndim != 4 or logits.shape[::2] != slices.shape[::2]:
-                raise ValueError(
-                    f"logits must be ({len(slices)}, K, {size}, {size}), got {tuple(logits.shape)}"
-                )
-            if not logits.isfinite().all():
-                raise ValueError("the logits are not finite: the network has diverged")
-            probabilities = logits.float().softmax(dim=1)
-            fine = to_image(probabilities, (height, width))
-            labels.append(fine.max(dim=1).indices.to(torch.uint8).cpu())
-    return torch.cat(labels).numpy()
 
 
 def score(prediction: np.ndarray, case: Case, hd: bool = True) -> list[dict]:

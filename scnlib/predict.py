@@ -27,7 +27,7 @@ from scnlib.data.layout import MSCMR, Layout, read_layout
 from scnlib.data.nifti import read_nifti
 from scnlib.data.selection import SUFFIX, find_images
 from scnlib.data.volume import load_image, stem
-from scnlib.evaluation import label_volume
+from scnlib.inference import label_volume
 from scnlib.label_files import is_written, like, origin_of, save, sign
 from scnlib.paths import results_root, weights_file
 from scnlib.weights import TrainedSCN, trained_network

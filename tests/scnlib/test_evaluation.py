@@ -13,7 +13,8 @@ from medpy.metric import binary
 from torch import nn
 
 from scnlib.data.cases import Case
-from scnlib.evaluation import dice, evaluate, hd95, label_volume, score, summary
+from scnlib.evaluation import dice, evaluate, hd95, score, summary
+from scnlib.inference import label_volume
 
 ISOTROPIC = (1.0, 1.0, 1.0)
 

@@ -16,7 +16,8 @@ from scipy.spatial.transform import Rotation
 from scnlib import label_files, predict
 from scnlib.config import make_run
 from scnlib.data import read_nifti
-from scnlib.evaluation import dice, label_volume
+from scnlib.evaluation import dice
+from scnlib.inference import label_volume
 from scnlib.methods import METHODS
 from scnlib.paths import RESULTS
 from scnlib.weights import save_weights, trained_network

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from scnlib.data import batches, stack
-from scnlib.evaluation import label_volume
+from scnlib.inference import label_volume
 from scnlib.methods.scn import draw_rows
 from scnlib.training import Training, train
 from tests.tiny_runs import begin, cases, same, serve, spy_on_batches, tiny, without
