@@ -20,6 +20,7 @@ from torch import Tensor
 
 from scnlib import records
 from scnlib.config import Run
+from scnlib.files import replace_text
 from scnlib.methods import Method
 
 CHECKPOINT = "checkpoint.pt"
@@ -148,7 +149,7 @@ def write_progress(folder: Path, state: State, iterations: int) -> None:
         "dice": state.validation[-1]["dice"] if state.validation else None,
         "eta_seconds": round(left, 1),
     }
-    records.replace_text(folder / "progress.json", json.dumps(content))
+    replace_text(folder / "progress.json", json.dumps(content))
 
 
 # --- the best weights -----------------------------------------------------------------------

@@ -10,8 +10,8 @@ import nibabel as nib
 import numpy as np
 from nibabel.nifti1 import Nifti1Extension
 
-from scnlib import records
 from scnlib.data.volume import load_image
+from scnlib.files import sha256
 
 
 def like(image: nib.Nifti1Image, array: np.ndarray) -> nib.Nifti1Image:
@@ -31,8 +31,8 @@ def origin_of(path: Path, weights: Path, values: dict[str, int], axis: int) -> s
     """What a label map depends on, as JSON text: sha256 of image and weights, and the options."""
     about = {
         "program": "scnlib.predict",
-        "image_sha256": records.sha256(path),
-        "weights_sha256": records.sha256(weights),
+        "image_sha256": sha256(path),
+        "weights_sha256": sha256(weights),
         "slice_axis": axis,
         "values": values,
     }

@@ -4,12 +4,7 @@ A run's folder holds metrics.csv, curve.csv, predictions.h5 and, written last, r
 sha256 of the others. A run is done exactly if its record is there and its hashes hold.
 """
 
-import hashlib
-import importlib.metadata
 import json
-import os
-import platform
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from scnlib.config import Run
-from scnlib.paths import REPOSITORY, run_folder
+from scnlib.files import replace_text, sha256
+from scnlib.paths import run_folder
 
-PACKAGES = ("torch", "numpy", "scipy", "h5py", "nibabel", "MedPy", "pandas")
 FILES = ("curve.csv", "metrics.csv", "predictions.h5")  # what a record's run leaves beside it
 
 
@@ -237,48 +232,3 @@ def _is_run(path: Path, base: Path) -> bool:
         return True
     left = path.name in FILES and not (path.parent / "checkpoint.pt").exists()
     return left and not (path.parent / "record.json").exists()
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal sha256 of a file; in a text (csv, json) every line ends with a mere newline."""
-    content = path.read_bytes()
-    if path.suffix in (".csv", ".json"):
-        content = content.replace(b"\r\n", b"\n")
-    return hashlib.sha256(content).hexdigest()
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old or the new one, never a part."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text)
-    os.replace(beside, path)
-
-
-def code_version() -> str:
-    """The commit that ran, marked if the package differs from it.
-
-    The sources' sha256 where the study is no repository of its own: without git, or unpacked inside
-    another repository, whose commit would say nothing of it.
-    """
-    try:
-        top = _git("rev-parse", "--show-toplevel")
-        if Path(top).resolve() == REPOSITORY:  # else the study lies inside another repository
-            changed = _git("status", "--porcelain", "scnlib")
-            return _git("rev-parse", "HEAD") + ("+changed" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        pass
-    sources = sorted((REPOSITORY / "scnlib").rglob("*.py"))
-    return "sha256:" + hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()
-
-
-def _git(*words: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "GIT_DIR"}
-    command = ["git", "-C", str(REPOSITORY), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    return done.stdout.strip()
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a number."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), **found}

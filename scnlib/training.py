@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from scnlib import checkpoint, hardware, records
+from scnlib import checkpoint, provenance, records
 from scnlib.checkpoint import Moving, State
 from scnlib.config import Run
 from scnlib.data import Case, fingerprint, load_split
@@ -79,7 +79,7 @@ class Training:
     ) -> None:
         self.run, self.folder, self.root, self.device = run, folder, root, device
         # Now and not at the end: the repository may have moved on by then.
-        self.state = State(code=[records.code_version()])
+        self.state = State(code=[provenance.code_version()])
         self.saved = time.monotonic()
         self.sums: dict[str, Tensor | float] = {}
         self.counted, self.rate = 0, run.profile.lr
@@ -232,14 +232,14 @@ class Training:
             "run": self.run,
             "code_version": " then ".join(state.code),
             "data": fingerprint(self.run.dataset, self.root),
-            "versions": records.versions(),
-            "hardware": hardware.describe(self.device),
+            "versions": provenance.versions(),
+            "hardware": provenance.hardware(self.device),
             "dtype": "bfloat16" if self.method.bf16 else "float32",
             "threads": torch.get_num_threads(),
             "parameters": sum(p.numel() for p in self.method.parameters() if p.requires_grad),
             "seconds_training": round(state.seconds, 1),
             "seconds_per_step": round(state.seconds / profile.iterations, 4),
             "images_per_second": round(profile.iterations * profile.batch / state.seconds, 1),
-            "peak_memory_mb": hardware.peak_memory_mb(self.device),
+            "peak_memory_mb": provenance.peak_memory_mb(self.device),
             "validation": state.validated,
         }

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scnlib import records
+from scnlib import provenance, records
 from scnlib.config import Run, make_run
 
 LABELS = np.random.default_rng(0).integers(0, 4, (3, 10, 12), dtype=np.uint8)
@@ -23,7 +23,7 @@ def write(
     content: dict[str, Any] = {
         "code_version": "abc then def",
         "data": {"dataset": "phantom", "sha256": "00", "published": False},
-        "versions": records.versions(),
+        "versions": provenance.versions(),
         "hardware": "a processor, 2 threads",
         "dtype": "float32",
         "threads": 2,

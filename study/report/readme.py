@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scnlib.commandline import Parser
+from scnlib.files import replace_text
 from scnlib.paths import README, RESULTS
-from scnlib.records import Record, collect, replace_text
+from scnlib.records import Record, collect
 from study.report.claims import answers
 from study.report.findings import departures
 from study.report.tables import readme_tables

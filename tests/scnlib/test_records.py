@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scnlib import records
+from scnlib import files, provenance, records
 from scnlib.config import make_run
+from scnlib.files import replace_text, sha256
 from scnlib.paths import run_folder
 from tests.sample_record import CURVE, LABELS, METRICS, write
 
@@ -143,7 +144,7 @@ def test_the_record_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def killed(path: Path, text: str) -> None:
         assert path.name == "record.json"
         for name, expected in json.loads(text)["files"].items():
-            assert records.sha256(path.parent / name) == expected
+            assert sha256(path.parent / name) == expected
         raise KeyboardInterrupt
 
     monkeypatch.setattr(records, "replace_text", killed)
@@ -158,19 +159,19 @@ def test_the_record_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_text_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "progress.json"
-    records.replace_text(path, "old")
-    replace = records.os.replace
+    replace_text(path, "old")
+    replace = files.os.replace
 
     def killed(source: Path, target: Path) -> None:
         assert source.read_text() == "new" and target.read_text() == "old"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(records.os, "replace", killed)
+    monkeypatch.setattr(files.os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        records.replace_text(path, "new")
+        replace_text(path, "new")
     assert path.read_text() == "old"
-    monkeypatch.setattr(records.os, "replace", replace)
-    records.replace_text(path, "new")
+    monkeypatch.setattr(files.os, "replace", replace)
+    replace_text(path, "new")
     assert path.read_text() == "new"
     assert [p.name for p in tmp_path.iterdir()] == ["progress.json"]
 
@@ -249,7 +250,7 @@ def test_git_is_told_to_change_no_end_of_line() -> None:
     ask = ["git", "check-attr", "eol", "binary", "--"]
     for name, expected in (("a.csv", "eol: lf"), ("a.h5", "binary: set"), ("a.png", "binary: set")):
         done = subprocess.run(
-            [*ask, name], cwd=records.REPOSITORY, capture_output=True, text=True, check=False
+            [*ask, name], cwd=provenance.REPOSITORY, capture_output=True, text=True, check=False
         )
         if done.returncode:
             pytest.skip("not a git repository")
@@ -262,14 +263,14 @@ def test_an_outer_repository_does_not_lend_its_commit(tmp_path: Path, monkeypatc
         subprocess.run([*git, *words], check=True)
     study = tmp_path / "unpacked" / "study"
     (study / "scnlib").mkdir(parents=True)
-    monkeypatch.setattr(records, "REPOSITORY", study)
-    assert records.code_version().startswith("sha256:")
-    monkeypatch.setattr(records, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(provenance, "REPOSITORY", study)
+    assert provenance.code_version().startswith("sha256:")
+    monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
     outer = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    assert records.code_version() == outer.stdout.strip()
+    assert provenance.code_version() == outer.stdout.strip()
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
-    monkeypatch.setattr(records, "REPOSITORY", study)
-    assert records.code_version().startswith("sha256:")
+    monkeypatch.setattr(provenance, "REPOSITORY", study)
+    assert provenance.code_version().startswith("sha256:")
 
 
 def test_variants_stand_apart() -> None:

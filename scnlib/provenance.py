@@ -1,0 +1,73 @@
+"""What a run ran with: the code, the packages, and the machine."""
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from scnlib.paths import REPOSITORY
+
+PACKAGES = ("torch", "numpy", "scipy", "h5py", "nibabel", "MedPy", "pandas")
+
+
+def code_version() -> str:
+    """The commit that ran, marked if the package differs from it.
+
+    The sources' sha256 where the study is no repository of its own: without git, or unpacked inside
+    another repository, whose commit would say nothing of it.
+    """
+    try:
+        top = _git("rev-parse", "--show-toplevel")
+        if Path(top).resolve() == REPOSITORY:  # else the study lies inside another repository
+            changed = _git("status", "--porcelain", "scnlib")
+            return _git("rev-parse", "HEAD") + ("+changed" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        pass
+    sources = sorted((REPOSITORY / "scnlib").rglob("*.py"))
+    return "sha256:" + hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()
+
+
+def _git(*words: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "GIT_DIR"}
+    command = ["git", "-C", str(REPOSITORY), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return done.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that can change a number."""
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **found}
+
+
+def hardware(device: torch.device) -> str:
+    """The device in words: the GPU's name, or the processor's, its instructions and threads.
+
+    Processors of one name differ by half in speed with the instructions that torch finds there.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as file:
+            models = [line for line in file if line.startswith("model name")]
+        name = models[0].split(":", 1)[1].strip() if models else name
+    except OSError:
+        pass  # not Linux: the platform's word has to do
+    amx = "+AMX" if torch.cpu._is_amx_tile_supported() else ""
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"{name}, {capability}{amx}, {torch.get_num_threads()} threads"
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Largest memory in use so far, in MB: the GPU's allocations, or the whole process's."""
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KB, on macOS bytes
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
