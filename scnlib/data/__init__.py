@@ -1,15 +1,19 @@
-"""Reading: a volume becomes a Case, a data set three lists of Cases (train, val, test)."""
+"""Reading: a volume becomes a Case, a data set three lists of Cases (train, val, test).
+
+A reader is loaded when it is asked for: NIfTI needs neither h5py nor the phantom.
+"""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from scnlib.data.acdc import acdc_split, read_acdc
 from scnlib.data.cases import SPLITS, Case, Stack, require_labels, require_scribbles, stack
 from scnlib.data.folders import ACDC, dataset_folder, is_there, sets_in
 from scnlib.data.layout import MSCMR, read_layout
 from scnlib.data.manifest import fingerprint
 from scnlib.data.nifti import nifti_split, read_nifti
-from scnlib.data.phantom import phantom_split
+
+if TYPE_CHECKING:
+    from scnlib.data.acdc import read_acdc
 
 __all__ = [
     "Case",
@@ -24,6 +28,14 @@ __all__ = [
     "sets_in",
     "stack",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "read_acdc":
+        from scnlib.data.acdc import read_acdc
+
+        return read_acdc
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load_split(
@@ -43,9 +55,13 @@ def load_split(
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}: use one of {', '.join(SPLITS)}")
     if dataset == "phantom":
+        from scnlib.data.phantom import phantom_split
+
         return phantom_split(split)
     folder = dataset_folder(dataset, root)
     if dataset in ACDC:
+        from scnlib.data.acdc import acdc_split
+
         return acdc_split(folder, split, scheme=dataset)
     if dataset == "mscmr":
         return nifti_split(folder, split, MSCMR)

@@ -12,9 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scnlib.data.acdc import read_arrays, spacings
 from scnlib.data.folders import ACDC, dataset_folder
-from scnlib.data.phantom import phantom_split
 from scnlib.data.volume import decompressed, is_nifti
 
 SPLITS = Path(__file__).parent / "splits"
@@ -38,6 +36,8 @@ def fingerprint(dataset: str, root: Path | None) -> dict[str, Any]:
 def file_sums(dataset: str, folder: Path) -> dict[str, str]:
     """File's path in the folder -> sha256 of its content, for all files a reader would take."""
     if dataset in ACDC:
+        from scnlib.data.acdc import read_arrays, spacings  # h5py is for these alone
+
         files = [p for p in sorted(folder.glob("*.h5")) if p.stem in spacings()]
         return {path.name: _array_sum(*read_arrays(path)) for path in files}
     parts = ("train", "val", "TestSet", "test")
@@ -73,6 +73,8 @@ def published_subjects(split: str) -> set[str]:
 
 
 def _phantom_sums() -> dict[str, str]:
+    from scnlib.data.phantom import phantom_split
+
     cases = [case for split in ("train", "val", "test") for case in phantom_split(split)]
     return {
         case.volume: _array_sum(
