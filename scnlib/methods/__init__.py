@@ -1,34 +1,46 @@
 """The methods by name. A new one costs a file and a line here."""
 
-from scnlib.methods.base import Batch, Method, Now
-from scnlib.methods.cale import CALE
-from scnlib.methods.dmpls import DMPLS
-from scnlib.methods.fddseg import Fddseg
-from scnlib.methods.full import Full
-from scnlib.methods.meloss import MELoss
-from scnlib.methods.mloss import MLoss
-from scnlib.methods.pce import PCE
-from scnlib.methods.rloss import RLoss
-from scnlib.methods.s2l import S2L
-from scnlib.methods.scn import SCN
-from scnlib.methods.ustm import USTM
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 
-# Their titles are in `study.report.titles`; a row of `scnlib.config.RECIPES` is its method by SGD.
-METHODS: dict[str, type[Method]] = {
-    "pce": PCE,
-    "s2l": S2L,
-    "mloss": MLoss,
-    "rloss": RLoss,
-    "meloss": MELoss,
-    "ustm": USTM,
-    "dmpls": DMPLS,
-    "dmpls_sgd": DMPLS,
-    "fddseg": Fddseg,
-    "fddseg_sgd": Fddseg,
-    "cale": CALE,
-    "scn": SCN,
-    "full": Full,
-}
+from scnlib.methods.base import Batch, Method, Now
+
+
+class _Methods(Mapping[str, type[Method]]):
+    """Method classes by name; a method's file is loaded when its name is looked up."""
+
+    def __init__(self, places: dict[str, str]) -> None:
+        self.places = places
+
+    def __getitem__(self, name: str) -> type[Method]:
+        file, kind = self.places[name].split(".")
+        return getattr(import_module(f"scnlib.methods.{file}"), kind)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+# Name: the file here and the class in it. A row of `scnlib.config.RECIPES` is its method by SGD.
+METHODS = _Methods(
+    {
+        "pce": "pce.PCE",
+        "s2l": "s2l.S2L",
+        "mloss": "mloss.MLoss",
+        "rloss": "rloss.RLoss",
+        "meloss": "meloss.MELoss",
+        "ustm": "ustm.USTM",
+        "dmpls": "dmpls.DMPLS",
+        "dmpls_sgd": "dmpls.DMPLS",
+        "fddseg": "fddseg.Fddseg",
+        "fddseg_sgd": "fddseg.Fddseg",
+        "cale": "cale.CALE",
+        "scn": "scn.SCN",
+        "full": "full.Full",
+    }
+)
 
 __all__ = ["METHODS", "Batch", "Method", "Now", "get_method"]
 

@@ -14,6 +14,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
     [
         ("import scnlib", ("torch", "numpy")),
         ("from scnlib.data import read_nifti", ("h5py", "scnlib.data.phantom", "scnlib.data.acdc")),
+        ("import scnlib.data.batches", ("skimage", "scnlib.methods.ustm", "h5py")),
+        ("import scnlib.optimiser", ("skimage", "scnlib.methods.pce", "scnlib.losses")),
+        ("import scnlib.checkpoint", ("skimage", "scnlib.methods.pce", "scnlib.losses")),
+        ("from scnlib.methods.scn import SCN", ("skimage", "scnlib.methods.ustm")),
     ],
 )
 def test_an_import_spares_what_it_does_not_need(use: str, spared: tuple[str, ...]) -> None:
