@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import nbformat
 import nibabel as nib
@@ -103,11 +104,15 @@ def test_commands_are_accepted():
             parse(line.split())
 
 
-def test_named_files_exist():
-    text = README.read_text()
-    for name in re.findall(r"`((?:scnlib|notebooks|results/cpu|study)/[\w/]+\.\w+)`", text):
-        if name != "scnlib/methods/mine.py":
-            assert (REPOSITORY / name).exists(), name
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_named_files_and_modules_exist(document):
+    text = (REPOSITORY / document).read_text()
+    names = re.findall(r"`((?:scnlib|study|tests|notebooks|results/cpu)/[\w/]*(?:\.\w+)?)`", text)
+    for name in set(names) - {"scnlib/methods/mine.py"}:
+        assert re.search("[A-Z]{4}", name) or (REPOSITORY / name).exists(), name
+    for module in re.findall(r"python -m ((?:scnlib|study)[\w.]*)", text):
+        assert find_spec(module), module
+    assert len(names) > 3
 
 
 def test_the_worked_example_with_raw_nifti_runs(data_root, tmp_path):
