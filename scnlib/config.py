@@ -5,6 +5,7 @@ methods share one profile; only `SCNOptions` belongs to one method. A field's co
 its value comes from; "paper silent" marks a choice of ours.
 """
 
+import json
 from dataclasses import fields, replace
 from typing import Any, Literal
 
@@ -47,10 +48,11 @@ class Profile:
     padding: Literal["unlabelled", "background"] = "unlabelled"
     bf16: bool = True  # autocast where the processor or GPU computes in bfloat16
 
-    @property
-    def between_validations(self) -> int:
-        """Steps from one validation to the next."""
-        return max(1, self.iterations // self.validations)
+    def validates_after(self, iteration: int) -> bool:
+        """Whether a validation follows step `iteration` (from 1): `validations` of them, evenly
+        spread, the last after the last step; one after each step where there are fewer."""
+        count = min(self.validations, self.iterations)
+        return iteration * count // self.iterations > (iteration - 1) * count // self.iterations
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -114,9 +116,37 @@ class Run:
 
     @staticmethod
     def from_json(text: str) -> "Run":
-        """Read `to_json`'s text; `ValueError` for unknown names or wrong types."""
-        return TypeAdapter(Run).validate_json(text)
+        """Read `to_json`'s text; `ValueError` for unknown or missing names and wrong types.
 
+        Options that came later than a text are as in `EARLIER`, whatever their default is today.
+        """
+        content = json.loads(text)
+        if isinstance(content, dict):
+            content = {
+                name: EARLIER.get(name, {}) | part if isinstance(part, dict) else part
+                for name, part in content.items()
+            }
+            parts = {"": Run, "profile": Profile, "scn": SCNOptions}
+            for part, kind in parts.items():
+                there = content.get(part) if part else content
+                if isinstance(there, dict):
+                    absent = [f.name for f in fields(kind) if f.name not in there]
+                    if absent:
+                        raise ValueError(f"{part or 'run'} has no {', '.join(absent)}")
+        return TypeAdapter(Run).validate_json(json.dumps(content))
+
+
+# Options that came after the first records: what the code did before there was a choice.
+EARLIER: dict[str, dict[str, Any]] = {
+    "profile": {"padding": "unlabelled"},
+    "scn": {
+        "projections": False,
+        "pap_pixels": "all",
+        "mask_grid": "cells",
+        "connected": False,
+        "means_over": "batch",
+    },
+}
 
 PROFILES = {
     # The phantom in minutes on two cores: a demonstration, not evidence.
@@ -174,24 +204,41 @@ def make_run(
 
     Where `RECIPES` names the method, its fields of the profile come first.
 
-    Raises `ValueError` naming the profiles or variants that exist, or the field that is wrong.
+    Raises `ValueError` naming the profiles or variants that exist, or the field that is wrong; and
+    for a variant that changes nothing for the method, as it would be reported as a measurement.
     """
     if profile not in PROFILES:
         raise ValueError(f"unknown profile {profile!r}: choose one of {', '.join(PROFILES)}")
     if variant and variant not in VARIANTS:
         raise ValueError(f"unknown variant {variant!r}: choose one of {', '.join(VARIANTS)}")
     changes = VARIANTS.get(variant, {})
-    return Run(
+    recipe = RECIPES.get(method, {})
+    run = Run(
         dataset=dataset,
         method=method,
         seed=seed,
-        profile=_change(
-            PROFILES[profile],
-            {**RECIPES.get(method, {}), **changes.get("profile", {}), **protocol},
-        ),
+        profile=_change(PROFILES[profile], {**recipe, **changes.get("profile", {}), **protocol}),
         scn=_change(SCNOptions(), changes.get("scn", {})),
         variant=variant,
     )
+    if variant:
+        _check_effect(run, changes, _change(PROFILES[profile], {**recipe, **protocol}))
+    return run
+
+
+def _check_effect(run: Run, changes: dict[str, dict[str, Any]], usual: Profile) -> None:
+    """Refuse, with ValueError, a variant of which something changes nothing for the method."""
+    idle = list(changes.get("scn", {})) if run.method != "scn" else []
+    unused = {"lr_factor", "lr_steps"} if run.profile.schedule != "step" else set()
+    unused |= {"scribble_rule"} if run.method == "full" else set()
+    idle += [name for name in changes.get("profile", {}) if name in unused]
+    if not idle and run.scn == SCNOptions() and run.profile == usual:
+        idle = sorted({name for part in changes.values() for name in part})
+    if idle:
+        raise ValueError(
+            f"variant {run.variant!r} changes nothing for {run.method} by {', '.join(idle)}: "
+            "choose another one, or other methods"
+        )
 
 
 def without_recipe(method: str) -> str:

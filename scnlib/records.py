@@ -5,14 +5,17 @@ sha256 of the others. A run is done exactly if its record is there and its hashe
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pandas as pd
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
 
+from scnlib import schema
 from scnlib.config import Run
 from scnlib.files import replace_text, sha256
 from scnlib.paths import run_folder
@@ -20,7 +23,7 @@ from scnlib.paths import run_folder
 FILES = ("curve.csv", "metrics.csv", "predictions.h5")  # what a record's run leaves beside it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Record:
     """One finished run, as record.json tells it.
 
@@ -44,6 +47,11 @@ class Record:
     summary: dict[str, Any]  # see `scnlib.evaluation.summary`; empty for a variant
     files: dict[str, str]  # name of a file beside the record, sha256
     notes: list[str] = field(default_factory=list)
+    # Each process that took part, in order: the iterations done `before` it, its code_version,
+    # hardware, dtype, threads and versions. Above, code_version names all of them, and the others
+    # tell of the last one.
+    processes: list[dict[str, Any]] = field(default_factory=list)
+    schema: int = 1  # version of the format that it was read from
     folder: Path = Path()
 
     @property
@@ -65,7 +73,7 @@ class Record:
         stretches are long enough to hold what a method does once in a while (S2L's passes).
         """
         profile, curve = self.run.profile, self.curve
-        ends = curve[curve["iteration"] % profile.between_validations == 0]
+        ends = curve[curve["iteration"].map(profile.validates_after)]
         ends = ends if len(ends) else curve
         steps = np.diff(ends["iteration"], prepend=0)
         return float(np.median(np.diff(ends["seconds"], prepend=0) / steps))
@@ -105,9 +113,7 @@ def write(
                 file.create_dataset(volume, data=labels, compression="gzip", compression_opts=9)
         names.append("predictions.h5")
     content |= {"files": {name: sha256(folder / name) for name in names}}
-    run: Run = content.pop("run")
-    text = json.dumps({"run": json.loads(run.to_json()), **content}, indent=1, allow_nan=True)
-    replace_text(folder / "record.json", text + "\n")
+    replace_text(folder / "record.json", schema.to_text(content))
     return read(folder)
 
 
@@ -121,13 +127,12 @@ def read(folder: str | Path) -> Record:
     if not path.exists():
         raise ValueError(f"{path}: no such record; the run has not finished")
     try:
-        content = json.loads(path.read_text())
-        run = Run.from_json(json.dumps(content.pop("run")))
-        record = Record(run=run, folder=folder, **content)
+        record = Record(**schema.from_text(path.read_text(encoding="utf-8")), folder=folder)
         hashes = list(record.files.items())
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        first = str(error).splitlines()[0]
-        raise ValueError(f"{path}: not a readable record ({first}); {_mend(folder)}") from error
+        raise ValueError(
+            f"{path}: not a readable record ({schema.why(error)}); {_mend(folder)}"
+        ) from error
     for name, expected in hashes:
         if not (folder / name).exists():
             raise ValueError(f"{folder / name}: missing, but in record.json; {_mend(folder)}")

@@ -125,8 +125,7 @@ class Training:
         began = time.monotonic()
         self._step()
         state.iteration += 1
-        last = state.iteration == profile.iterations
-        due = last or state.iteration % profile.between_validations == 0
+        due = profile.validates_after(state.iteration)
         if due or state.iteration % LOG_EVERY == 0:
             self._close_row()
         state.seconds += time.monotonic() - began

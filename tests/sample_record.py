@@ -12,13 +12,15 @@ from scnlib.config import Run, make_run
 LABELS = np.random.default_rng(0).integers(0, 4, (3, 10, 12), dtype=np.uint8)
 CURVE = pd.DataFrame({"iteration": [10, 20], "lr": [1e-3, 5e-4], "loss": [1.5, 0.25]})
 METRICS = pd.DataFrame({"volume": ["a_ED", "a_ED"], "structure": ["RV", "LV"], "dice": [0.5, 0.75]})
-SUMMARY = {"dice": {"mean": 0.625}} | {
-    name: {"mean": float("nan")} for name in ("hd95_mm", "hd95_voxel")
-}
+SUMMARY = {name: {"mean": float("nan")} for name in ("hd95_mm", "hd95_voxel")}
 
 
 def write(
-    folder: Path, run: Run | None = None, tested: bool = True, metrics: pd.DataFrame = METRICS
+    folder: Path,
+    run: Run | None = None,
+    tested: bool = True,
+    metrics: pd.DataFrame = METRICS,
+    dice: float = 0.625,
 ) -> records.Record:
     content: dict[str, Any] = {
         "code_version": "abc then def",
@@ -34,8 +36,9 @@ def write(
         "images_per_second": 40.0,
         "peak_memory_mb": 100.0,
         "validation": {"curve": [{"iteration": 20, "dice": 0.5}], "best": None, "last": None},
-        "summary": SUMMARY if tested else {},
+        "summary": SUMMARY | {"dice": {"mean": dice}} if tested else {},
         "notes": ["a note"],
+        "processes": [{"before": 0, "code_version": "abc"}, {"before": 7, "code_version": "def"}],
     }
     return records.write(
         folder,

@@ -1,11 +1,15 @@
 """What a run is: wrong settings fail at once, and every method is trained under one protocol."""
 
-from dataclasses import FrozenInstanceError, asdict, replace
+import json
+from collections.abc import Collection
+from dataclasses import FrozenInstanceError, asdict, fields, replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from scnlib.config import (
+    EARLIER,
     PROFILES,
     RECIPES,
     VARIANTS,
@@ -168,6 +172,69 @@ def test_a_variant_changes_only_what_it_names(variant: str) -> None:
     assert changed.variant == variant
     assert changed != plain
     assert replace(changed, profile=plain.profile, scn=plain.scn, variant="") == plain
+
+
+@pytest.mark.parametrize(
+    ("method", "variant", "idle"),
+    [
+        ("pce", "nopap", "lambda2"),
+        ("full", "nearest", "scribble_rule"),
+        ("full", "imagemeans", "means_over"),
+        ("dmpls_sgd", "factor03", "lr_factor, lr_steps"),
+        ("fddseg_sgd", "factor085", "lr_factor, lr_steps"),
+    ],
+)
+def test_a_variant_that_changes_nothing_is_refused(method: str, variant: str, idle: str) -> None:
+    with pytest.raises(ValueError, match=f"'{variant}' changes nothing for {method} by {idle}:"):
+        make_run("acdc", method, variant=variant)
+
+
+def test_a_variant_equal_to_what_a_method_has_is_refused(monkeypatch) -> None:
+    monkeypatch.setitem(VARIANTS, "same", {"profile": {"dropout": "element", "lr": 1e-3}})
+    with pytest.raises(ValueError, match="'same' changes nothing for pce by dropout, lr"):
+        make_run("acdc", "pce", variant="same")
+    assert make_run("acdc", "dmpls_sgd", variant="same").profile.lr == 1e-3
+
+
+def test_only_full_learns_without_scribbles() -> None:
+    """What `make_run` takes for granted of the rule by which scribbles are resized."""
+    assert [name for name, method in METHODS.items() if method.needs != "scribble"] == ["full"]
+
+
+WHOLE = Run("acdc", "scn", Profile("cpu"))
+
+
+def without(part: str, names: Collection[str]) -> str:
+    content = json.loads(WHOLE.to_json())
+    content[part] = {k: v for k, v in content[part].items() if k not in names}
+    return json.dumps(content)
+
+
+@pytest.mark.parametrize(("part", "kind"), [("profile", Profile), ("scn", SCNOptions)])
+def test_a_text_says_every_option_or_it_is_older_than_the_option(part, kind) -> None:
+    assert Run.from_json(without(part, EARLIER[part])) == WHOLE
+    for field in fields(kind):
+        if field.name not in EARLIER[part]:
+            with pytest.raises(ValueError, match=f"{part} has no {field.name}"):
+                Run.from_json(without(part, {field.name}))
+    assert EARLIER[part].keys() <= {field.name for field in fields(kind)}
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 19, 20, 21, 59, 100, 3000])
+@pytest.mark.parametrize("validations", [1, 3, 20])
+def test_there_are_as_many_validations_as_asked_for(iterations: int, validations: int) -> None:
+    profile = Profile("mine", iterations=iterations, validations=validations)
+    steps = [i for i in range(1, iterations + 1) if profile.validates_after(i)]
+    assert len(steps) == min(validations, iterations) and steps[-1] == iterations
+    gaps = {after - before for before, after in pairwise([0, *steps])}
+    assert max(gaps) - min(gaps) <= 1
+
+
+def test_the_profiles_validate_at_whole_stretches() -> None:
+    for profile in PROFILES.values():
+        steps = [i for i in range(1, profile.iterations + 1) if profile.validates_after(i)]
+        stretch = profile.iterations // 20
+        assert steps == list(range(stretch, profile.iterations + 1, stretch))
 
 
 def test_keywords_change_only_what_they_name() -> None:

@@ -1,5 +1,6 @@
 """What a run leaves behind: written whole or not at all, and never read back damaged."""
 
+import dataclasses
 import json
 import subprocess
 from collections.abc import Callable
@@ -10,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scnlib import files, provenance, records
-from scnlib.config import make_run
+from scnlib import files, provenance, records, schema
+from scnlib.config import EARLIER, make_run
 from scnlib.files import replace_text, sha256
-from scnlib.paths import run_folder
+from scnlib.paths import RESULTS, run_folder
 from tests.sample_record import CURVE, LABELS, METRICS, write
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    run = make_run("phantom", "cale", seed=2, variant="stride4")
+    run = make_run("phantom", "cale", seed=2, variant="channelwise")
     written = write(tmp_path / "deep" / "folder", run)
     record = records.read(str(tmp_path / "deep" / "folder"))
     assert record.run == run
@@ -71,10 +72,14 @@ def test_names_in_metrics_stay_text(tmp_path: Path) -> None:
 
 
 def edit(change: Callable[[Any], Any]) -> Callable[[Path], object]:
-    """Damage that changes record.json's content."""
+    """Damage that changes record.json's content, its own sum set right."""
 
     def damage(path: Path) -> None:
-        path.write_text(json.dumps(change(json.loads(path.read_text()))))
+        content = change(json.loads(path.read_text()))
+        if isinstance(content, dict):
+            content.pop("sha256", None)
+            content["sha256"] = schema._sum(content)
+        path.write_text(json.dumps(content))
 
     return damage
 
@@ -105,6 +110,10 @@ DAMAGE: list[tuple[str, str, Callable[[Path], object]]] = [
     ("record.json", "not a readable", cut),
     ("record.json", "not a readable", lambda p: p.write_bytes(b"\xff\xfe\x00")),
     ("record.json", "not a readable", lambda p: p.write_text("")),
+    ("record.json", "its own sum", lambda p: p.write_text(p.read_text().replace("625", "635"))),
+    ("record.json", "reads up to 2", edit(lambda c: c | {"schema": 3})),
+    ("record.json", "profile has no name", edit(lambda c: c | {"run": c["run"] | {"profile": {}}})),
+    ("record.json", "threads", edit(lambda c: c | {"threads": "many"})),
     ("record.json", "not a readable", edit(lambda c: [c])),
     ("record.json", "not a readable", edit(lambda c: None)),
     ("record.json", "not a readable", edit(lambda c: c | {"colour": "red"})),
@@ -135,6 +144,65 @@ def test_other_files_beside_a_record_do_not_matter(tmp_path: Path) -> None:
     (tmp_path / "progress.json").write_text("{")
     (tmp_path / "notes.txt").write_text("mine")
     assert records.is_done(tmp_path)
+
+
+# Versions of the format
+
+
+def first_version(folder: Path) -> dict[str, Any]:
+    """Rewrite a record as version 1 had it; its content."""
+    path = folder / "record.json"
+    content = json.loads(path.read_text())
+    for name in ("schema", "sha256", "processes"):
+        content.pop(name)
+    for part, options in EARLIER.items():
+        for name in options:
+            del content["run"][part][name]
+    path.write_text(json.dumps(content))
+    return content
+
+
+def test_version_1_is_read_with_the_options_of_its_time(tmp_path: Path, monkeypatch) -> None:
+    run = make_run("phantom", "scn")
+    write(tmp_path, run)
+    old = first_version(tmp_path)
+    record = records.read(tmp_path)
+    assert (record.schema, record.run) == (1, run)
+    assert record.processes == [
+        dict.fromkeys(("hardware", "dtype", "threads", "versions"))
+        | {"before": 0, "code_version": "abc"},
+        {name: old[name] for name in ("hardware", "dtype", "threads", "versions")}
+        | {"before": None, "code_version": "def"},
+    ]
+    # What a default becomes later must not change what such a record says.
+    monkeypatch.setitem(EARLIER["scn"], "means_over", "image")
+    assert records.read(tmp_path).run.scn.means_over == "image"
+
+
+def test_version_1_is_rewritten_in_the_current_one(tmp_path: Path, capsys) -> None:
+    write(tmp_path / "a")
+    write(tmp_path / "b")
+    first_version(tmp_path / "a")
+    before = records.read(tmp_path / "a")
+    assert schema.main([str(tmp_path)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert [line.rpartition(": ")[2] for line in told] == ["rewritten", "is of this version"]
+    after = records.read(tmp_path / "a")
+    assert after.schema == schema.VERSION
+    assert dataclasses.replace(after, schema=1, summary={}) == dataclasses.replace(
+        before, summary={}
+    )
+    content = json.loads((tmp_path / "a" / "record.json").read_text())
+    assert content["run"]["profile"]["padding"] == "unlabelled"
+    (tmp_path / "b" / "record.json").write_text("{}")
+    assert schema.main([str(tmp_path)]) == 1
+    assert f"error: {tmp_path / 'b' / 'record.json'}: " in capsys.readouterr().err
+
+
+def test_committed_records_are_of_the_current_version() -> None:
+    for variants in (False, True):
+        for record in records.collect(RESULTS, "cpu", variants=variants):
+            assert record.schema == schema.VERSION, record.folder
 
 
 # Written whole or not at all
