@@ -23,89 +23,99 @@ from scnlib.data.layout import Layout, parse_layout
 from scnlib.data.nifti import split_files
 from scnlib.data.volume import stem
 from scnlib.paths import TAKEN, is_name
-from study.owndata.inspection import NO_LAYOUT, Findings, Seen, look
+from study.owndata.inspection import NO_LAYOUT, Faults, Seen, look
 
 
-def check(folder: Path) -> tuple[Findings, list[str]]:
-    """All faults of the data set in `folder`, and lines that sum up what is there."""
-    findings = Findings()
+def find_faults(folder: Path, profile: str = "") -> tuple[Faults, list[str]]:
+    """All faults of the data set in `folder`, and lines that sum up what is there.
+
+    Its slices have to fill a batch of `profile`; of the smallest one if none is named.
+    """
+    faults = Faults()
     if not folder.is_dir():
-        findings.error(f"{folder}: no such folder: give DIR/NAME")
-        return findings, []
-    log.addHandler(findings)
+        faults.error(f"{folder}: no such folder: give DIR/NAME")
+        return faults, []
+    log.addHandler(faults)
     spread, log.propagate = log.propagate, False  # else the lines would be printed twice
     try:
-        check_names(folder, findings)
+        check_names(folder, faults)
         description = folder / "dataset.toml"
-        layout = parse_layout(description, findings.fault)
+        layout = parse_layout(description, faults.fault)
         if layout is None:
-            findings.warning(f"{description}: correct it first; values were not checked without")
+            faults.warning(f"{description}: correct it first; values were not checked without")
         volumes = []
         for split in SPLITS:
-            files = split_files(folder, split, layout or NO_LAYOUT, findings.fault)
-            volumes += [look(split, found, layout, findings) for found in files]
+            files = split_files(folder, split, layout or NO_LAYOUT, faults.fault)
+            volumes += [look(split, found, layout, faults) for found in files]
         pattern = layout.volume_name if layout else ""
         names: Names = {}
         for split in SPLITS:
             here = [seen.path for seen in volumes if seen.split == split]
-            identified = identify(here, pattern, findings.fault)
+            identified = identify(here, pattern, faults.fault)
             note_crowd(folder / split, identified)
             names |= identified
-        check_scribbles(folder / "train", volumes, layout, findings)
-        check_splits(volumes, names, findings)
-        check_orientation(volumes, findings)
-        return findings, summarise(folder, volumes, names, layout)
+        check_scribbles(folder / "train", volumes, layout, faults)
+        check_batch(folder / "train", volumes, profile, faults)
+        check_splits(volumes, names, faults)
+        check_orientation(volumes, faults)
+        return faults, summarise(folder, volumes, names, layout)
     finally:
-        log.removeHandler(findings)
+        log.removeHandler(faults)
         log.propagate = spread
 
 
-def check_names(folder: Path, findings: Findings) -> None:
+def check_names(folder: Path, faults: Faults) -> None:
     """The data set's name, and folders that nothing reads."""
     name = folder.resolve().name
     if not is_name(name):
-        findings.error(
+        faults.error(
             f"{folder}: rename it: letters, digits, - and _ only, and none of {', '.join(TAKEN)}"
         )
     if name in ("phantom", "mscmr", *ACDC):
-        findings.error(f"{folder}: {name} is a built-in data set: rename the folder")
+        faults.error(f"{folder}: {name} is a built-in data set: rename the folder")
     known = {"train", "val", "test", "TestSet"}
     for path in sorted(p for p in folder.iterdir() if p.is_dir() and p.name not in known):
-        findings.warning(f"{path}: not read: the splits are train, val and test")
+        faults.warning(f"{path}: not read: the splits are train, val and test")
     if (folder / "test").is_dir() and (folder / "TestSet").is_dir():
-        findings.warning(f"{folder / 'test'}: not read beside a TestSet: keep one of them")
+        faults.warning(f"{folder / 'test'}: not read beside a TestSet: keep one of them")
 
 
 def check_scribbles(
-    place: Path, volumes: list[Seen], layout: Layout | None, findings: Findings
+    place: Path, volumes: list[Seen], layout: Layout | None, faults: Faults
 ) -> None:
     """What training needs of the whole training split, which lies in `place`."""
     train = [seen for seen in volumes if seen.split == "train"]
     for kind, other in (("scribble", "mask"), ("mask", "scribble")):
         for seen in train if any(kind in s.has for s in train) else ():
             if kind not in seen.has and other in seen.has:
-                findings.error(
+                faults.error(
                     f"{seen.path}: a {other} but no {kind}, which other training volumes have: "
                     "add it, or take those away"
                 )
     if train and not any("scribble" in seen.has for seen in train):
-        findings.warning(f"{place}: masks without scribbles: add these, or train only full")
-    slices = sum(seen.slices for seen in train)
-    short = {p.name: p.batch for p in PROFILES.values() if train and slices < p.batch}
-    if short:
-        note = findings.error if len(short) == len(PROFILES) else findings.warning
-        batches = ", ".join(f"{batch} of profile {name}" for name, batch in short.items())
-        note(f"{place}: {slices} readable slices do not fill a batch ({batches}): add some")
+        faults.warning(f"{place}: masks without scribbles: add these, or train only full")
     counts = [seen.scribbled for seen in train if seen.scribbled is not None]
     for k, name in enumerate(layout.classes if layout and counts else ()):
         if not sum(int(pixels[k]) for pixels in counts):
-            findings.error(
+            faults.error(
                 f"{place}: {name} is never scribbled in the training set: scribble it, "
                 "background too, or take it out of classes"
             )
 
 
-def check_splits(volumes: list[Seen], names: Names, findings: Findings) -> None:
+def check_batch(place: Path, volumes: list[Seen], profile: str, faults: Faults) -> None:
+    """Whether the training slices, which lie in `place`, fill a batch of the profile in use."""
+    train = [seen for seen in volumes if seen.split == "train"]
+    asked = [PROFILES[profile]] if profile else list(PROFILES.values())
+    slices = sum(seen.slices for seen in train)
+    short = {p.name: p.batch for p in asked if train and slices < p.batch}
+    if short:
+        note = faults.error if len(short) == len(asked) else faults.warning
+        batches = ", ".join(f"{batch} of profile {name}" for name, batch in short.items())
+        note(f"{place}: {slices} readable slices do not fill a batch ({batches}): add some")
+
+
+def check_splits(volumes: list[Seen], names: Names, faults: Faults) -> None:
     """A volume or subject in two splits makes scores too good."""
     before: dict[tuple[str, str], Seen] = {}
     for seen in volumes:
@@ -114,17 +124,17 @@ def check_splits(volumes: list[Seen], names: Names, findings: Findings) -> None:
         keys = ("sum", seen.digest), ("file", name), ("subject", subject)
         twin, namesake, other = (before.setdefault(key, seen) for key in keys)
         if seen.digest and twin is not seen:
-            findings.error(f"{seen.path}: the same image as {twin.path}: keep one of them")
+            faults.error(f"{seen.path}: the same image as {twin.path}: keep one of them")
         elif namesake is not seen:
-            findings.error(f"{seen.path}: also in the {namesake.split} split: keep one of them")
+            faults.error(f"{seen.path}: also in the {namesake.split} split: keep one of them")
         elif other.split != seen.split:
-            findings.warning(
+            faults.warning(
                 f"{seen.path}: subject {subject} is in the {other.split} split too: "
                 "keep a subject in one split"
             )
 
 
-def check_orientation(volumes: list[Seen], findings: Findings) -> None:
+def check_orientation(volumes: list[Seen], faults: Faults) -> None:
     """Images that lie otherwise than most of the set, beyond the obliqueness of their planes."""
     known: list[tuple[Seen, np.ndarray]] = []
     for seen in volumes:
@@ -133,12 +143,12 @@ def check_orientation(volumes: list[Seen], findings: Findings) -> None:
         if np.isfinite(seen.affine).all() and np.linalg.det(seen.affine):
             known.append((seen, seen.affine))
         else:
-            findings.warning(f"{seen.path}: its affine is no orientation: export it again")
+            faults.warning(f"{seen.path}: its affine is no orientation: export it again")
     starts = {aff2axcodes(affine): affine for _, affine in known}
     groups = [[lies_alike(start, affine) for _, affine in known] for start in starts.values()]
     for (seen, affine), alike in zip(known, max(groups, key=sum, default=[]), strict=True):
         if not alike:
-            findings.warning(
+            faults.warning(
                 f"{seen.path}: its axes ({''.join(map(str, aff2axcodes(affine)))}) lie otherwise "
                 "than those of most images: reorient it and its labels"
             )
@@ -173,16 +183,18 @@ def summarise(folder: Path, volumes: list[Seen], names: Names, layout: Layout | 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what `check` finds; 1 if there is an error."""
+    """Print what `find_faults` finds; 1 if there is an error."""
     print_any_name()
     parser = Parser("python -m study.owndata", "Report all faults of an own data set.")
     parser.add_argument("folder", type=Path, metavar="DIR/NAME")
-    findings, summary = check(parser.parse_args(arguments).folder.expanduser())
-    for text, kind in findings.lines.items():
+    parser.add_argument("--profile", choices=PROFILES, default="", help="that will train on it")
+    options = parser.parse_args(arguments)
+    faults, summary = find_faults(options.folder.expanduser(), options.profile)
+    for text, kind in faults.lines.items():
         print(f"{kind}: {text}")
     print(*summary, sep="\n")
-    print(f"{findings.count('error')} errors, {findings.count('warning')} warnings")
-    return int(findings.count("error") > 0)
+    print(f"{faults.count('error')} errors, {faults.count('warning')} warnings")
+    return int(faults.count("error") > 0)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Seen:
     has: set[Kind] = field(default_factory=set)  # the files there are, good or bad
 
 
-class Findings(logging.Handler):
+class Faults(logging.Handler):
     """Collects errors, and as warnings what the readers log. The same line is kept once."""
 
     def __init__(self) -> None:
@@ -72,13 +72,13 @@ def look(
     split: str,
     found: tuple[Path, Path | None, Path | None],
     layout: Layout | None,
-    findings: Findings,
+    faults: Faults,
 ) -> Seen:
     """Read a volume (image, scribble, mask), each file and each of its properties by itself."""
     image, scribble, mask = found
     seen, rules = Seen(split, image), layout or NO_LAYOUT
-    case = findings.attempt(read_nifti, image, layout=rules)
-    volume = findings.attempt(load_volume, image) if case else None
+    case = faults.attempt(read_nifti, image, layout=rules)
+    volume = faults.attempt(load_volume, image) if case else None
     if case is not None and volume is not None:
         seen.slices, seen.affine = len(case.image), volume.affine
         seen.digest = hashlib.sha256(volume.array.tobytes()).hexdigest()
@@ -87,14 +87,14 @@ def look(
         if path is None:
             continue
         seen.has.add(kind)
-        other = findings.attempt(load_volume, path)
+        other = faults.attempt(load_volume, path)
         if other is not None and volume is not None:
-            findings.attempt(check_grid, other, path, kind, volume, str(image), rules)
+            faults.attempt(check_grid, other, path, kind, volume, str(image), rules)
         if other is not None and layout is not None:
-            pixels = findings.attempt(count_pixels, other, path, kind, layout)
+            pixels = faults.attempt(count_pixels, other, path, kind, layout)
             if kind == "scribble" and pixels is not None:
                 seen.scribbled = pixels
-                check_share(path, pixels, findings)
+                check_share(path, pixels, faults)
     return seen
 
 
@@ -108,10 +108,10 @@ def count_pixels(volume: Volume, path: Path, kind: Kind, layout: Layout) -> np.n
     return np.bincount(classes.ravel(), minlength=count + 1)
 
 
-def check_share(path: Path, pixels: np.ndarray, findings: Findings) -> None:
+def check_share(path: Path, pixels: np.ndarray, faults: Faults) -> None:
     """A scribble of next to nothing, or of nearly everything."""
     share = 1 - pixels[-1] / pixels.sum()
     if share == 0:
-        findings.warning(f"{path}: nothing is scribbled in it: scribble it, or remove the volume")
+        faults.warning(f"{path}: nothing is scribbled in it: scribble it, or remove the volume")
     elif share > NEARLY_FULL:
-        findings.warning(f"{path}: {share:.0%} of it is labelled: is this a mask? Give scribbles")
+        faults.warning(f"{path}: {share:.0%} of it is labelled: is this a mask? Give scribbles")

@@ -161,6 +161,16 @@ def test_a_batch_that_a_profile_does_not_fill_is_told(folder: Path, capsys):
         assert code == (kind == "error")
 
 
+@pytest.mark.parametrize(("profile", "errors"), [("demo", 0), ("cpu", 0), ("paper", 1)])
+def test_the_profile_in_use_is_asked(folder: Path, capsys, profile: str, errors: int):
+    for path in folder.glob("train/*/subject8_*"):  # 21 slices left: 12 a batch, and 24 of "paper"
+        path.unlink()
+    assert check.main([str(folder), "--profile", profile]) == errors
+    said = capsys.readouterr().out
+    assert ("do not fill a batch (24 of profile paper)" in said) == bool(errors)
+    assert "warning" not in said.replace("0 warnings", "")
+
+
 def test_two_files_of_one_volume_and_one_name_for_all_are_told(folder: Path, capsys):
     save(folder / "test/images/subject20.nii.gz", IMAGE + np.int16(88))
     save(folder / "test/images/subject20_volume.nii.gz", IMAGE + np.int16(89))
