@@ -1,2 +1,3 @@
-"""How the study is run: environment (which Python), planning (what is left to do), command (its
-command line), notebook (one notebook), and the Snakefile that holds their graph."""
+"""How the study is run: `environment` (which Python), `command` (the command line), `planning`
+(what is left to do), `running` (doing it), `graph` (a call of Snakemake on the Snakefile),
+`notebook` (one notebook) and `progress` (what is seen of it)."""

@@ -112,9 +112,8 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
 
     Raises `ValueError` with one line that says what to change.
     """
-    from scnlib.config import VARIANTS
     from scnlib.methods import METHODS
-    from scnlib.paths import RESULTS, TAKEN, is_name, results_root
+    from scnlib.paths import RESULTS, results_root
 
     demo = options.profile == "demo"
     options.out = results_root(options.out or "")
@@ -125,20 +124,7 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
     options.datasets = _flat(options.datasets) or (["phantom"] if demo else ["acdc", "mscmr"])
     options.seeds = _flat(options.seeds) or [0]
     options.train = demo or options.data is not None
-    for name in options.methods:
-        if name not in METHODS:
-            raise ValueError(f"unknown method {name!r}: choose from {', '.join(METHODS)} or all")
-    for name in options.datasets:
-        if not is_name(name):
-            raise ValueError(
-                f"data set {name!r}: a name has letters, digits, - and _ only, and is none of "
-                f"{', '.join(TAKEN)}"
-            )
-        if demo and name != "phantom" and options.data is None:
-            raise ValueError(f"data set {name!r} needs --data DIR")
-    if options.variant and options.variant not in VARIANTS:
-        known = ", ".join(VARIANTS)
-        raise ValueError(f"unknown variant {options.variant!r}: choose from {known}")
+    _check_names(options)
     if options.jobs is not None and options.jobs < 1:
         raise ValueError("--jobs must be 1 or more")
     if options.data is not None:
@@ -149,6 +135,27 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
         raise ValueError("--retrain needs --data DIR, and --out DIR to keep the committed records")
     options.on = _snakemake_profile(options.on)
     return options
+
+
+def _check_names(options: argparse.Namespace) -> None:
+    from scnlib.config import VARIANTS
+    from scnlib.methods import METHODS
+    from scnlib.paths import TAKEN, is_name
+
+    for name in options.methods:
+        if name not in METHODS:
+            raise ValueError(f"unknown method {name!r}: choose from {', '.join(METHODS)} or all")
+    for name in options.datasets:
+        if not is_name(name):
+            raise ValueError(
+                f"data set {name!r}: a name has letters, digits, - and _ only, and is none of "
+                f"{', '.join(TAKEN)}"
+            )
+        if options.profile == "demo" and name != "phantom" and options.data is None:
+            raise ValueError(f"data set {name!r} needs --data DIR")
+    if options.variant and options.variant not in VARIANTS:
+        known = ", ".join(VARIANTS)
+        raise ValueError(f"unknown variant {options.variant!r}: choose from {known}")
 
 
 def _flat(groups: list[list] | None) -> list:

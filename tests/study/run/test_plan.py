@@ -6,7 +6,7 @@ import pytest
 
 from scnlib.config import make_run
 from scnlib.paths import run_folder
-from study.run import command, running
+from study.run import command, graph, running
 from tests import sample_record
 from tests.pretended import write_notebook, write_record
 
@@ -46,7 +46,7 @@ def test_wrong_usage_is_one_line(options, capsys):
 def test_wrong_values_end_before_anything_starts(
     options, says, start, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(running, "_snakemake", lambda *_: pytest.fail("something was started"))
+    monkeypatch.setattr(running, "run_graph", lambda *_: pytest.fail("something was started"))
     assert start(*[word.format(tmp=tmp_path) for word in options]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ")
@@ -149,7 +149,7 @@ def test_notebooks_get_the_parameters_of_the_command_line(start, tmp_path, monke
 def test_a_record_that_cannot_be_taken_is_named_before_anything_starts(
     options, start, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(running, "_snakemake", lambda *_: pytest.fail("something was started"))
+    monkeypatch.setattr(running, "run_graph", lambda *_: pytest.fail("something was started"))
     for method in ("scn", "full"):
         write_record(tmp_path / f"out/demo/phantom/{method}/seed0", None)
     assert start(*options) == 1
@@ -169,7 +169,7 @@ def test_a_record_that_cannot_be_taken_is_named_before_anything_starts(
 def test_a_damaged_record_stops_the_study_before_any_table(
     name, variant, notebooks, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(running, "_snakemake", lambda *_: pytest.fail("something was started"))
+    monkeypatch.setattr(running, "run_graph", lambda *_: pytest.fail("something was started"))
     out = tmp_path / "out"
     for method in ("scn", "pce"):
         departure = variant if method == "pce" else ""
@@ -208,6 +208,6 @@ def test_snakemake_has_a_cache_where_the_home_folder_cannot_be_written_to(
     home, asked = tmp_path / "home", []
     home.mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
-    monkeypatch.setattr(running.os, "access", lambda *given: asked.append(given) or writable)
-    found = running._environment([], 1, 2, tmp_path / "work")["XDG_CACHE_HOME"]
-    assert (found, asked) == (str(tmp_path / expected), [(home, running.os.W_OK)])
+    monkeypatch.setattr(graph.os, "access", lambda *given: asked.append(given) or writable)
+    found = graph._environment([], 1, 2, tmp_path / "work")["XDG_CACHE_HOME"]
+    assert (found, asked) == (str(tmp_path / expected), [(home, graph.os.W_OK)])

@@ -1,0 +1,94 @@
+"""One call of Snakemake: how many jobs at a time, on which GPUs or cores, and its end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from argparse import Namespace
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from study.run.planning import Job
+
+SNAKEFILE = Path(__file__).with_name("Snakefile")
+
+
+def run_graph(options: Namespace, jobs: list[Job], work: Path, held: int) -> int:
+    """One call of Snakemake for these jobs; its exit code."""
+    local = options.on.name == "local"
+    gpus = _gpus() if local else []
+    cores = os.cpu_count() or 1
+    places = options.jobs or max(1, len(gpus))
+    names = {job.name for job in jobs}
+    lines = places > 1 or not local
+    plan = {
+        "notebooks": str(options.notebooks),
+        "threads": max(1, cores // places),
+        "gpu": int(bool(gpus)),
+        "jobs": {
+            job.name: {"command": job.command(lines), "needs": sorted(names & set(job.needs))}
+            for job in jobs
+        },
+    }
+    (work / "plan.json").write_text(json.dumps(plan, indent=1))
+    command = [sys.executable, "-P", "-m", "snakemake", "--directory", str(work)]
+    command += ["--snakefile", str(SNAKEFILE), "--workflow-profile", "none"]
+    command += ["--profile", str(options.on)]
+    if local:
+        command += ["--cores", str(max(cores, places)), "--resources", f"gpu={places}"]
+    elif options.jobs:
+        command += ["--jobs", str(options.jobs)]
+    command += ["--config", f"plan={work / 'plan.json'}"]
+    return _wait(command, _environment(gpus, places, cores, work), held)
+
+
+def _environment(gpus: list[str], places: int, cores: int, work: Path) -> dict[str, str]:
+    """Variables for the notebooks: their share of GPUs or cores where several run at a time.
+
+    And a place for Snakemake's cache if the home folder is not one to write to.
+    """
+    environment = dict(os.environ)
+    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    there = next(folder for folder in (cache, *cache.absolute().parents) if folder.exists())
+    if not os.access(there, os.W_OK):
+        environment["XDG_CACHE_HOME"] = str(work / "cache")
+    if gpus and places > 1:
+        folder = work / "gpus"
+        folder.mkdir(exist_ok=True)
+        for place in range(places):
+            (folder / f"{place}_{gpus[place % len(gpus)]}").touch()
+        environment["SCN_GPUS"] = str(folder)
+    elif places > 1:
+        environment["OMP_NUM_THREADS"] = str(max(1, cores // places))
+    return environment
+
+
+def _gpus() -> list[str]:
+    import torch
+
+    count = torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return (visible.split(",") if visible else [str(gpu) for gpu in range(count)])[:count]
+
+
+def _wait(command: list[str], environment: dict[str, str], held: int) -> int:
+    """Run the command, which inherits the lock; on Ctrl-C or SIGTERM end all that it started."""
+    with subprocess.Popen(command, env=environment, pass_fds=[held]) as child:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            tree = psutil.Process(child.pid).children(recursive=True)
+            _signal(child, signal.SIGINT)  # Snakemake also cancels its jobs on a cluster then
+            for process in tree:
+                _signal(process, signal.SIGTERM)
+            for process in psutil.wait_procs(tree, timeout=20)[1]:
+                _signal(process, signal.SIGKILL)
+            raise
+
+
+def _signal(process: psutil.Process | subprocess.Popen, number: int) -> None:
+    with suppress(psutil.NoSuchProcess, ProcessLookupError):
+        process.send_signal(number)
