@@ -5,6 +5,7 @@ K classes, N = h w cells of the map's grid, in row-major order.
 """
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -26,15 +27,60 @@ def correlation_map(f: Tensor, other: Tensor | None = None, *, scale_inside: boo
         C (B, N, N) float32 (float64 for float64 input): row i is cell i's affinity to every cell,
         in 0..1, summing to 1 (to 1/sqrt(D) as printed).
     """
-    B, D, h, w = f.shape
-    dtype = torch.float64 if f.dtype == torch.float64 else torch.float32
-    cells = f.reshape(B, D, h * w).to(dtype)  # (B, D, N)
-    others = cells if other is None else other.reshape(B, D, h * w).to(dtype)
+    D = f.shape[1]
+    cells = _cells(f)  # (B, N, D)
+    others = cells if other is None else _cells(other)
     with torch.autocast(f.device.type, enabled=False):  # a softmax over N terms needs float32
-        affinity = cells.transpose(1, 2) @ others  # (B, N, N)
+        if scale_inside:  # of f, which is smaller than C
+            return (cells * D**-0.5 @ others.transpose(1, 2)).softmax(dim=2)
+        return (cells @ others.transpose(1, 2)).softmax(dim=2) / math.sqrt(D)
+
+
+def correlation_rows(
+    f: Tensor, cells: Tensor, other: Tensor | None = None, *, scale_inside: bool = True
+) -> Tensor:
+    """Some rows of Eq. 1's map, without the others.
+
+    Args:
+        f, other, scale_inside: as in `correlation_map`.
+        cells: (B, R) long in 0..N-1, the cells i whose rows are wanted.
+
+    Returns:
+        C's rows (B, R, N), `correlation_map(f)[b, cells[b]]`.
+    """
+    D = f.shape[1]
+    queries = _cells(f)  # (B, N, D)
+    keys = queries if other is None else _cells(other)
+    chosen = queries.gather(1, cells[:, :, None].expand(-1, -1, D))  # (B, R, D)
+    with torch.autocast(f.device.type, enabled=False):
         if scale_inside:
-            return (affinity / math.sqrt(D)).softmax(dim=2)
-        return affinity.softmax(dim=2) / math.sqrt(D)
+            return (chosen * D**-0.5 @ keys.transpose(1, 2)).softmax(dim=2)
+        return (chosen @ keys.transpose(1, 2)).softmax(dim=2) / math.sqrt(D)
+
+
+def propagate_features(
+    f: Tensor, P: Tensor, other: Tensor | None = None, *, scale_inside: bool = True
+) -> Tensor:
+    r"""Eq. 1 and 2 at once: Y_corr = C P, where C itself, N x N for each image, is not wanted.
+
+    C P is attention: f asks, f (or `other`) answers, and P is what is read. So the library's kernel
+    computes it block by block. Arguments as in `correlation_map` and `propagate`; same result.
+    """
+    B, K, h, w = P.shape
+    queries = _cells(f)[:, None]  # (B, 1, N, D): one head
+    keys = queries if other is None else _cells(other)[:, None]
+    values = P.flatten(2).transpose(1, 2)[:, None].to(queries.dtype)  # (B, 1, N, K)
+    with torch.autocast(f.device.type, enabled=False):
+        scale = None if scale_inside else 1.0
+        mixed = F.scaled_dot_product_attention(queries, keys, values, scale=scale)
+    mixed = mixed if scale_inside else mixed / math.sqrt(f.shape[1])
+    return mixed[:, 0].transpose(1, 2).reshape(B, K, h, w)
+
+
+def _cells(f: Tensor) -> Tensor:
+    """Features (B, D, h, w) as one row a cell, (B, N, D), at least float32."""
+    dtype = torch.float64 if f.dtype == torch.float64 else torch.float32
+    return f.flatten(2).transpose(1, 2).to(dtype)
 
 
 def propagate(C: Tensor, P: Tensor) -> Tensor:
@@ -69,3 +115,28 @@ def to_grid(x: Tensor, size: tuple[int, int]) -> Tensor:
 def to_image(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Bring maps (B, K, h, w) to `size` (H, W), bilinear between cell centres."""
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """`to_image` as two matrix products, for maps whose gradient is wanted.
+
+    Interpolation is linear along each axis, and the products' gradient is two products again,
+    where the kernel's adds up one pixel at a time.
+    """
+    rows, columns = (
+        bilinear_weights(n, m, x.device, x.dtype) for n, m in zip(x.shape[-2:], size, strict=True)
+    )
+    return rows @ x @ columns.T
+
+
+@lru_cache(maxsize=16)
+def bilinear_weights(
+    cells: int, pixels: int, device: torch.device, dtype: torch.dtype, corners: bool = False
+) -> Tensor:
+    """What each pixel takes from each cell of an axis, (pixels, cells), rows summing to 1.
+
+    Between cell centres, or with `corners` between the first and the last one.
+    """
+    unit = torch.eye(cells, dtype=torch.float64)[:, None]  # a map with a single 1, cell by cell
+    weights = F.interpolate(unit, pixels, mode="linear", align_corners=corners)
+    return weights[:, 0].T.to(device, dtype).contiguous()

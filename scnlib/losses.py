@@ -11,6 +11,7 @@ The compared methods' losses of regions stand in `scnlib.regularisers` and are i
 | F, features of the last block | `features` | (B, D, H, W) float |
 | scribble y | `scribble` | (B, H, W) integer, K = unlabelled |
 
+With `normalised`, `logits` are log-probabilities already: one log-softmax serves several losses.
 `valid` (B, H, W) bool marks the pixels that are not padding; N counts these alone, and None means
 all. Every loss is a scalar, finite also where nothing is labelled or trusted (then 0). Weighted
 sums stand in the methods' files. An option that is none of those named is a `ValueError`.
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from scnlib.propagation import one_hot
 from scnlib.regularisers import check_choice
 from scnlib.regularisers import dice_to_target as dice_to_target
 from scnlib.regularisers import entropy as entropy
@@ -29,7 +31,18 @@ from scnlib.regularisers import mumford_shah as mumford_shah
 from scnlib.regularisers import soft_dice as soft_dice
 
 
-def partial_cross_entropy(logits: Tensor, scribble: Tensor, *, reduction: str = "mean") -> Tensor:
+def cross_entropy_map(logits: Tensor, labels: Tensor, *, normalised: bool = False) -> Tensor:
+    """-log softmax(logits)[labels] at every pixel, (B, H, W); 0 where the label is K (unlabelled).
+
+    Summed up afterwards: on a GPU torch's own sum gives each image to one block of threads.
+    """
+    log_P = logits if normalised else logits.log_softmax(dim=1)
+    return F.nll_loss(log_P, labels.long(), ignore_index=logits.shape[1], reduction="none")
+
+
+def partial_cross_entropy(
+    logits: Tensor, scribble: Tensor, *, reduction: str = "mean", normalised: bool = False
+) -> Tensor:
     r"""Eq. 19: cross-entropy over the scribbled pixels, -log softmax(logits)[scribble].
 
     Departure: the print sums over the pixels, here it is their mean over the batch (not a mean of
@@ -40,15 +53,19 @@ def partial_cross_entropy(logits: Tensor, scribble: Tensor, *, reduction: str = 
         logits: (B, K, H, W) float.
         scribble: (B, H, W) integer in 0..K, K = unlabelled.
     """
-    K = logits.shape[1]
-    total = F.cross_entropy(logits, scribble.long(), ignore_index=K, reduction="sum")
+    total = cross_entropy_map(logits, scribble, normalised=normalised).sum()
     if check_choice(reduction, "mean", "sum") == "sum":
         return total
-    return total / (scribble < K).sum().clamp(min=1)
+    return total / (scribble < logits.shape[1]).sum().clamp(min=1)
 
 
 def propagation_loss(
-    logits: Tensor, Y_corr: Tensor, *, valid: Tensor | None = None, target: str = "hard"
+    logits: Tensor,
+    Y_corr: Tensor,
+    *,
+    valid: Tensor | None = None,
+    target: str = "hard",
+    normalised: bool = False,
 ) -> Tensor:
     r"""Eq. 3: cross-entropy of the prediction to what propagation made of it.
 
@@ -61,10 +78,12 @@ def propagation_loss(
         target: "hard" (argmax) or "soft" (Y_corr itself).
     """
     propagated = Y_corr.detach()
+    if check_choice(target, "hard", "soft") == "soft":
+        log_P = logits if normalised else logits.log_softmax(dim=1)
+        return mean_over(-(propagated * log_P).sum(dim=1), valid)
     # max's indices, not argmax: the same values, thirty times faster over channels on a CPU.
-    hard = check_choice(target, "hard", "soft") == "hard"
-    goal = propagated.max(dim=1).indices if hard else propagated
-    return mean_over(F.cross_entropy(logits, goal, reduction="none"), valid)
+    hard = propagated.max(dim=1).indices
+    return mean_over(cross_entropy_map(logits, hard, normalised=normalised), valid)
 
 
 def _over_region(values: Tensor, confident: Tensor, valid: Tensor | None, mean: str) -> Tensor:
@@ -105,12 +124,13 @@ def region_loss(
     *,
     valid: Tensor | None = None,
     mean: str = "pixels",
+    normalised: bool = False,
 ) -> Tensor:
     r"""Eq. 10: 1/N sum over M of the cross-entropy of the logits to F(x).
 
     Arguments as in `propagation_consistency_loss`, with logits (B, K, H, W) in place of Y_corr.
     """
-    values = F.cross_entropy(logits, labels.long(), reduction="none")  # (B, H, W)
+    values = cross_entropy_map(logits, labels, normalised=normalised)  # (B, H, W)
     return _over_region(values, confident, valid, mean)
 
 
@@ -122,10 +142,21 @@ def refinement_loss(
     *,
     valid: Tensor | None = None,
     mean: str = "pixels",
+    normalised: bool = False,
 ) -> Tensor:
     r"""Eq. 11: the RSR loss, the sum of its consistency and region terms."""
     consistency = propagation_consistency_loss(Y_corr, labels, confident, valid=valid, mean=mean)
-    return consistency + region_loss(logits, labels, confident, valid=valid, mean=mean)
+    return consistency + region_loss(
+        logits, labels, confident, valid=valid, mean=mean, normalised=normalised
+    )
+
+
+def lengths(features: Tensor) -> Tensor:
+    """|F_i|, the features' Euclidean length at each pixel, (B, D, H, W) to (B, 1, H, W), > 0.
+
+    Its gradient is finite at a length of 0.
+    """
+    return features.square().sum(dim=1, keepdim=True).clamp(min=1e-24).sqrt()
 
 
 def class_means(
@@ -141,12 +172,13 @@ def class_means(
     Returns:
         means (K, D), the gradient flows through them, and present (K,) bool.
     """
-    scribbled = scribble < classes
-    chosen = features.movedim(1, 3)[scribbled]  # (n, D), one row a scribbled pixel
-    chosen = F.normalize(chosen, dim=1) if normalise else chosen
-    member = F.one_hot(scribble[scribbled].long(), classes)  # (n, K)
-    size = member.sum(dim=0)  # (K,)
-    means = (member.T.to(chosen.dtype) @ chosen) / (size[:, None] + 1e-6)  # (K, D)
+    member = one_hot(scribble, classes)  # (B, K, H, W)
+    size = member.sum(dim=(0, 2, 3))  # (K,)
+    weight = member.to(features.dtype)
+    weight = weight / lengths(features) if normalise else weight
+    # A product over all pixels: to pick the scribbled ones first would wait for their number.
+    sums = (weight.flatten(2) @ features.flatten(2).transpose(1, 2)).sum(dim=0)  # (K, D)
+    means = sums / (size[:, None] + 1e-6)
     return (F.normalize(means, dim=1) if normalise else means), size > 0
 
 
@@ -161,25 +193,21 @@ def class_similarity(
         temperature: T > 0 (paper silent).
         normalise: divide by the length of F_i, so that S is a cosine over T.
     """
-    if means.ndim == 3:
-        S = torch.einsum("bdhw,bkd->bkhw", features, means) / temperature
-    else:
-        S = F.conv2d(features, means[:, :, None, None]) / temperature
-    if not normalise:
-        return S
+    S = (means / temperature @ features.flatten(2)).unflatten(2, features.shape[2:])
     # The product first and its length after: K channels to divide in place of D.
-    return S / features.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    return S / lengths(features) if normalise else S
 
 
 def _mean_nll(log_p: Tensor, target: Tensor, mean: str) -> Tensor:
     """-log_p[target], mean over the pixels with a target (< K), or mean of the classes' means."""
     K = log_p.shape[1]
-    size = F.one_hot(target.flatten(), K + 1)[:, :K].sum(dim=0)  # (K,)
+    values = cross_entropy_map(log_p, target, normalised=True)  # (B, H, W)
     if check_choice(mean, "pixels", "classes") == "pixels":
-        return F.nll_loss(log_p, target, ignore_index=K, reduction="sum") / size.sum().clamp(min=1)
-    weight = 1 / size.clamp(min=1).to(log_p.dtype)
-    total = F.nll_loss(log_p, target, weight, ignore_index=K, reduction="sum")
-    return total / (size > 0).sum().clamp(min=1)
+        return values.sum() / (target < K).sum().clamp(min=1)
+    member = one_hot(target, K)  # (B, K, H, W)
+    size = member.sum(dim=(0, 2, 3))  # (K,)
+    totals = torch.where(member, values[:, None], 0).sum(dim=(0, 2, 3))
+    return (totals / size.clamp(min=1)).sum() / (size > 0).sum().clamp(min=1)
 
 
 def scribble_contrast(log_p: Tensor, scribble: Tensor, *, mean: str = "pixels") -> Tensor:

@@ -15,10 +15,12 @@ def make_optimiser(
     where step t, counted from 0, uses index t.
     """
     rate, decay, total = profile.lr, profile.weight_decay, profile.iterations
+    weights = list(method.parameters())
+    fused = all(w.device.type in ("cpu", "cuda") for w in weights)  # one pass over the weights
     if profile.optimiser == "adam":
-        optimiser = torch.optim.Adam(method.parameters(), rate, weight_decay=decay)
+        optimiser = torch.optim.Adam(weights, rate, weight_decay=decay, fused=fused)
     else:
-        optimiser = torch.optim.SGD(method.parameters(), rate, momentum=0.9, weight_decay=decay)
+        optimiser = torch.optim.SGD(weights, rate, momentum=0.9, weight_decay=decay, fused=fused)
     if profile.schedule == "step":
         step = max(1, round(total / profile.lr_steps))
         return optimiser, torch.optim.lr_scheduler.StepLR(optimiser, step, profile.lr_factor)

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import torch
 from scipy import ndimage
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from scnlib.correlation import to_grid
 
@@ -55,15 +54,26 @@ class ConfidenceThreshold(nn.Module):
         Returns:
             The new tau, a float in 0..1.
         """
-        confidence, labels = P.detach().max(dim=1)  # (B, H, W)
-        largest = confidence.new_zeros(P.shape[1])  # (K,); 0 stands for "absent"
-        largest.scatter_reduce_(0, labels.flatten(), confidence.flatten(), reduce="amax")
-        target = largest.sum() / (largest > 0).sum()
-        self.value_.mul_(self.momentum).add_((1 - self.momentum) * target.double())
+        self.follow(*P.detach().max(dim=1), P.shape[1])
         return self.value
 
+    def follow(self, confidence: Tensor, labels: Tensor, classes: int) -> None:
+        """`update` from max P and argmax P, both (B, H, W), without waiting for the device."""
+        largest = torch.where(one_hot(labels, classes), confidence[:, None], 0).amax(dim=(0, 2, 3))
+        target = largest.sum() / (largest > 0).sum()  # (K,); 0 stands for "absent"
+        self.value_.mul_(self.momentum).add_((1 - self.momentum) * target.double())
 
-def shape_masks(rows: Tensor, threshold: float) -> Tensor:
+
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """Which class each label is: (B, ...) integer to (B, K, ...) bool; a label of K is none.
+
+    torch's own makes 64-bit integers, and asks the device for the largest label.
+    """
+    kinds = torch.arange(classes, device=labels.device)
+    return labels[:, None] == kinds.view(1, classes, *[1] * (labels.ndim - 1))
+
+
+def shape_masks(rows: Tensor, threshold: float | Tensor) -> Tensor:
     r"""Eq. 4: binary shape masks from rows of C, (c - min c) / (max c - min c) > threshold.
 
     A constant row holds no shape: its mask is empty (not NaN). f2 is nearest resizing by default,
@@ -104,7 +114,7 @@ def connected_parts(masks: Tensor, cells: Tensor, size: tuple[int, int]) -> Tens
 
 def confident_pixels(
     P: Tensor,
-    tau: float,
+    tau: float | Tensor,
     scribble: Tensor | None = None,
     *,
     trusted: bool = True,
@@ -117,15 +127,28 @@ def confident_pixels(
 
     Args:
         P: probabilities (B, K, H, W).
-        tau: threshold in 0..1.
+        tau: threshold in 0..1, a number or a tensor of one.
         scribble: (B, H, W) integer, K = unlabelled; None leaves the pseudo-labels as predicted.
         trusted: scribbled pixels belong to M, however sure the network is there.
         valid: (B, H, W) bool, False where augmentation brought in padding, which is never in M.
     """
-    confidence, labels = P.detach().max(dim=1)  # (B, H, W)
+    return trust(*P.detach().max(dim=1), tau, P.shape[1], scribble, trusted=trusted, valid=valid)
+
+
+def trust(
+    confidence: Tensor,
+    labels: Tensor,
+    tau: float | Tensor,
+    classes: int,
+    scribble: Tensor | None = None,
+    *,
+    trusted: bool = True,
+    valid: Tensor | None = None,
+) -> Pseudo:
+    """`confident_pixels` from max P and argmax P, both (B, H, W), and K."""
     confident = confidence > tau
     if scribble is not None:
-        scribbled = scribble < P.shape[1]
+        scribbled = scribble < classes
         labels = torch.where(scribbled, scribble.long(), labels)
         confident = confident | scribbled if trusted else confident
     return Pseudo(labels, confident if valid is None else confident & valid)
@@ -146,21 +169,24 @@ def overlap_ratio(masks: Tensor, confident: Tensor) -> Tensor:
     return shared / confident.sum(dim=1, keepdim=True).clamp(min=1)
 
 
-def dominant_class(labels: Tensor, confident: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+def dominant_class(
+    labels: Tensor, confident: Tensor, masks: Tensor, classes: int | None = None
+) -> tuple[Tensor, Tensor]:
     r"""Eq. 7: c* = argmax_l G(l), G(l) the number of a mask's cells in M whose label is l.
 
     Args:
         labels: (B, N) integer.
         confident: (B, N) bool.
         masks: (B, R, N) bool.
+        classes: K; None asks the labels for their largest.
 
     Returns:
         c* (B, R) long (the lowest class on a tie) and its count G(c*) (B, R) float32; a count of 0
         means that nothing voted.
     """
-    K = int(labels.max()) + 1 if labels.numel() else 1
-    ballots = F.one_hot(labels.long(), K) * confident[:, :, None]  # (B, N, K)
-    votes = masks.float() @ ballots.float()  # (B, R, K)
+    K = classes or (int(labels.max()) + 1 if labels.numel() else 1)
+    ballots = one_hot(labels, K) & confident[:, None]  # (B, K, N)
+    votes = masks.float() @ ballots.float().transpose(1, 2)  # (B, R, K)
     count, winner = votes.max(dim=2)
     return winner, count
 
@@ -170,16 +196,18 @@ def cast_votes(
     confident: Tensor,
     masks: Tensor,
     *,
+    classes: int | None = None,
     overwrite: bool = False,
-    gate: float | None = None,
+    gate: float | Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """What the masks vote for: the class of every cell (B, N) long, and which cells change (B, N).
 
     All votes use the labels and M that came in, so the order of rows can't matter for them; a cell
-    in several masks takes the class of the highest-index row that voted. Arguments as in `refine`.
+    in several masks takes the class of the highest-index row that voted. Arguments as in `refine`
+    and `dominant_class`.
     """
-    winner, count = dominant_class(labels, confident, masks)  # (B, R)
-    acts = overlap_ratio(masks, confident) > 0  # (B, R)
+    winner, count = dominant_class(labels, confident, masks, classes)  # (B, R)
+    acts = count > 0  # as r > 0: of Eq. 6 no more is asked
     if gate is not None:
         shared = (masks & confident[:, None]).sum(dim=2)  # (B, R)
         acts &= shared > gate * masks.sum(dim=2)
@@ -224,9 +252,9 @@ def grid_labels(pseudo: Pseudo, size: tuple[int, int], classes: int) -> tuple[Te
 
     A cell is in M if more than half of its pixels are; its class is the majority of those.
     """
-    trusted = pseudo.confident[:, None].float()  # (B, 1, H, W)
-    shares = to_grid(F.one_hot(pseudo.labels, classes).movedim(3, 1) * trusted, size)
-    confident = to_grid(trusted, size) > 0.5  # (B, 1, h, w)
+    votes = one_hot(pseudo.labels, classes) & pseudo.confident[:, None]  # (B, K, H, W)
+    shares = to_grid(votes.float(), size)  # (B, K, h, w)
+    confident = shares.sum(dim=1) > 0.5  # (B, h, w)
     return shares.max(dim=1).indices.flatten(1), confident.flatten(1)
 
 
@@ -239,7 +267,7 @@ def refine_image(
     fixed: Tensor | None = None,
     valid: Tensor | None = None,
     overwrite: bool = False,
-    gate: float | None = None,
+    gate: float | Tensor | None = None,
 ) -> Pseudo:
     """Refine on the grid, and bring the cells that changed back to H x W by nearest (f2).
 
@@ -252,11 +280,18 @@ def refine_image(
     """
     H, W = pseudo.labels.shape[-2:]
     labels, confident = grid_labels(pseudo, size, classes)
-    votes = cast_votes(labels, confident, masks, overwrite=overwrite, gate=gate)
+    votes = cast_votes(labels, confident, masks, classes=classes, overwrite=overwrite, gate=gate)
 
-    maps = torch.stack(votes, dim=1).float().unflatten(2, size)  # (B, 2, h, w)
-    voted, changed = F.interpolate(maps, size=(H, W), mode="nearest").long().unbind(dim=1)
-    change = changed.bool() if overwrite else changed.bool() & ~pseudo.confident
+    cell = (H // size[0], W // size[1])
+    voted, changed = (_repeat(cells.unflatten(1, size), cell) for cells in votes)
+    change = changed if overwrite else changed & ~pseudo.confident
     change = change if fixed is None else change & ~fixed
     change = change if valid is None else change & valid
     return Pseudo(torch.where(change, voted, pseudo.labels), pseudo.confident | change)
+
+
+def _repeat(cells: Tensor, times: tuple[int, int]) -> Tensor:
+    """Every cell (B, h, w) as a block of pixels, (B, H, W): nearest where the grid divides H, W."""
+    B, h, w = cells.shape
+    blocks = cells[:, :, None, :, None].expand(B, h, times[0], w, times[1])
+    return blocks.reshape(B, h * times[0], w * times[1])

@@ -11,7 +11,8 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from scnlib.propagation import one_hot
 
 
 def check_choice(value: str, *choices: str) -> str:
@@ -194,7 +195,7 @@ def soft_dice(probabilities: Tensor, labels: Tensor, *, valid: Tensor | None = N
     """
     K = probabilities.shape[1]
     used = labels < K if valid is None else (labels < K) & valid  # (B, H, W)
-    target = F.one_hot(labels.long(), K + 1)[..., :K].movedim(3, 1)  # (B, K, H, W)
+    target = one_hot(labels, K)  # (B, K, H, W)
     return dice_to_target(probabilities, target, valid=used)
 
 
@@ -207,7 +208,7 @@ def dice_to_target(probabilities: Tensor, target: Tensor, *, valid: Tensor | Non
         probabilities, target: (B, K, H, W) in 0..1.
         valid: (B, H, W) bool; other pixels enter no sum.
     """
-    p, g = probabilities, target
+    p, g = probabilities, target.to(probabilities.dtype)
     if valid is not None:
         p, g = p * valid[:, None], g * valid[:, None]
     axes = (0, 2, 3)

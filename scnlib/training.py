@@ -81,7 +81,8 @@ class Training:
         # Now and not at the end: the repository may have moved on by then.
         self.state = State(code=[provenance.code_version()])
         self.saved = time.monotonic()
-        self.sums: dict[str, Tensor | float] = {}
+        self.names: list[str] = []  # of the loss and its parts,
+        self.sums = torch.zeros(0)  # summed over the steps since the curve's last row
         self.counted, self.rate = 0, run.profile.lr
         train, val = cases or (load_split(run.dataset, root, name) for name in ("train", "val"))
         self.data, self.val_cases = TrainingSet(run, train, device), val
@@ -149,12 +150,15 @@ class Training:
         self.optimiser.step()
         self.schedule.step()
         self.method.after_step(now)
-        for name, value in {"loss": loss.detach(), **parts}.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-        self.counted += 1
+        named = {"loss": loss.detach(), **parts}
+        numbers = (torch.as_tensor(v, device=loss.device).double() for v in named.values())
+        values = torch.stack(list(numbers))
+        self.sums = values if self.counted == 0 else self.sums + values
+        self.names, self.counted = list(named), self.counted + 1
 
     def _close_row(self) -> None:
-        row = {name: float(value) / self.counted for name, value in self.sums.items()}
+        # Read from the device once for all.
+        row = dict(zip(self.names, (self.sums / self.counted).tolist(), strict=True))
         if not np.isfinite(row["loss"]):
             raise ValueError(
                 f"{self.folder}: the loss is {row['loss']} at iteration {self.state.iteration}; "
@@ -162,7 +166,7 @@ class Training:
             )
         begin = {"iteration": self.state.iteration, "lr": self.rate}
         self.state.curve.append({**begin, **row, "seconds": round(self.state.seconds, 3)})
-        self.sums, self.counted = {}, 0
+        self.counted = 0
         checkpoint.write_progress(self.folder, self.state, self.run.profile.iterations)
 
     # --- validation -------------------------------------------------------------------------

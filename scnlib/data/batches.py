@@ -6,6 +6,7 @@ from scnlib.augment import random_affine, warp_training
 from scnlib.config import Run
 from scnlib.data.cases import Case, require_labels, require_scribbles, stack
 from scnlib.methods import Batch, get_method
+from scnlib.methods.base import upload
 
 
 class TrainingSet:
@@ -44,8 +45,8 @@ class TrainingSet:
         if len(order) < self.batch:
             order = torch.randperm(len(self.images), generator=generator).tolist()
         picked, rest = order[: self.batch], order[self.batch :]
-        index = torch.tensor(picked, device=self.device)
-        theta = random_affine(self.batch, generator).to(self.device)
+        index = upload(torch.tensor(picked), self.device)
+        theta = upload(random_affine(self.batch, generator), self.device)
         image, scribble, valid = warp_training(
             self.images[index][:, None],
             self.scribbles[index].long(),

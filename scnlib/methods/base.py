@@ -38,11 +38,18 @@ class Now:
 Losses = dict[str, Tensor | float]
 
 
+def upload(values: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor on the device, without waiting for a GPU to take it."""
+    if device.type != "cuda":
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)
+
+
 class Method(nn.Module):
     """A row of Table 1. Subclasses build their networks in `__init__` and write `loss`.
 
     A method knows nothing of files, device names or progress bars. What must survive a restart is
-    in its `state_dict` (parameters and buffers). The hooks do nothing unless overridden.
+    in its `state_dict` (parameters and buffers). Other hooks do nothing unless overridden.
     """
 
     needs: ClassVar[Literal["scribble", "label"]] = "scribble"
@@ -55,7 +62,23 @@ class Method(nn.Module):
         self.bf16 = bf16
 
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
-        """The total to minimise (scalar), and its named parts for the curve, detached."""
+        """The total to minimise (scalar), and its named parts for the curve, detached.
+
+        Either this is overridden, or `objective` is, with `draw` for what it needs by chance.
+        """
+        drawn = self.draw(batch, now)
+        return self.objective(batch, {k: upload(v, batch.image.device) for k, v in drawn.items()})
+
+    def draw(self, batch: Batch, now: Now) -> dict[str, Tensor]:
+        """A step's random numbers by name, tensors on the CPU drawn from `now.generator`."""
+        return {}
+
+    def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:
+        """`loss` as a function of tensors on the device alone, the drawn ones among them.
+
+        It never waits for the device (no number is read, no shape depends on values), so that a
+        step can be compiled or captured as one graph.
+        """
         raise NotImplementedError
 
     def predict(self, image: Tensor) -> Tensor:

@@ -5,9 +5,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scnlib.losses import mean_over
+from scnlib.propagation import one_hot
 
 
-def mixed_target(labels: Tensor, spread: Tensor, share: float, classes: int) -> Tensor:
+def mixed_target(labels: Tensor, spread: Tensor, share: Tensor | float, classes: int) -> Tensor:
     """share x onehot(labels) + (1 - share) x onehot(spread), (B, K, H, W) float32.
 
     Args:
@@ -17,7 +18,7 @@ def mixed_target(labels: Tensor, spread: Tensor, share: float, classes: int) -> 
         share: in 0..1.
     """
     spread = torch.where(spread < classes, spread, labels)
-    one, other = (F.one_hot(m, classes).movedim(3, 1).float() for m in (labels, spread))
+    one, other = (one_hot(m, classes).float() for m in (labels, spread))
     return torch.lerp(other, one, share)
 
 
@@ -26,7 +27,7 @@ def shrink_labels(labels: Tensor, classes: int, factor: int) -> Tensor:
 
     Labels of no class (K) have no vote; a cell without votes is K.
     """
-    votes = F.one_hot(labels, classes + 1)[..., :classes].movedim(3, 1).float()
+    votes = one_hot(labels, classes).float()
     most, winner = F.avg_pool2d(votes, factor).max(dim=1)
     return torch.where(most > 0, winner, classes)
 
@@ -61,7 +62,7 @@ def decoupled_distillation(
         logits, other: (B, K, h, w).
         labels: (B, h, w) long in 0..K-1.
     """
-    chosen = F.one_hot(labels, logits.shape[1]).movedim(3, 1).bool()  # (B, K, h, w)
+    chosen = one_hot(labels, logits.shape[1])  # (B, K, h, w)
     p, q = (one.softmax(dim=1) for one in (logits, other))
     # The pair (p_t, 1 - p_t): both entries differ by as much.
     target = 2 * ((p - q) * chosen).sum(dim=1).square()

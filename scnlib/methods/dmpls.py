@@ -34,22 +34,25 @@ class DMPLS(PCE):
         super().__init__(run, classes, bf16)
         self.second = SecondDecoder(classes, bf16)
 
-    def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
+    def draw(self, batch: Batch, now: Now) -> dict[str, Tensor]:
+        return {"beta": draw_share(now.generator)}
+
+    def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:
         logits, encoder, _ = self.net(batch.image)
         both = logits, self.second(encoder)
         p1, p2 = (one.softmax(dim=1) for one in both)
-        mixed = mixed_labels(p1, p2, draw_share(now.generator))
+        mixed = mixed_labels(p1, p2, drawn["beta"])
         pce = torch.stack([partial_cross_entropy(one, batch.scribble) for one in both]).mean()
         dice = torch.stack([soft_dice(p, mixed, valid=batch.valid) for p in (p1, p2)]).mean()
         return pce + WEIGHT * dice, {"pce": pce.detach(), "dice": dice.detach()}
 
 
-def draw_share(generator: torch.Generator) -> float:
-    """A number from U(0, 1)."""
-    return float(torch.rand((), generator=generator))
+def draw_share(generator: torch.Generator) -> Tensor:
+    """A number from U(0, 1), a float32 tensor () on the CPU."""
+    return torch.rand((), generator=generator)
 
 
-def mixed_labels(p1: Tensor, p2: Tensor, beta: float) -> Tensor:
+def mixed_labels(p1: Tensor, p2: Tensor, beta: Tensor | float) -> Tensor:
     """argmax(beta p1 + (1 - beta) p2), (B, K, H, W) twice to (B, H, W) long, without gradient."""
     # max's indices, not argmax: the same values, thirty times faster over channels on a CPU.
     return torch.lerp(p2.detach(), p1.detach(), beta).max(dim=1).indices

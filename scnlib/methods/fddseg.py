@@ -72,14 +72,17 @@ class Fddseg(PCE):
         spread = [spread_scribble(image, scribble, self.classes) for image, scribble in pairs]
         self.spread = torch.from_numpy(np.stack(spread)).to(scribbles.device)
 
-    def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
+    def draw(self, batch: Batch, now: Now) -> dict[str, Tensor]:
+        return {name: draw_share(now.generator) for name in ("beta", "gamma")}
+
+    def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:
         assert self.spread is not None
         spread = warp_labels(self.spread[batch.index].long(), batch.affine, self.classes)
         *scaled1, logits1 = self.heads(self.net, batch.image)
         *scaled2, logits2 = self.second_heads(self.second, batch.image, drop=True)
         p1, p2 = logits1.softmax(dim=1), logits2.softmax(dim=1)
-        labels = mixed_labels(p1, p2, draw_share(now.generator))
-        target = mixed_target(labels, spread, draw_share(now.generator), self.classes)
+        labels = mixed_labels(p1, p2, drawn["beta"])
+        target = mixed_target(labels, spread, drawn["gamma"], self.classes)
 
         both = (partial_cross_entropy(one, batch.scribble) for one in (logits1, logits2))
         pce = torch.stack(list(both)).mean()

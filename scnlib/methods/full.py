@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from scnlib.losses import partial_cross_entropy, soft_dice
-from scnlib.methods.base import Batch, Losses, Now
+from scnlib.methods.base import Batch, Losses
 from scnlib.methods.pce import PCE
 
 
@@ -12,7 +12,7 @@ class Full(PCE):
 
     needs = "label"
 
-    def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
+    def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:
         logits = self.net(batch.image).logits
         mask = batch.scribble  # labels every pixel but the padding, which has the unlabelled value
         entropy = partial_cross_entropy(logits, mask)

@@ -15,7 +15,7 @@ import math
 from torch import Tensor
 
 from scnlib.losses import entropy, partial_cross_entropy
-from scnlib.methods.base import Batch, Losses, Now
+from scnlib.methods.base import Batch, Losses
 from scnlib.methods.pce import PCE
 
 WEIGHT = 0.1
@@ -24,7 +24,7 @@ WEIGHT = 0.1
 class MELoss(PCE):
     """Every pixel makes up its mind."""
 
-    def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
+    def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:
         logits = self.net(batch.image).logits
         pce = partial_cross_entropy(logits, batch.scribble)
         doubt = entropy(logits.softmax(dim=1), valid=batch.valid) / math.log(self.classes)

@@ -20,7 +20,7 @@ m_c is an image's mean of I, weighted by P_c. Choices:
 from torch import Tensor
 
 from scnlib.losses import mumford_shah, partial_cross_entropy
-from scnlib.methods.base import Batch, Losses, Now
+from scnlib.methods.base import Batch, Losses
 from scnlib.methods.pce import PCE
 
 WEIGHT = 1e-6 * 12 * 256 * 256  # 0.786
@@ -29,7 +29,7 @@ WEIGHT = 1e-6 * 12 * 256 * 256  # 0.786
 class MLoss(PCE):
     """Every class is of one brightness, and its boundary short."""
 
-    def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
+    def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:
         logits = self.net(batch.image).logits
         pce = partial_cross_entropy(logits, batch.scribble)
         length = batch.image.shape[2] / 256

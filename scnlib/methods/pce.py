@@ -4,7 +4,7 @@ from torch import Tensor
 
 from scnlib.config import Run
 from scnlib.losses import partial_cross_entropy
-from scnlib.methods.base import Batch, Losses, Method, Now
+from scnlib.methods.base import Batch, Losses, Method
 from scnlib.unet import UNet
 
 
@@ -15,7 +15,7 @@ class PCE(Method):
         super().__init__(run, classes, bf16)
         self.net = UNet(classes, run.profile.dropout, bf16)
 
-    def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
+    def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:
         loss = partial_cross_entropy(self.net(batch.image).logits, batch.scribble)
         return loss, {"pce": loss.detach()}
 

@@ -21,7 +21,7 @@ import math
 from torch import Tensor
 
 from scnlib.losses import gated_crf, partial_cross_entropy
-from scnlib.methods.base import Batch, Losses, Now
+from scnlib.methods.base import Batch, Losses
 from scnlib.methods.pce import PCE
 
 WEIGHT = 0.1
@@ -35,7 +35,7 @@ def window(size: int) -> tuple[int, float]:
 class RLoss(PCE):
     """Pixels that are near and alike have the same class."""
 
-    def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
+    def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:
         logits = self.net(batch.image).logits
         pce = partial_cross_entropy(logits, batch.scribble)
         radius, sigma_xy = window(batch.image.shape[2])

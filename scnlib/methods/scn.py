@@ -6,7 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from scnlib.config import Run
-from scnlib.correlation import correlation_map, propagate, to_grid, to_image
+from scnlib.correlation import (
+    correlation_map,
+    correlation_rows,
+    enlarge,
+    propagate_features,
+    to_grid,
+    to_image,
+)
 from scnlib.losses import (
     contrastive_loss,
     partial_cross_entropy,
@@ -18,10 +25,10 @@ from scnlib.methods.pce import PCE
 from scnlib.propagation import (
     ConfidenceThreshold,
     Pseudo,
-    confident_pixels,
     connected_parts,
     refine_image,
     shape_masks,
+    trust,
 )
 from scnlib.unet import CHANNELS
 
@@ -43,20 +50,31 @@ class SCN(PCE):
         if run.scn.projections:
             self.projections = nn.ModuleList(nn.Conv2d(D, D, 1) for _ in range(2))
 
-    def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
+    def draw(self, batch: Batch, now: Now) -> dict[str, Tensor]:
+        """The cells whose rows of C suggest shapes, anew for each image: "cells" (B, R) long."""
+        B, _, H, W = batch.image.shape
+        N = (H // self.run.scn.stride) * (W // self.run.scn.stride)
+        return {"cells": draw_cells(B, N, self.run.scn.rows, now.generator)}
+
+    def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:
         r"""Eq. 18: L = lambda1 L_pce + lambda2 L_PAP + lambda3 L_RSR + lambda4 L_CACL."""
         o = self.run.scn
         logits, encoder, features = self.net(batch.image)
-        P = logits.softmax(dim=1)
-        C, Y_corr = self.affinity(encoder, logits, P)
-        self.tau.update(P)
-        pseudo = self.pseudo_labels(C, P, batch, now.generator)
+        log_P = logits.log_softmax(dim=1)
+        P = log_P.exp()
+        Y_corr = self.propagated(encoder, logits, P)
+        confidence, predicted = P.detach().max(dim=1)  # (B, H, W)
+        self.tau.follow(confidence, predicted, self.classes)
+        rows = self.rows(encoder, drawn["cells"])
+        pseudo = self.pseudo_labels(rows, drawn["cells"], confidence, predicted, batch)
 
         reduction = "sum" if o.pce_sum else "mean"
-        pce = partial_cross_entropy(logits, batch.scribble, reduction=reduction)
+        pce = partial_cross_entropy(log_P, batch.scribble, reduction=reduction, normalised=True)
         asked = batch.valid if o.pap_pixels == "all" else pseudo.confident  # never padding
-        pap = propagation_loss(logits, Y_corr, valid=asked, target=o.pap_target)
-        rsr = refinement_loss(logits, Y_corr, *pseudo, valid=batch.valid, mean=o.region_mean)
+        pap = propagation_loss(log_P, Y_corr, valid=asked, target=o.pap_target, normalised=True)
+        rsr = refinement_loss(
+            log_P, Y_corr, *pseudo, valid=batch.valid, mean=o.region_mean, normalised=True
+        )
         total = o.lambda1 * pce + o.lambda2 * pap + o.lambda3 * rsr
         parts: Losses = {"pce": pce.detach(), "pap": pap.detach(), "rsr": rsr.detach()}
         if self.contrast:
@@ -74,37 +92,58 @@ class SCN(PCE):
             )
             total = total + o.lambda4 * cacl
             parts["cacl"] = cacl.detach()
-        parts["tau"] = self.tau.value
+        parts["tau"] = self.tau.value_.clone()
         parts["share_M"] = pseudo.confident.float().mean()
         return total, parts
 
-    def affinity(self, encoder: list[Tensor], logits: Tensor, P: Tensor) -> tuple[Tensor, Tensor]:
-        """C (B, N, N) on the grid, and the propagated probabilities at H x W."""
-        o = self.run.scn
+    def compared(self, encoder: list[Tensor]) -> list[Tensor]:
+        """What C compares: the features f (B, D, h, w), or two projections of them."""
         f = encoder[self.level]
-        pair = [layer(f.float()) for layer in self.projections] if o.projections else [f]
-        C = correlation_map(*pair, scale_inside=o.scale_inside)
-        h, w = f.shape[-2:]
-        source = to_grid(P if o.propagate == "probabilities" else logits, (h, w))
-        mixed = propagate(C, source.detach() if o.detach_propagated else source)
+        return [layer(f.float()) for layer in self.projections] if self.run.scn.projections else [f]
+
+    def propagated(self, encoder: list[Tensor], logits: Tensor, P: Tensor) -> Tensor:
+        """Y_corr, the propagated probabilities, at H x W."""
+        o = self.run.scn
+        f, *other = self.compared(encoder)
+        source = to_grid(P if o.propagate == "probabilities" else logits, (f.shape[2], f.shape[3]))
+        source = source.detach() if o.detach_propagated else source
+        mixed = propagate_features(f, source, *other, scale_inside=o.scale_inside)
         mixed = mixed if o.propagate == "probabilities" else mixed.softmax(dim=1)
-        H, W = P.shape[-2:]
-        return C, to_image(mixed, (H, W))
+        return enlarge(mixed, (P.shape[2], P.shape[3]))
+
+    @torch.no_grad()
+    def rows(self, encoder: list[Tensor], cells: Tensor) -> Tensor:
+        """The rows of C (B, R, N) that belong to `cells` (B, R)."""
+        f, *other = self.compared(encoder)
+        return correlation_rows(f, cells, *other, scale_inside=self.run.scn.scale_inside)
+
+    @torch.no_grad()
+    def affinity(self, encoder: list[Tensor]) -> Tensor:
+        """C (B, N, N) as a whole, to look at."""
+        return correlation_map(*self.compared(encoder), scale_inside=self.run.scn.scale_inside)
 
     @torch.no_grad()
     def pseudo_labels(
-        self, C: Tensor, P: Tensor, batch: Batch, generator: torch.Generator
+        self, rows: Tensor, cells: Tensor, confidence: Tensor, predicted: Tensor, batch: Batch
     ) -> Pseudo:
-        """Pseudo-labels and M at H x W, refined by the shapes of randomly drawn rows of C."""
-        o = self.run.scn
-        tau = self.tau.value
-        scribbled = batch.scribble < self.classes
-        pseudo = confident_pixels(
-            P, tau, batch.scribble, trusted=o.scribbles_confident, valid=batch.valid
+        """Pseudo-labels and M at H x W, refined by the shapes of rows of C.
+
+        Args:
+            rows: (B, R, N), of `cells` (B, R) long.
+            confidence, predicted: max P and argmax P, (B, H, W).
+        """
+        o, tau = self.run.scn, self.tau.value_
+        pseudo = trust(
+            confidence,
+            predicted,
+            tau,
+            self.classes,
+            batch.scribble,
+            trusted=o.scribbles_confident,
+            valid=batch.valid,
         )
-        H, W = P.shape[-2:]
+        H, W = predicted.shape[-2:]
         grid = (H // o.stride, W // o.stride)
-        rows, cells = draw_rows(C, o.rows, generator)
         if o.mask_grid == "pixels":
             rows = to_image(rows.unflatten(2, grid), (H, W)).flatten(2)  # (B, R, H W)
             y, x = (o.stride * c + o.stride // 2 for c in (cells // grid[1], cells % grid[1]))
@@ -116,20 +155,17 @@ class SCN(PCE):
             masks,
             grid,
             self.classes,
-            fixed=scribbled,
+            fixed=batch.scribble < self.classes,
             valid=batch.valid,
             overwrite=o.overwrite,
             gate=tau if o.gate == "corrmatch" else None,
         )
 
 
-def draw_rows(C: Tensor, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """`rows` random rows of C (B, N, N) for each image, (B, R, N), and their cells (B, R) long.
+def draw_cells(images: int, N: int, rows: int, generator: torch.Generator) -> Tensor:
+    """`rows` random cells of each image's N, (images, R) long on the CPU; all N for 0.
 
-    All N rows for 0. Drawn without replacement from a generator on the CPU, every row as likely as
-    any other, and in random order also if all are taken: where masks overlap, the last row wins.
+    Drawn without replacement, every cell as likely as any other, and in random order also if all
+    are taken: where masks overlap, the last row wins.
     """
-    B, N = C.shape[:2]
-    rows = min(rows or N, N)
-    picked = torch.rand(B, N, generator=generator).argsort(dim=1)[:, :rows].to(C.device)  # (B, R)
-    return C.gather(1, picked[:, :, None].expand(B, rows, N)), picked
+    return torch.rand(images, N, generator=generator).argsort(dim=1)[:, : min(rows or N, N)]

@@ -16,7 +16,7 @@ from scnlib.config import Run
 from scnlib.correlation import to_grid
 from scnlib.data import load_split, stack
 from scnlib.evaluation import dice
-from scnlib.methods.base import Batch
+from scnlib.methods.base import Batch, Now
 from scnlib.methods.scn import SCN
 from scnlib.propagation import (
     Pseudo,
@@ -26,6 +26,7 @@ from scnlib.propagation import (
     overlap_ratio,
     shape_masks,
 )
+from scnlib.unet import ElementDropout
 from scnlib.weights import trained_network
 
 __all__ = [
@@ -100,7 +101,7 @@ def random_network(run: Run, chosen: Slice, seed: int = 0) -> SCN:
     for layer in net.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = 1.0
-        elif isinstance(layer, nn.Dropout | nn.Dropout2d):
+        elif isinstance(layer, nn.Dropout | nn.Dropout2d | ElementDropout):
             layer.eval()
     with torch.no_grad():
         net.predict(chosen.images[:24])
@@ -112,12 +113,13 @@ def gather(net: SCN, chosen: Slice, title: str, seed: int = 0) -> Maps:
     """One slice's maps, as a training step computes them (but without dropout)."""
     logits, encoder, _ = net.net(chosen.image)
     P = logits.softmax(dim=1)
-    C, Y_corr = net.affinity(encoder, logits, P)
+    C, Y_corr = net.affinity(encoder), net.propagated(encoder, logits, P)
     valid = torch.ones_like(chosen.label, dtype=torch.bool)
     nowhere = torch.zeros(1, dtype=torch.long)
     batch = Batch(chosen.image, chosen.scribble, valid, nowhere, torch.eye(2, 3)[None])
     before = confident_pixels(P, net.tau.value, chosen.scribble)
-    after = net.pseudo_labels(C, P, batch, torch.Generator().manual_seed(seed))
+    cells = net.draw(batch, Now(0, 1, torch.Generator().manual_seed(seed)))["cells"]
+    after = net.pseudo_labels(net.rows(encoder, cells), cells, *P.max(dim=1), batch)
     f = next(level[0] for level in encoder if level.shape[-2] * level.shape[-1] == C.shape[1])
     return Maps(title, f, C[0], P[0], Y_corr[0], net.tau.value, before, after)
 

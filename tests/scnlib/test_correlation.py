@@ -8,8 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from scnlib.correlation import correlation_map, propagate, to_grid, to_image
-from scnlib.methods.scn import draw_rows
+from scnlib.correlation import (
+    correlation_map,
+    correlation_rows,
+    enlarge,
+    propagate,
+    propagate_features,
+    to_grid,
+    to_image,
+)
+from scnlib.methods.scn import draw_cells
 
 
 def two_cells() -> torch.Tensor:
@@ -148,28 +156,68 @@ def test_to_image_interpolates_between_cell_centres() -> None:
 
 @given(st.integers(0, 10_000), st.integers(1, 12), st.integers(0, 14))
 @settings(max_examples=60, deadline=None)
-def test_drawn_rows_are_distinct_rows_of_their_own_image(seed: int, N: int, rows: int) -> None:
-    C = torch.arange(2.0 * N * N).reshape(2, N, N)
-    drawn, cells = draw_rows(C, rows, torch.Generator().manual_seed(seed))
+def test_drawn_cells_are_distinct_cells_of_the_map(seed: int, N: int, rows: int) -> None:
+    cells = draw_cells(2, N, rows, torch.Generator().manual_seed(seed))
     expected = N if rows == 0 or rows >= N else rows
-    assert drawn.shape == (2, expected, N)
-    for b in range(2):
-        originals = {tuple(row.tolist()) for row in C[b]}
-        found = {tuple(row.tolist()) for row in drawn[b]}
-        assert len(found) == expected and found <= originals
-        assert torch.equal(drawn[b], C[b, cells[b]])
+    assert cells.shape == (2, expected)
+    for drawn in cells.tolist():
+        assert len(set(drawn)) == expected and set(drawn) <= set(range(N))
 
 
-def test_every_row_is_drawn_equally_often_the_last_included() -> None:
+def test_every_cell_is_drawn_equally_often_the_last_included() -> None:
     N, rows, B = 5, 2, 4000
-    C = torch.eye(N).expand(B, N, N)  # row i is the unit vector i, so that a sum counts draws
-    counts = draw_rows(C, rows, torch.Generator().manual_seed(0))[0].sum(dim=(0, 1))
+    counts = draw_cells(B, N, rows, torch.Generator().manual_seed(0)).flatten().bincount()
     # 4000 * 2 / 5 = 1600 each; the standard deviation is sqrt(4000 * .4 * .6) = 31.
-    assert (counts - 1600).abs().max() < 5 * 31
+    assert len(counts) == N and (counts - 1600).abs().max() < 5 * 31
 
 
-def test_rows_are_drawn_anew_for_each_image_and_alike_for_a_seed() -> None:
-    C = torch.eye(64).expand(2, 64, 64)
-    first, _ = draw_rows(C, 8, torch.Generator().manual_seed(3))
-    assert torch.equal(first, draw_rows(C, 8, torch.Generator().manual_seed(3))[0])
+def test_cells_are_drawn_anew_for_each_image_and_alike_for_a_seed() -> None:
+    first = draw_cells(2, 64, 8, torch.Generator().manual_seed(3))
+    assert torch.equal(first, draw_cells(2, 64, 8, torch.Generator().manual_seed(3)))
     assert not torch.equal(first[0], first[1])
+
+
+# Without the whole map
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_rows_are_those_of_the_whole_map(inside: bool) -> None:
+    f, other = random_map(0), random_map(1)
+    N = f.shape[2] * f.shape[3]
+    cells = draw_cells(len(f), N, 3, torch.Generator().manual_seed(0))
+    for others in ([], [other]):
+        C = correlation_map(f, *others, scale_inside=inside)
+        rows = correlation_rows(f, cells, *others, scale_inside=inside)
+        torch.testing.assert_close(rows, C.gather(1, cells[:, :, None].expand(-1, -1, N)))
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_propagation_without_the_map_equals_that_with_it(inside: bool) -> None:
+    """Values and gradients, for one set of features and for two."""
+    for others in ([], [random_map(1).requires_grad_()]):
+        given = [random_map(0).requires_grad_(), *others]
+        f, *other = given
+        P = random_map(2).softmax(dim=1).requires_grad_()
+        weights = random_map(3)
+        whole = propagate(correlation_map(f, *other, scale_inside=inside), P)
+        parts = propagate_features(f, P, *other, scale_inside=inside)
+        torch.testing.assert_close(parts, whole)
+        expected = torch.autograd.grad((whole * weights).sum(), [*given, P])
+        found = torch.autograd.grad((parts * weights).sum(), [*given, P])
+        torch.testing.assert_close(found, expected)
+
+
+def test_gradient_of_propagation_without_the_map() -> None:
+    f = random_map(0, B=1).requires_grad_()
+    P = random_map(1, B=1).softmax(dim=1).requires_grad_()
+    assert gradcheck(propagate_features, (f, P))
+
+
+@pytest.mark.parametrize("size", [(8, 12), (5, 7), (2, 3)])
+def test_enlarging_by_products_is_to_image(size: tuple[int, int]) -> None:
+    x = random_map(0).requires_grad_()
+    torch.testing.assert_close(enlarge(x, size), to_image(x, size))
+    weights = torch.rand(*x.shape[:2], *size, dtype=x.dtype)
+    (expected,) = torch.autograd.grad((to_image(x, size) * weights).sum(), x)
+    (found,) = torch.autograd.grad((enlarge(x, size) * weights).sum(), x)
+    torch.testing.assert_close(found, expected)

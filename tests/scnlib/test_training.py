@@ -11,7 +11,7 @@ from torch import Tensor
 
 from scnlib.data import batches, stack
 from scnlib.inference import label_volume
-from scnlib.methods.scn import draw_rows
+from scnlib.methods.base import Now
 from scnlib.training import Training, train
 from tests.tiny_runs import begin, cases, same, serve, spy_on_batches, tiny, without
 
@@ -83,7 +83,7 @@ def test_draws_do_not_depend_on_the_device(tmp_path: Path, monkeypatch: pytest.M
         for _ in range(2):
             batch, begun.state.order = begun.data.draw(begun.state.order, begun.generator)
             assert batch.image.device == begun.device
-            draw_rows(torch.zeros(4, 16, 16, device=begun.device), 3, begun.generator)
+            begun.method.draw(batch, Now(0, 10, begun.generator))
     here, there = runs
     assert same(drawn[:2], drawn[2:])
     assert here.state.order == there.state.order

@@ -208,7 +208,7 @@ def test_pseudo_labels_follow_their_slices_through_the_augmentation(
     method, given = fddseg(), batch_of()
     mirror = torch.tensor([[-1.0, 0, 0], [0, 1, 0]]).expand(2, 2, 3)
     given = replace(given, index=torch.tensor([1, 0]), affine=mirror)
-    shares, seen = iter([0.25, 0.75]), {}
+    shares, seen = iter(torch.tensor([0.25, 0.75])), {}
     monkeypatch.setattr(module, "draw_share", lambda generator: next(shares))
 
     def spied(name: str) -> None:

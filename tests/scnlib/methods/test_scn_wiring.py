@@ -9,7 +9,8 @@ from torch import Tensor
 
 from scnlib.config import SCNOptions, make_run
 from scnlib.methods.base import Batch, Now
-from scnlib.methods.scn import SCN
+from scnlib.methods.scn import SCN, draw_cells
+from scnlib.propagation import Pseudo
 from scnlib.unet import CHANNELS
 
 K, B, SIZE = 4, 2, 64
@@ -112,13 +113,19 @@ def test_nothing_is_asked_of_padding() -> None:
         assert not outside.any() and inside.any()
 
 
+def pseudo_labels(method: SCN, C: Tensor, P: Tensor, given: Batch) -> Pseudo:
+    """What the method makes of the map C (B, N, N), with as many rows of it as its options say."""
+    generator = torch.Generator().manual_seed(0)
+    cells = draw_cells(len(C), C.shape[1], method.run.scn.rows, generator)
+    rows = C.gather(1, cells[:, :, None].expand(-1, -1, C.shape[2]))
+    return method.pseudo_labels(rows, cells, *P.max(dim=1), given)
+
+
 def test_padding_is_never_in_m() -> None:
     valid = torch.rand(B, SIZE, SIZE, generator=torch.Generator().manual_seed(1)) < 0.7
     logits, encoder, _ = outputs()
     method = SCN(replace(make_run("phantom", "scn", size=SIZE), scn=BASE), K)
-    P = logits.softmax(dim=1)
-    C, _ = method.affinity(encoder, logits, P)
-    pseudo = method.pseudo_labels(C, P, batch(valid), torch.Generator().manual_seed(0))
+    pseudo = pseudo_labels(method, method.affinity(encoder), logits.softmax(dim=1), batch(valid))
     assert pseudo.confident.any() and not pseudo.confident[~valid].any()
 
 
@@ -127,9 +134,7 @@ def test_scribbles_are_written_in_also_where_they_are_not_trusted() -> None:
     logits, encoder, _ = outputs()
     options = replace(BASE, scribbles_confident=False)
     method = SCN(replace(make_run("phantom", "scn", size=SIZE), scn=options), K)
-    P = logits.softmax(dim=1)
-    C, _ = method.affinity(encoder, logits, P)
-    pseudo = method.pseudo_labels(C, P, given, torch.Generator().manual_seed(0))
+    pseudo = pseudo_labels(method, method.affinity(encoder), logits.softmax(dim=1), given)
     drawn = given.scribble < K
     assert torch.equal(pseudo.labels[drawn], given.scribble[drawn])
 
@@ -151,7 +156,7 @@ def grown(
     valid = torch.ones(1, 32, 32, dtype=torch.bool)
     unmarked = torch.full((1, 32, 32), K)
     given = Batch(P[:, :1], unmarked, valid, torch.arange(1), torch.eye(2, 3)[None])
-    pseudo = method.pseudo_labels(C[None], P, given, torch.Generator().manual_seed(0))
+    pseudo = pseudo_labels(method, C[None], P, given)
     trusted = pseudo.confident & (pseudo.labels == 2)
     assert torch.equal(trusted, pseudo.confident)
     return trusted[0].unfold(0, 4, 4).unfold(1, 4, 4).all(dim=(2, 3))
