@@ -5,7 +5,6 @@ K classes, N = h w cells of the map's grid, in row-major order.
 """
 
 import math
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -124,19 +123,13 @@ def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
     where the kernel's adds up one pixel at a time.
     """
     rows, columns = (
-        bilinear_weights(n, m, x.device, x.dtype) for n, m in zip(x.shape[-2:], size, strict=True)
+        _bilinear_weights(n, m, x.device, x.dtype) for n, m in zip(x.shape[-2:], size, strict=True)
     )
     return rows @ x @ columns.T
 
 
-@lru_cache(maxsize=16)
-def bilinear_weights(
-    cells: int, pixels: int, device: torch.device, dtype: torch.dtype, corners: bool = False
-) -> Tensor:
-    """What each pixel takes from each cell of an axis, (pixels, cells), rows summing to 1.
-
-    Between cell centres, or with `corners` between the first and the last one.
-    """
-    unit = torch.eye(cells, dtype=torch.float64)[:, None]  # a map with a single 1, cell by cell
-    weights = F.interpolate(unit, pixels, mode="linear", align_corners=corners)
-    return weights[:, 0].T.to(device, dtype).contiguous()
+def _bilinear_weights(cells: int, pixels: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """What each pixel takes from each cell of an axis, (pixels, cells), rows summing to 1."""
+    unit = torch.eye(cells, dtype=torch.float64, device=device)  # a 1 in one cell after the other
+    weights = F.interpolate(unit[:, None], pixels, mode="linear", align_corners=False)
+    return weights[:, 0].T.to(dtype)  # (pixels, cells)
