@@ -5,9 +5,11 @@ At the top it imports only what needs nothing installed: `--help` works before t
 
 import argparse
 import os
+import pwd
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -184,9 +186,24 @@ def run_tests() -> int:
     return int(any(codes))
 
 
+def name_the_user() -> None:
+    """Give a user id without an account a name and a home folder, which libraries ask for.
+
+    Containers and clusters run such; `docker run --user 12345` is one.
+    """
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        os.environ.setdefault("LOGNAME", f"user{os.getuid()}")
+        home = os.environ.get("HOME", "")
+        if not home or not os.access(home, os.W_OK):
+            os.environ["HOME"] = tempfile.mkdtemp(prefix="home")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line asks; the exit code says whether all of it worked."""
     options = parse(arguments)
+    name_the_user()
     if options.test:
         return run_tests()
     from study.run.running import prepare, run_study

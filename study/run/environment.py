@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +51,8 @@ def choose(root: Path = ROOT) -> str:
 def _install(own: Path) -> None:
     lock = own.parent / "requirements.lock"
     with lock.open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)  # of two first starts at once, the second waits here
+        with suppress(OSError):  # some file systems have no locks
+            fcntl.flock(held, fcntl.LOCK_EX)  # of two first starts at once, the second waits here
         if _is_complete(own):
             return
         _say(f"Installing the packages of {lock.name} into {own} (this time only: a few minutes, ")

@@ -25,7 +25,6 @@ def run_graph(options: Namespace, jobs: list[Job], work: Path, held: int) -> int
     names = {job.name for job in jobs}
     lines = places > 1 or not local
     plan = {
-        "notebooks": str(options.notebooks),
         "threads": max(1, cores // places),
         "gpu": int(bool(gpus)),
         "jobs": {
@@ -34,15 +33,30 @@ def run_graph(options: Namespace, jobs: list[Job], work: Path, held: int) -> int
         },
     }
     (work / "plan.json").write_text(json.dumps(plan, indent=1))
-    command = [sys.executable, "-P", "-m", "snakemake", "--directory", str(work)]
-    command += ["--snakefile", str(SNAKEFILE), "--workflow-profile", "none"]
-    command += ["--profile", str(options.on)]
+    command = _command(options, work)
     if local:
         command += ["--cores", str(max(cores, places)), "--resources", f"gpu={places}"]
     elif options.jobs:
         command += ["--jobs", str(options.jobs)]
-    command += ["--config", f"plan={work / 'plan.json'}"]
     return _wait(command, _environment(gpus, places, cores, work), held)
+
+
+def _command(options: Namespace, work: Path) -> list[str]:
+    command = [sys.executable, "-P", "-m", "snakemake", "--directory", str(work)]
+    command += ["--snakefile", str(SNAKEFILE), "--workflow-profile", "none"]
+    return [*command, "--profile", str(options.on), "--config", f"plan={work / 'plan.json'}"]
+
+
+def why_not(options: Namespace, work: Path) -> str:
+    """Why Snakemake starts nothing of the plan: its profile keeps it quiet, so ask again."""
+    asked = subprocess.run(
+        [*_command(options, work), "--cores", "1", "--dry-run", "--quiet", "host"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines = [line.strip() for line in asked.stdout.splitlines() if line.strip()]
+    return " ".join(lines[-3:]) if asked.returncode and lines else "see above"
 
 
 def _environment(gpus: list[str], places: int, cores: int, work: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ import nbformat
 from study.run.progress import shown
 
 ROOT = Path(__file__).resolve().parents[2]
+PICTURE = re.compile(r"(image/(?!svg)|application/pdf|audio/|video/).*")  # kept as base64
+BASE64 = re.compile(r"(;base64,[A-Za-z0-9+/=]+)")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -37,11 +40,26 @@ def declared(notebook: Path) -> dict[str, Any]:
     tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     if not tagged:
         raise ValueError(f"{notebook}: no cell is tagged 'parameters', so nothing can be set in it")
+    try:
+        return _assigned(tagged[0].source)
+    except (SyntaxError, ValueError) as error:
+        where = f"cell {cells.index(tagged[0]) + 1}, tagged 'parameters'"
+        raise ValueError(
+            f"{notebook}: {where}, line {getattr(error, 'lineno', None) or 1}: only lines such as "
+            'NAME = 3 or NAME: str = "text" may stand in it, with plain values'
+        ) from None
+
+
+def _assigned(source: str) -> dict[str, Any]:
+    """Names and plain values that the lines assign. Raises SyntaxError or ValueError for others."""
     defaults = {}
-    for node in ast.parse(tagged[0].source).body:
+    for node in ast.parse(source).body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         if isinstance(target, ast.Name) and isinstance(node, ast.Assign | ast.AnnAssign):
-            defaults[target.id] = ast.literal_eval(node.value) if node.value else None
+            try:
+                defaults[target.id] = ast.literal_eval(node.value) if node.value else None
+            except ValueError:
+                raise SyntaxError("no plain value", ("", node.lineno, 0, "")) from None
     return defaults
 
 
@@ -91,15 +109,12 @@ def run_notebook(
     import papermill  # heavy, and not needed to refuse a parameter
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    os.environ["PYTHONPATH"] = str(ROOT)
-    # This environment's own kernel first: a `python3` kernel of the user may be another Python.
-    os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with _gpu(), shown(output, watch, lines):
+        with _gpu(), isolated(), shown(output, watch, lines):
             papermill.execute_notebook(
-                notebook,
-                output,
+                _unformatted(notebook),
+                _unformatted(output),
                 parameters,
                 kernel_name="python3",
                 language="python",
@@ -114,7 +129,37 @@ def run_notebook(
         raise RuntimeError(f"{type(error).__name__}: {first_line(error)}") from None
     finally:
         if output.exists():
-            tidy(output, parameters)
+            with suppress(ValueError):  # cut off by a full disk, say: `failure` tells of that
+                tidy(output, parameters)
+
+
+def _unformatted(path: Path) -> str:
+    """A path for papermill, which takes what stands in braces for a parameter."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+@contextmanager
+def isolated() -> Iterator[None]:
+    """Kernels started inside see this study's code and nothing of the user's own settings.
+
+    A matplotlibrc with LaTeX, an IPython start-up file or another `python3` kernel would change the
+    figures, or fail a notebook. The environment is as before at the end.
+    """
+    import matplotlib
+
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory(prefix="ipython") as folder:
+        os.environ["PYTHONPATH"] = str(ROOT)
+        os.environ["IPYTHONDIR"] = folder
+        os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
+        os.environ["MATPLOTLIBRC"] = str(Path(matplotlib.get_data_path()) / "matplotlibrc")
+        for name in ("PYTHONSTARTUP", "MPLBACKEND"):
+            os.environ.pop(name, None)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def tidy(path: Path, parameters: dict[str, Any]) -> None:
@@ -152,12 +197,18 @@ def _without_widget(output: Any) -> Any:
 
 
 def _replace(node: Any, pattern: re.Pattern[str], name: str) -> Any:
-    if isinstance(node, str):
-        return pattern.sub(name, node)
+    if isinstance(node, str):  # every second part is base64, in which a path is mere chance
+        parts = BASE64.split(node)
+        return "".join(part if i % 2 else pattern.sub(name, part) for i, part in enumerate(parts))
     if isinstance(node, list):
         return [_replace(item, pattern, name) for item in node]
     if isinstance(node, dict):
-        return type(node)({key: _replace(item, pattern, name) for key, item in node.items()})
+        return type(node)(
+            {
+                key: item if PICTURE.fullmatch(str(key)) else _replace(item, pattern, name)
+                for key, item in node.items()
+            }
+        )
     return node
 
 
@@ -179,11 +230,16 @@ def failure(output: Path) -> str | None:
 
 
 def lock(file: TextIO) -> bool:
-    """Take the file's lock without waiting; it lasts as long as a process keeps the file open."""
+    """Take the file's lock without waiting; it lasts as long as a process keeps the file open.
+
+    True with a note where the file system knows no locks.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:  # the file system has no locks: nothing then keeps two runs apart
+        print(f"{file.name}: no locks here ({error.strerror}): run one at a time", file=sys.stderr)
     return True
 
 

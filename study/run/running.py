@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from study.run.graph import run_graph
+from study.run.graph import run_graph, why_not
 from study.run.notebook import failure, lock
 from study.run.planning import RULES, Job, Wanted, check_records, find_jobs, find_runs
 
@@ -93,6 +93,7 @@ def _run_all(options: Namespace, jobs: list[Job], work: Path, held: int) -> list
     """
     shutil.rmtree(work, ignore_errors=True)
     (work / "done").mkdir(parents=True)
+    (work / "notebooks").symlink_to(options.notebooks, target_is_directory=True)
     failed: list[Job] = []
     while left := [job for job in jobs if job not in failed and not _is_done(job.name, work)]:
         started = time.time()
@@ -101,7 +102,8 @@ def _run_all(options: Namespace, jobs: list[Job], work: Path, held: int) -> list
         ready = [job for job in left if all(_is_done(n, work) for n in names & set(job.needs))]
         failures = [job for job in ready if not _is_done(job.name, work)]
         if failures and not any(_is_newer(job.output, started) for job in left):
-            raise SystemExit(f"error: Snakemake started no notebook (code {code}); see above")
+            why = why_not(options, work)
+            raise SystemExit(f"error: Snakemake started no notebook (code {code}): {why}")
         failed += failures
     return failed
 

@@ -1,9 +1,15 @@
 """run_all.sh: the graph of notebooks runs, goes on after a failure, and says how it ended."""
 
 import fcntl
+import getpass
 import json
+import os
+from pathlib import Path
+from unittest import mock
 
-from study.run import running
+import pytest
+
+from study.run import command, graph, running
 from study.run.planning import RULES
 from tests.pretended import record_file, write_record
 
@@ -32,6 +38,39 @@ def test_a_failed_run_does_not_stop_the_others_and_the_next_start_goes_on(
     assert "03_training_phantom_pce_seed0" in again
     assert "03_training_phantom_scn_seed0" not in again
     assert again.index("04_tables_and_figure") > again.index("03_training_phantom_pce_seed0")
+
+
+def test_folders_may_have_any_name(science, notebooks, pretended, tmp_path):
+    place = tmp_path / "a {b} 'c\" é %d"
+    place.mkdir()
+    notebooks.rename(place / "notebooks")
+    for name in ("broken", "pretended.py"):
+        (place / name).write_text((tmp_path / name).read_text())
+    options = ["--notebooks", str(place / "notebooks"), "--out", str(place / "out")]
+    assert command.main([*options, "--methods", "pce"]) == 0
+    assert (place / "out/demo/phantom/pce/seed0/record.json").exists()
+
+
+def test_why_nothing_started_is_told(start, pretended, tmp_path, monkeypatch):
+    monkeypatch.setattr(graph, "SNAKEFILE", tmp_path / "Snakefile")
+    (tmp_path / "Snakefile").write_text("rule all:\n    input: 'nowhere {b}'\n")
+    with pytest.raises(SystemExit, match=r"started no notebook \(code 1\): WildcardError .*'b'"):
+        start("--methods", "pce")
+
+
+@pytest.mark.parametrize("home", [None, "/proc", "here"])
+def test_a_user_id_without_an_account_gets_a_name_and_a_home(tmp_path, monkeypatch, home):
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr("pwd.getpwuid", mock.Mock(side_effect=KeyError("uid not found")))
+    monkeypatch.setattr(os, "access", lambda place, mode: "proc" not in str(place))
+    for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        os.environ.pop(name, None)
+    if home:
+        os.environ["HOME"] = str(tmp_path) if home == "here" else home
+    command.name_the_user()
+    assert getpass.getuser() == f"user{os.getuid()}"
+    assert Path(os.environ["HOME"]).is_dir() and os.environ["HOME"] != "/proc"
+    assert (os.environ["HOME"] == str(tmp_path)) == (home == "here")
 
 
 def test_training_again_prints_the_difference_from_the_committed_record(

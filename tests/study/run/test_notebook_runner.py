@@ -1,16 +1,19 @@
 """One notebook: its parameters, its execution, what is left of it, and its progress."""
 
+import errno
+import fcntl
 import json
 import os
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import nbformat
 import pytest
 
 from study.run import planning, progress
-from study.run.notebook import WIDGET, failure, run_notebook, tidy, typed
+from study.run.notebook import WIDGET, failure, lock, run_notebook, tidy, typed
 from tests.pretended import write_notebook
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -71,6 +74,82 @@ def test_runs_with_this_python_and_leaves_no_trace_of_the_machine(small, tmp_pat
     for trace in ("/somewhere", str(ROOT), sys.prefix, str(tmp_path), "start_time", "iopub"):
         assert trace not in text
     nbformat.validate(nbformat.read(output, as_version=4))
+
+
+def test_pictures_are_not_searched_for_paths(tmp_path):
+    picture = "iVBOR/d/w0KGgo+/d+AAAA/d/"
+    page = f'<img src="data:image/png;base64,{picture}"> from /d/ACDC'
+    cell = nbformat.v4.new_code_cell("show()")
+    shown = nbformat.v4.new_markdown_cell("!", attachments={"a": {"image/jpeg": picture}})
+    data = {"image/png": picture, "text/html": page, "image/svg+xml": "<svg><!-- /d --></svg>"}
+    cell.outputs = [nbformat.v4.new_output("display_data", data)]
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell, shown]), tmp_path / "n.ipynb")
+    tidy(tmp_path / "n.ipynb", {"data": "/d"})
+    code, text = nbformat.read(tmp_path / "n.ipynb", as_version=4).cells
+    (output,) = code.outputs
+    assert text.attachments["a"]["image/jpeg"] == picture
+    assert output.data["image/png"] == picture
+    assert output.data["text/html"] == page.replace("/d/ACDC", "DATA/ACDC")
+    assert output.data["image/svg+xml"] == "<svg><!-- DATA --></svg>"
+
+
+@pytest.mark.parametrize("folder", ["{b}", "{name}", "a {b} 'c\" é", "%s $HOME"])
+def test_a_folder_may_have_any_name(tmp_path, folder):
+    place = tmp_path / folder
+    notebook = write_notebook(place / "n.ipynb", "print(__import__('os').getcwd())", 'name = ""\n')
+    run_notebook(notebook, {"name": "x"}, place / "out" / "n.ipynb")
+    ((_, cell),) = [nbformat.read(place / "out" / "n.ipynb", as_version=4).cells[1:]]
+    assert cell.outputs[0].text.strip() == str(place)
+
+
+@pytest.mark.parametrize("line", ["%load_ext autoreload", "size = 2 * 64", "x = [y]", "!ls", "a b"])
+def test_a_parameters_cell_that_is_no_list_of_values_is_named(tmp_path, line):
+    notebook = write_notebook(tmp_path / "n.ipynb", "pass", f"name = 1\n{line}\n")
+    with pytest.raises(ValueError, match=r"n\.ipynb: cell 1, tagged 'parameters', line 2: "):
+        typed(notebook, {"name": 2})
+
+
+def test_kernels_do_not_see_the_users_own_settings(tmp_path, monkeypatch):
+    start = tmp_path / "ipython" / "profile_default" / "startup" / "00.py"
+    start.parent.mkdir(parents=True)
+    start.write_text("mine = 1\n")
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nlines.linewidth: 9\n")
+    (tmp_path / "startup.py").write_text("mine = 2\n")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path / "matplotlibrc"))
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "startup.py"))
+    monkeypatch.setenv("MPLBACKEND", "pdf")
+    source = """
+import matplotlib
+assert "mine" not in globals()
+assert not matplotlib.rcParams["text.usetex"] and matplotlib.rcParams["lines.linewidth"] == 1.5
+assert "inline" in matplotlib.get_backend()"""
+    before = dict(os.environ)
+    (tmp_path / "book").mkdir()
+    run_notebook(write_notebook(tmp_path / "book" / "n.ipynb", source), {}, tmp_path / "out.ipynb")
+    assert dict(os.environ) == before
+
+
+def test_an_executed_notebook_that_is_cut_off_hides_no_cause(tmp_path, monkeypatch):
+    def full(notebook, output, *rest, **more):
+        (tmp_path / "out.ipynb").write_text('{"cells": [')
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    notebook = write_notebook(tmp_path / "n.ipynb", "pass")
+    monkeypatch.setattr("papermill.execute_notebook", full)
+    with pytest.raises(RuntimeError, match="No space left on device"):
+        run_notebook(notebook, {}, tmp_path / "out.ipynb")
+    assert failure(tmp_path / "out.ipynb") == "its executed notebook cannot be read"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_without_locks_it_runs_and_says_so(tmp_path, monkeypatch, capsys, number):
+    monkeypatch.setattr(fcntl, "flock", mock.Mock(side_effect=OSError(number, os.strerror(number))))
+    with (tmp_path / "lock").open("w") as file:
+        assert lock(file)
+    (text,) = capsys.readouterr().err.splitlines()
+    assert f"{tmp_path / 'lock'}: no locks here ({os.strerror(number)})" in text
 
 
 def test_an_error_in_a_cell_is_one_line_and_keeps_the_notebook(tmp_path):
