@@ -1,26 +1,16 @@
-"""What a run in progress keeps on disk, so that a killed one goes on bit for bit.
+"""checkpoint.pt: all that the next step depends on, so that a killed run goes on bit for bit."""
 
-checkpoint.pt holds all that the next step depends on; progress.json says how far the run is, for
-whoever watches it from outside the notebook.
-"""
-
-import fcntl
-import json
 import os
 import pickle
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from scnlib import records
 from scnlib.config import Run
-from scnlib.files import replace_text
 from scnlib.methods import Method
 
 CHECKPOINT = "checkpoint.pt"
@@ -108,72 +98,11 @@ def load(folder: Path, run: Run, moving: Moving) -> State | None:
     return state
 
 
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in this folder: two would mix their checkpoints.
-
-    The lock is on the folder itself and ends with the process. Raises `ValueError` if another
-    process has it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    place = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(place)
-        why = "another process trains this run: wait for it, or stop it first"
-        raise ValueError(f"{folder}: {why}") from None
-    except OSError:
-        pass  # some network file systems have no locks
-    try:
-        yield
-    finally:
-        os.close(place)
-
-
 def remove_stale(folder: Path) -> None:
     """Remove what a kill in the middle of writing has left: `.checkpoint.PID` and its like."""
     for name in ("checkpoint", "progress.json", "record.json"):
         for path in folder.glob(f".{name}.*"):
             path.unlink(missing_ok=True)
-
-
-def write_progress(folder: Path, state: State, iterations: int) -> None:
-    """Write progress.json: iterations done and in all, seconds, last validation Dice, time left."""
-    folder.mkdir(parents=True, exist_ok=True)
-    left = state.seconds / max(state.iteration, 1) * (iterations - state.iteration)
-    content = {
-        "iteration": state.iteration,
-        "iterations": iterations,
-        "seconds": round(state.seconds, 1),
-        "dice": state.validation[-1]["dice"] if state.validation else None,
-        "eta_seconds": round(left, 1),
-    }
-    replace_text(folder / "progress.json", json.dumps(content))
-
-
-# --- the best weights -----------------------------------------------------------------------
-
-
-def weights(method: Method) -> dict[str, Tensor]:
-    """A copy on the CPU of what prediction needs: the state without the method's `memory`."""
-    state = method.state_dict()
-    memory = set(_memory(method, state))
-    return {k: v.detach().cpu().clone() for k, v in state.items() if k not in memory}
-
-
-def load_weights(method: Method, kept: dict[str, Tensor]) -> None:
-    """Set a method to `weights`' copy; only its `memory` may be missing there (`RuntimeError`)."""
-    state = method.state_dict()
-    memory = {name: state[name] for name in _memory(method, state)}
-    method.load_state_dict(memory | kept)
-
-
-def _memory(method: Method, names: Any) -> Iterator[str]:
-    """The names that are one of the method's `memory`, or lie inside one."""
-    for name in names:
-        if any(name == part or name.startswith(f"{part}.") for part in method.memory):
-            yield name
 
 
 def _plain(value: Any) -> Any:

@@ -22,8 +22,10 @@ from scnlib.config import Run
 from scnlib.data import Case, fingerprint, load_split
 from scnlib.data.batches import TrainingSet
 from scnlib.evaluation import evaluate, summary
+from scnlib.files import held
 from scnlib.methods import Method, Now, get_method
 from scnlib.optimiser import make_optimiser
+from scnlib.progress import write_progress
 from scnlib.records import finished
 from scnlib.unet import bf16_supported
 from scnlib.weights import save_weights
@@ -62,7 +64,7 @@ def train(
         return done
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     training = Training(run, folder, root, where)  # what it refuses leaves no folder behind
-    with checkpoint.held(folder):
+    with held(folder):
         training.resume()
         while training.state.iteration < run.profile.iterations:
             training.advance()
@@ -167,7 +169,7 @@ class Training:
         begin = {"iteration": self.state.iteration, "lr": self.rate}
         self.state.curve.append({**begin, **row, "seconds": round(self.state.seconds, 3)})
         self.counted = 0
-        checkpoint.write_progress(self.folder, self.state, self.run.profile.iterations)
+        write_progress(self.folder, self.state, self.run.profile.iterations)
 
     # --- validation -------------------------------------------------------------------------
 
@@ -185,9 +187,9 @@ class Training:
         state.validation.append({"iteration": state.iteration, "dice": mean})
         # The first of several that are as good; a mean that is not a number is never the best.
         if np.isfinite(mean) and not (state.best and state.best["dice"] >= mean):
-            kept = checkpoint.weights(self.method)
+            kept = self.method.kept()
             state.best = {"iteration": state.iteration, "dice": mean, "weights": kept}
-        checkpoint.write_progress(self.folder, state, profile.iterations)
+        write_progress(self.folder, state, profile.iterations)
 
     # --- the end ----------------------------------------------------------------------------
 
@@ -196,7 +198,7 @@ class Training:
         state, run, profile = self.state, self.run, self.run.profile
         notes: list[str] = []
         if state.best:
-            checkpoint.load_weights(self.method, state.best["weights"])
+            self.method.restore(state.best["weights"])
         else:
             why = "no validation gave a Dice" if state.validation else "no masks to validate on"
             notes.append(f"{why}: the last weights were taken")

@@ -96,3 +96,18 @@ class Method(nn.Module):
 
     def every(self, now: Now, images: Tensor) -> None:
         """Before every step, with the unaugmented images (S, H, W); mostly returns at once."""
+
+    # --- the best weights -------------------------------------------------------------------
+
+    def kept(self) -> dict[str, Tensor]:
+        """A copy on the CPU of what prediction needs: the state without the `memory`."""
+        state = self.state_dict()
+        return {k: v.detach().cpu().clone() for k, v in state.items() if not self._is_memory(k)}
+
+    def restore(self, kept: dict[str, Tensor]) -> None:
+        """Set the method to a copy that `kept` made; `RuntimeError` if more than `memory` lacks."""
+        memory = {k: v for k, v in self.state_dict().items() if self._is_memory(k)}
+        self.load_state_dict(memory | kept)
+
+    def _is_memory(self, name: str) -> bool:
+        return any(name == part or name.startswith(f"{part}.") for part in self.memory)

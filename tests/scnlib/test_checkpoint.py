@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from scnlib import checkpoint
 from scnlib.config import Run
+from scnlib.files import held
 from scnlib.methods.base import Losses
 from scnlib.methods.pce import PCE
 from scnlib.training import train
@@ -66,7 +66,7 @@ def test_checkpoint_of_another_version_of_the_code_is_named(part: str, tmp_path:
 
 def test_two_processes_do_not_train_the_same_run(tmp_path: Path) -> None:
     run, folder = tiny(), tmp_path / "run"
-    with checkpoint.held(folder):
+    with held(folder):
         with pytest.raises(ValueError, match=r"run: another process trains this run"):
             train(run, folder)
         train(run, tmp_path / "other")
@@ -158,15 +158,15 @@ def test_memory_is_in_the_checkpoint_and_not_kept_with_the_best_weights(
 
 def test_only_memory_may_be_missing_from_the_best_weights() -> None:
     method = Remembering(tiny(), 4)
-    kept = checkpoint.weights(method)
+    kept = method.kept()
     for value in method.state_dict().values():
         value.fill_(7)
-    checkpoint.load_weights(method, kept)
+    method.restore(kept)
     state = method.state_dict()
     assert all(torch.equal(state[name], value) for name, value in kept.items())
     assert float(state["count"]) == 7  # left as it is
     with pytest.raises(RuntimeError, match=r"Missing key.*teachers\.bias"):
         less = {name: value for name, value in kept.items() if name != "teachers.bias"}
-        checkpoint.load_weights(method, less)
+        method.restore(less)
     with pytest.raises(RuntimeError, match=r"Unexpected key.*stranger"):
-        checkpoint.load_weights(method, kept | {"stranger": torch.zeros(1)})
+        method.restore(kept | {"stranger": torch.zeros(1)})
