@@ -1,0 +1,225 @@
+"""Where the points of Dice are lost, and what the simplest prior gives back.
+
+A prediction is mended step by step, each step with the truth's help, and the Dice that a step wins
+is what that kind of fault had cost. The steps, in this order, so that their gains add up to what is
+missing from 1:
+
+far      foreground further than `FAR` mm, in its slice, from every true structure is removed
+         (slices in which the truth has no structure at all are left to the next step)
+absent   a structure in a slice where the truth has none of it is removed
+missed   a structure in a slice where the prediction has none of it is filled in
+border   every pixel within one pixel of a true border between classes is set right
+rest     all other pixels are set right
+
+Dice after the first step is *Dice near the heart*. It is an oracle, to describe and not to compete.
+A prior needs no truth: the heart is one connected thing, so of all predicted foreground the largest
+connected part of the volume is kept ("heart"), or of each structure its own ("parts").
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from scnlib.data.cases import Case
+from scnlib.evaluation import dice, hd95
+from scnlib.records import Record
+from study.report.statistics import compare
+from study.report.titles import in_order, title
+
+FAR = 20.0  # mm
+STEPS = ("far", "absent", "missed", "border", "rest")
+PRIORS = ("heart", "parts")
+FILE = "lost_points.csv"
+
+
+def largest_part(mask: np.ndarray) -> np.ndarray:
+    """The largest connected part of a boolean volume (n, H, W), over shared faces; itself if empty.
+
+    Of several as large, the first in the order of the voxels.
+    """
+    numbered, count = ndimage.label(mask)  # pyright: ignore[reportGeneralTypeIssues]
+    if count < 2:
+        return mask
+    sizes = np.bincount(numbered.ravel())
+    return numbered == 1 + sizes[1:].argmax()
+
+
+def keep_largest(labels: np.ndarray, prior: str) -> np.ndarray:
+    """A label volume with the largest part of all structures together, or of each, kept.
+
+    Args:
+        labels: (n, H, W) integer, 0 background.
+        prior: "heart" or "parts"; another is a `ValueError`.
+    """
+    if prior not in PRIORS:
+        raise ValueError(f"unknown prior {prior!r}: choose one of {', '.join(PRIORS)}")
+    if prior == "heart":
+        return np.where(largest_part(labels > 0), labels, 0)
+    kept = np.zeros_like(labels)
+    for k in np.unique(labels[labels > 0]):
+        kept[largest_part(labels == k)] = k
+    return kept
+
+
+def far_from(truth: np.ndarray, spacing: Sequence[float], limit: float = FAR) -> np.ndarray:
+    """Pixels further than `limit` mm, within their slice, from every structure: bool (n, H, W).
+
+    Nothing is far in a slice without a structure. Where the spacing is unknown, 1 mm a pixel.
+    """
+    step = [s if np.isfinite(s) else 1.0 for s in spacing[1:]]
+    far = np.zeros(truth.shape, dtype=np.bool_)
+    for z, there in enumerate((truth > 0).any(axis=(1, 2))):
+        if there:
+            far[z] = ndimage.distance_transform_edt(truth[z] == 0, sampling=step) > limit
+    return far
+
+
+def near_border(truth: np.ndarray) -> np.ndarray:
+    """Pixels within one pixel of a border between classes, in the slice: bool (n, H, W)."""
+    border = np.zeros(truth.shape, dtype=np.bool_)
+    down, across = truth[:, 1:] != truth[:, :-1], truth[:, :, 1:] != truth[:, :, :-1]
+    border[:, 1:] |= down
+    border[:, :-1] |= down
+    border[:, :, 1:] |= across
+    border[:, :, :-1] |= across
+    return border
+
+
+def mended(prediction: np.ndarray, truth: np.ndarray, far: np.ndarray) -> Iterator[np.ndarray]:
+    """The prediction after each of `STEPS`; the last is the truth. All (n, H, W) integer."""
+    labels = np.where(far, 0, prediction)
+    yield labels
+    found, true = (_slices_with(volume) for volume in (labels, truth))
+    labels = np.where(_at(found & ~true, labels), 0, labels)
+    yield labels
+    labels = np.where(_at(true & ~found, truth), truth, labels)
+    yield labels
+    yield np.where(near_border(truth), truth, labels)
+    yield truth
+
+
+def _slices_with(labels: np.ndarray) -> np.ndarray:
+    """Which structure is in which slice: bool (n, 256), column 0 (background) False."""
+    there = np.stack([np.bincount(one.ravel(), minlength=256)[:256] > 0 for one in labels])
+    there[:, 0] = False
+    return there
+
+
+def _at(slices: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The pixels of the structures in the slices that `slices` (n, 256) marks."""
+    return slices[np.arange(len(labels))[:, None, None], labels]
+
+
+def score(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
+    """One row a volume and structure of a run that kept its predictions.
+
+    Columns: dataset, method, seed, volume, subject, frame, structure, dice (of the prediction, a
+    fraction), a column of Dice after each of `STEPS` but the last, and for each of `PRIORS` its
+    Dice and its 95HD in voxels ("heart_hd95_voxel"). nan where a structure is in neither mask.
+
+    Raises `ValueError` as `Record.prediction` does, and for a case without masks.
+    """
+    rows = []
+    for case in cases:
+        if case.label is None:
+            raise ValueError(f"{case.source}: no masks to compare with; give a volume with labels")
+        prediction, truth = record.prediction(case.volume), case.label
+        volumes: dict[str, Any] = {"dice": prediction}
+        steps = mended(prediction, truth, far_from(truth, case.spacing))
+        volumes |= dict(zip(STEPS[:-1], steps, strict=False))
+        volumes |= {prior: keep_largest(prediction, prior) for prior in PRIORS}
+        run = record.run
+        for k, structure in enumerate(case.classes[1:], start=1):
+            row = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
+            row |= {"volume": case.volume, "subject": case.subject, "frame": case.frame}
+            row |= {"structure": structure}
+            row |= {name: dice(labels == k, truth == k) for name, labels in volumes.items()}
+            for prior in PRIORS:
+                distance = hd95(volumes[prior] == k, truth == k, (1.0, 1.0, 1.0))
+                row[f"{prior}_hd95_voxel"] = distance
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def score_all(records: Sequence[Record], cases: Mapping[str, Sequence[Case]]) -> pd.DataFrame:
+    """`score` of every tested run with predictions whose data set is among `cases`."""
+    kept = [r for r in records if r.run.dataset in cases and "predictions.h5" in r.files]
+    frames = [score(record, cases[record.run.dataset]) for record in kept]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def read(folder: Path) -> pd.DataFrame:
+    """The rows that were kept in a profile's folder; empty if there are none."""
+    path = folder / FILE
+    return (
+        pd.read_csv(path, dtype={"subject": str, "frame": str}) if path.exists() else pd.DataFrame()
+    )
+
+
+def losses(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """Points of Dice (percent) by method: what it has, what each fault costs, what a prior gives.
+
+    A row a method by title, in the tables' order. Columns: Dice, near the heart, the five of
+    `STEPS` (they add up to 100 - Dice), and Dice with each prior. Means over volumes, then over
+    structures, then over seeds; volumes where a structure is in neither mask are left out.
+    """
+    found: dict[str, pd.Series] = {}
+    rows = rows[rows["dataset"] == dataset]
+    columns = ["dice", *STEPS[:-1], *PRIORS]
+    for method in in_order(set(rows["method"])):
+        part: Any = rows[rows["method"] == method]
+        means = part.groupby(["seed", "structure"])[columns].mean().groupby("seed").mean()
+        mean = 100 * means.mean()
+        after = [mean["dice"], *(mean[step] for step in STEPS[:-1]), 100.0]
+        row = {"Dice": mean["dice"], "near the heart": mean["far"]}
+        row |= dict(zip(STEPS, np.diff(after), strict=True))
+        row |= {f"with {prior}": mean[prior] for prior in PRIORS}
+        found[title(method)] = pd.Series(row | {"seeds": part["seed"].nunique()})
+    return pd.DataFrame(found).T
+
+
+def against_scn(rows: pd.DataFrame, prior: str = "heart") -> pd.DataFrame:
+    """Every method with a prior against SCN with the same, patient by patient, on common seeds.
+
+    `study.report.statistics.compare`'s columns, with Dice and 95HD of the mended predictions.
+    """
+    mine = rows.assign(dice=rows[prior], hd95_voxel=rows[f"{prior}_hd95_voxel"])
+    kept: Any = mine[[*("dataset", "method", "seed", "subject", "structure"), "dice", "hd95_voxel"]]
+    return compare(kept)
+
+
+def keep(records: Sequence[Record], cases: Mapping[str, Sequence[Case]], folder: Path) -> Path:
+    """Write `score_all`'s rows to a profile's folder; rows of other data sets stay as they are."""
+    old, new = read(folder), score_all(records, cases)
+    if len(old):
+        new = pd.concat([old[~old["dataset"].isin(list(cases))], new], ignore_index=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    new.to_csv(folder / FILE, index=False, float_format="%.6f", lineterminator="\n")
+    return folder / FILE
+
+
+def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
+    """What the prior is worth on a data set, as lines of Markdown: PCE with it, and SCN.
+
+    Numbers are of the seeds that kept predictions; intervals are 95% bootstrap over patients.
+    """
+    tests = against_scn(rows[rows["dataset"] == dataset])
+    tests = tests[(tests["metric"] == "dice") & (tests["method"] == "pce")]
+    table = losses(rows, dataset)
+    if tests.empty or title("scn") not in table.index:
+        return []
+    row: Any = tests.iloc[0]
+    pce, scn = table.loc[title("pce")], table.loc[title("scn")]
+    mean, low, high = (100 * row[name] for name in ("mean_difference", "low", "high"))
+    return [
+        f"PCE loses {pce['far']:.1f} points far from the heart, SCN {scn['far']:.1f}; near the "
+        f"heart PCE has {pce['near the heart']:.1f} and SCN {scn['near the heart']:.1f}.",
+        f"PCE with only the largest connected part kept: {pce['with heart']:.1f} (alone "
+        f"{pce['Dice']:.1f}); SCN with the same: {scn['with heart']:.1f} (alone "
+        f"{scn['Dice']:.1f}). Difference by patients {mean:+.2f} [{low:+.2f}, {high:+.2f}], "
+        f"p = {row['p']:.2g}.",
+    ]

@@ -1,0 +1,163 @@
+"""Faults by kind and by hand, and that their costs add up."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scnlib.data.cases import Case
+from scnlib.evaluation import dice
+from scnlib.paths import RESULTS
+from scnlib.records import collect
+from study.report import lost_points
+from study.report.lost_points import (
+    PRIORS,
+    STEPS,
+    far_from,
+    keep_largest,
+    largest_part,
+    losses,
+    mended,
+    near_border,
+)
+
+
+def volume(*slices: str) -> np.ndarray:
+    """Slices as rows of digits, "012 000"."""
+    return np.array([[list(map(int, row)) for row in one.split()] for one in slices], np.uint8)
+
+
+# Priors
+
+
+def test_the_largest_part_is_connected_over_faces() -> None:
+    mask = volume("1100 0010 0011", "0000 0000 0011") > 0
+    # Two voxels in the corner touch the part of five by an edge alone.
+    assert largest_part(mask).sum() == 5 and not largest_part(mask)[0, 0].any()
+
+
+def test_an_empty_mask_has_an_empty_largest_part() -> None:
+    assert not largest_part(np.zeros((2, 3, 3), dtype=bool)).any()
+
+
+def test_priors_by_hand() -> None:
+    labels = volume("1120 0000 2001", "1120 0000 2000")
+    assert np.array_equal(keep_largest(labels, "heart"), volume("1120 0000 0000", "1120 0000 0000"))
+    # Each structure by itself: 2 has two parts of two voxels, and the first of them stays.
+    assert np.array_equal(keep_largest(labels, "parts"), volume("1120 0000 0000", "1120 0000 0000"))
+    apart = volume("1102 0002 0000", "0002 0002 0000")
+    assert np.array_equal(keep_largest(apart, "parts"), apart)
+    assert set(np.unique(keep_largest(apart, "heart"))) == {0, 2}
+
+
+def test_an_unknown_prior_is_refused() -> None:
+    with pytest.raises(ValueError, match="heart, parts"):
+        keep_largest(np.zeros((1, 2, 2), np.uint8), "largest")
+
+
+# Faults
+
+
+def test_far_is_measured_in_the_slice_and_in_mm() -> None:
+    truth = volume("10000", "00000")
+    assert far_from(truth, (10.0, 1.0, 2.0), limit=4.0).tolist() == [
+        [[False, False, False, True, True]],
+        [[False] * 5],  # no structure to be far from
+    ]
+    assert not far_from(truth, (np.nan, np.nan, np.nan), limit=4.0).any()
+
+
+def test_the_border_is_a_pixel_on_both_sides() -> None:
+    assert near_border(volume("00112 00112"))[0].tolist() == [[False, True, True, True, True]] * 2
+
+
+def test_each_step_mends_its_own_fault() -> None:
+    truth = volume(
+        "0000000 0111110 0111110 0111110 0000000", "0000000 0022200 0022200 0000000 0000000"
+    )
+    found = volume(
+        "1000000 0111000 0101110 0111110 0000000", "0000000 0110000 0110000 0000000 0000000"
+    )
+    far = np.zeros(truth.shape, dtype=bool)
+    far[0, 0, 0] = True
+    steps = list(mended(found, truth, far))
+    assert len(steps) == len(STEPS)
+    assert steps[0][0, 0, 0] == 0 and steps[0][1].any()  # far
+    assert not (steps[1][1] == 1).any()  # structure 1 is absent from the second slice
+    assert np.array_equal(steps[2][1], truth[1])  # 2 was missed there
+    border = near_border(truth)
+    assert np.array_equal(steps[3][border], truth[border])
+    assert steps[3][0, 2, 2] == 0  # a hole inside, away from the border, is the rest
+    assert np.array_equal(steps[4], truth)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=40, deadline=None)
+def test_only_wrong_pixels_change_and_no_step_lowers_the_agreement(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth, found = (rng.integers(0, 4, (3, 6, 6)).astype(np.uint8) for _ in range(2))
+    truth[rng.integers(3)] = 0
+    before = found
+    for after in mended(found, truth, far_from(truth, (1.0, 1.0, 1.0), limit=1.0)):
+        changed = before != after
+        # A wrong label may become background first and right later, a right one never changes.
+        assert not (changed & (before == truth)).any()
+        before = after
+    assert np.array_equal(before, truth)
+
+
+# Rows and their means
+
+
+def case(truth: np.ndarray) -> Case:
+    image = np.zeros(truth.shape, np.float32)
+    return Case("p1", "ED", image, None, truth, (5.0, 1.0, 1.0), "p1")
+
+
+def test_costs_add_up_to_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = next(r for r in collect(RESULTS, "cpu") if "predictions.h5" in r.files)
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, (4, 30, 30)).astype(np.uint8)
+    found = np.where(rng.random(truth.shape) < 0.3, rng.integers(0, 4, truth.shape), truth)
+    monkeypatch.setattr(type(record), "prediction", lambda self, name: found.astype(np.uint8))
+    rows = lost_points.score(record, [case(truth)])
+    for k, row in enumerate(rows.to_dict("records"), start=1):
+        assert row["dice"] == dice(found == k, truth == k)
+    table = losses(rows, record.run.dataset)
+    assert float(table[["Dice", *STEPS]].sum(axis=1).iloc[0]) == pytest.approx(100)
+    assert (table["near the heart"] >= table["Dice"]).all()
+    assert {f"with {prior}" for prior in PRIORS} <= set(table.columns)
+
+
+def test_masks_are_asked_for() -> None:
+    record = next(r for r in collect(RESULTS, "cpu") if "predictions.h5" in r.files)
+    with pytest.raises(ValueError, match="p1: no masks"):
+        lost_points.score(record, [replace(case(np.zeros((1, 4, 4), np.uint8)), label=None)])
+
+
+def test_the_kept_rows_are_of_the_records() -> None:
+    """The committed file has every run with predictions, with the Dice of its own metrics."""
+    kept = lost_points.read(RESULTS / "cpu")
+    runs = [r for r in collect(RESULTS, "cpu") if "predictions.h5" in r.files]
+    assert {(r.run.dataset, r.run.method, r.run.seed) for r in runs} == set(
+        kept[["dataset", "method", "seed"]].itertuples(index=False, name=None)
+    )
+    for record in runs:
+        run = record.run
+        mine = kept[(kept["dataset"] == run.dataset) & (kept["method"] == run.method)]
+        mine = mine[mine["seed"] == run.seed].set_index(["volume", "structure"])["dice"]
+        theirs = record.metrics.set_index(["volume", "structure"])["dice"]
+        assert np.allclose(mine, theirs.reindex(mine.index), atol=1.1e-6, equal_nan=True)
+
+
+def test_rows_of_another_data_set_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = lost_points.read(RESULTS / "cpu")
+    other = kept[kept["dataset"] == "mscmr"]
+    other.to_csv(tmp_path / lost_points.FILE, index=False)
+    monkeypatch.setattr(lost_points, "score_all", lambda records, cases: kept.head(2))
+    lost_points.keep([], {"acdc": []}, tmp_path)
+    again = lost_points.read(tmp_path)
+    assert len(again) == len(other) + 2
