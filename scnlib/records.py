@@ -85,7 +85,7 @@ class Record:
         """
         path = self.folder / "predictions.h5"
         if not path.exists():
-            raise ValueError(f"{path}: not there; only tested runs of seed 0 keep predictions")
+            raise ValueError(f"{path}: not there; this run kept no predictions")
         with h5py.File(path, "r") as file:
             if volume not in file:
                 raise ValueError(f"{path}: holds no volume {volume}")

@@ -214,7 +214,7 @@ class Training:
             self.folder,
             curve=pd.DataFrame(state.curve),
             metrics=metrics,
-            predictions=predictions if run.seed == 0 else {},
+            predictions=predictions,
             seconds_evaluation=round(time.monotonic() - began, 1),
             summary=result,
             notes=notes,
