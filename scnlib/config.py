@@ -153,6 +153,8 @@ PROFILES = {
     "demo": Profile(name="demo", size=64, batch=12, iterations=600),
     # Real data on two cores, about 20 minutes for a run of SCN.
     "cpu": Profile(name="cpu", size=128, batch=12, iterations=3_000),
+    # The printed resolution, and with it the printed grid, in a night on two cores.
+    "night": Profile(name="night", batch=12, iterations=6_000),
     # As printed in the paper, for a GPU.
     "paper": Profile(name="paper"),
 }
