@@ -5,10 +5,30 @@ quarter rotated by up to 20 degrees, a quarter left as they are. Only rotations 
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's slices, on the device, augmented."""
+
+    image: Tensor  # (B, 1, H, W) float32 in 0..1
+    # (B, H, W) long, K = unlabelled; the whole mask for a method that `needs` it
+    scribble: Tensor
+    valid: Tensor  # (B, H, W) bool, False for padding that nobody labelled (`Profile.padding`)
+    index: Tensor  # (B,) long, the slices' places in the training set
+    affine: Tensor  # (B, 2, 3) float32, the augmentation (see `random_affine`)
+
+
+def upload(values: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor on the device, without waiting for a GPU to take it."""
+    if device.type != "cuda":
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)
 
 
 def random_affine(batch: int, generator: torch.Generator) -> Tensor:

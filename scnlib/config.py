@@ -6,7 +6,7 @@ its value comes from; "paper silent" marks a choice of ours.
 """
 
 import json
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -17,7 +17,7 @@ _STRICT = ConfigDict(extra="forbid", strict=True)
 
 @dataclass(frozen=True, config=_STRICT)
 class Profile:
-    """The protocol that every method of a table shares (`RECIPES` has the exceptions).
+    """The protocol that every method of a table shares (`scnlib.experiments` has the exceptions).
 
     Raises `pydantic.ValidationError` (a `ValueError`) for unknown names, wrong types or values out
     of range.
@@ -147,113 +147,3 @@ EARLIER: dict[str, dict[str, Any]] = {
         "means_over": "batch",
     },
 }
-
-PROFILES = {
-    # The phantom in minutes on two cores: a demonstration, not evidence.
-    "demo": Profile(name="demo", size=64, batch=12, iterations=600),
-    # Real data on two cores, about 20 minutes for a run of SCN.
-    "cpu": Profile(name="cpu", size=128, batch=12, iterations=3_000),
-    # The printed resolution, and with it the printed grid, in a night on two cores.
-    "night": Profile(name="night", batch=12, iterations=6_000),
-    # As printed in the paper, for a GPU.
-    "paper": Profile(name="paper"),
-}
-
-_SGD = {"optimiser": "sgd", "schedule": "poly", "weight_decay": 1e-4, "dropout": "element"}
-# Methods that end below PCE on ACDC's validation subjects under the shared protocol have a row of
-# their own, on both data sets, for the optimiser of their public code. It is tested like any other.
-RECIPES: dict[str, dict[str, Any]] = {
-    "dmpls_sgd": _SGD | {"lr": 0.01},
-    "fddseg_sgd": _SGD | {"lr": 0.01},
-}
-# Departures from the protocol, each to measure one choice on validation subjects.
-VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
-    # StepLR every fifth of the run, with channel-wise dropout: the larger the factor the better,
-    "factor03": {"profile": {"lr_factor": 0.3, "lr_steps": 5.0, "dropout": "channel"}},
-    "factor05": {"profile": {"lr_factor": 0.5, "lr_steps": 5.0, "dropout": "channel"}},
-    "factor07": {"profile": {"lr_factor": 0.7, "lr_steps": 5.0, "dropout": "channel"}},
-    "factor085": {"profile": {"lr_factor": 0.85, "lr_steps": 5.0, "dropout": "channel"}},
-    # which the protocol carries on to one late step. The kind of dropout, at a factor of 0.7:
-    "elementwise": {"profile": {"lr_factor": 0.7, "lr_steps": 5.0, "dropout": "element"}},
-    "channelwise": {"profile": {"dropout": "channel"}},
-    # As the benchmark's public code trains PCE: SGD, poly decay, element-wise dropout.
-    "sgd": {"profile": _SGD | {"lr": 0.03}},
-    "nearest": {"profile": {"scribble_rule": "nearest"}},
-    # What holds SCN back: the map's grid (at 128 pixels, stride 4 has the cells that stride 8 has
-    # at 256), or PAP's labels, which this grid blurs along the borders.
-    "stride4": {"scn": {"stride": 4}},
-    "nopap": {"scn": {"lambda2": 0.0}},
-    "softpap": {"scn": {"pap_target": "soft"}},
-    "confidentpap": {"scn": {"pap_pixels": "confident"}},
-    # The other terms and readings: what C compares, f2, RSR's own term, CACL's means.
-    "projections": {"scn": {"projections": True}},
-    "pixelmasks": {"scn": {"mask_grid": "pixels"}},
-    "connected": {"scn": {"connected": True}},
-    "norsr": {"scn": {"lambda3": 0.0}},
-    "imagemeans": {"scn": {"means_over": "image"}},
-}
-
-
-def make_run(
-    dataset: str,
-    method: str,
-    seed: int = 0,
-    profile: str = "demo",
-    variant: str = "",
-    **protocol: Any,
-) -> Run:
-    """A run of a named profile, with a named variant or fields of the profile changed by keyword.
-
-    Where `RECIPES` names the method, its fields of the profile come first.
-
-    Raises `ValueError` naming the profiles or variants that exist, or the field that is wrong; and
-    for a variant that changes nothing for the method, as it would be reported as a measurement.
-    """
-    if profile not in PROFILES:
-        raise ValueError(f"unknown profile {profile!r}: choose one of {', '.join(PROFILES)}")
-    if variant and variant not in VARIANTS:
-        raise ValueError(f"unknown variant {variant!r}: choose one of {', '.join(VARIANTS)}")
-    changes = VARIANTS.get(variant, {})
-    recipe = RECIPES.get(method, {})
-    run = Run(
-        dataset=dataset,
-        method=method,
-        seed=seed,
-        profile=_change(PROFILES[profile], {**recipe, **changes.get("profile", {}), **protocol}),
-        scn=_change(SCNOptions(), changes.get("scn", {})),
-        variant=variant,
-    )
-    if variant:
-        _check_effect(run, changes, _change(PROFILES[profile], {**recipe, **protocol}))
-    return run
-
-
-def _check_effect(run: Run, changes: dict[str, dict[str, Any]], usual: Profile) -> None:
-    """Refuse, with ValueError, a variant of which something changes nothing for the method."""
-    idle = list(changes.get("scn", {})) if run.method != "scn" else []
-    unused = {"lr_factor", "lr_steps"} if run.profile.schedule != "step" else set()
-    unused |= {"scribble_rule"} if run.method == "full" else set()
-    idle += [name for name in changes.get("profile", {}) if name in unused]
-    if not idle and run.scn == SCNOptions() and run.profile == usual:
-        idle = sorted({name for part in changes.values() for name in part})
-    if idle:
-        raise ValueError(
-            f"variant {run.variant!r} changes nothing for {run.method} by {', '.join(idle)}: "
-            "choose another one, or other methods"
-        )
-
-
-def without_recipe(method: str) -> str:
-    """The row under the shared protocol that a row of `RECIPES` departs from; else the method."""
-    return method.removesuffix("_sgd") if method in RECIPES else method
-
-
-def _change(options: Any, changes: dict[str, Any]) -> Any:
-    known = [field.name for field in fields(options)]
-    unknown = [name for name in changes if name not in known]
-    if unknown:
-        raise ValueError(
-            f"{type(options).__name__} has no field {', '.join(unknown)}: "
-            f"choose from {', '.join(known)}"
-        )
-    return replace(options, **changes)

@@ -38,7 +38,7 @@ def correlation_map(f: Tensor, other: Tensor | None = None, *, scale_inside: boo
 def correlation_rows(
     f: Tensor, cells: Tensor, other: Tensor | None = None, *, scale_inside: bool = True
 ) -> Tensor:
-    """Some rows of Eq. 1's map, without the others.
+    """Some rows of `correlation_map`, without the others.
 
     Args:
         f, other, scale_inside: as in `correlation_map`.
@@ -60,7 +60,7 @@ def correlation_rows(
 def propagate_features(
     f: Tensor, P: Tensor, other: Tensor | None = None, *, scale_inside: bool = True
 ) -> Tensor:
-    r"""Eq. 1 and 2 at once: Y_corr = C P, where C itself, N x N for each image, is not wanted.
+    r"""`propagate` by `correlation_map` where C itself, N x N for each image, is not wanted.
 
     C P is attention: f asks, f (or `other`) answers, and P is what is read. So the library's kernel
     computes it block by block. Arguments as in `correlation_map` and `propagate`; same result.

@@ -1,6 +1,6 @@
 r"""The losses, one function each: those of the paper in its order.
 
-The compared methods' losses of regions stand in `scnlib.regularisers` and are imported here.
+The compared methods' losses stand with their methods (`OF_METHODS`) and can be had from here too.
 
 | symbol | variable | shape |
 | --- | --- | --- |
@@ -17,18 +17,52 @@ all. Every loss is a scalar, finite also where nothing is labelled or trusted (t
 sums stand in the methods' files. An option that is none of those named is a `ValueError`.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from scnlib.propagation import one_hot
-from scnlib.regularisers import check_choice
-from scnlib.regularisers import dice_to_target as dice_to_target
-from scnlib.regularisers import entropy as entropy
-from scnlib.regularisers import gated_crf as gated_crf
-from scnlib.regularisers import mean_over as mean_over
-from scnlib.regularisers import mumford_shah as mumford_shah
-from scnlib.regularisers import soft_dice as soft_dice
+from scnlib.confidence import one_hot
+
+if TYPE_CHECKING:
+    pass
+
+OF_METHODS = {
+    "dice_to_target": "dice",
+    "soft_dice": "dice",
+    "entropy": "meloss",
+    "mumford_shah": "mloss",
+    "gated_crf": "rloss",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in OF_METHODS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"scnlib.methods.{OF_METHODS[name]}"), name)
+
+
+def check_choice(value: str, *choices: str) -> str:
+    """The value; ValueError unless it is one of the choices (a typing error would pass for one)."""
+    if value not in choices:
+        raise ValueError(f"{value!r}: choose one of {', '.join(choices)}")
+    return value
+
+
+def mean_over(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean of `values` where `mask` holds (None: everywhere); 0 with zero gradient if nowhere.
+
+    ValueError for a mask of another shape, which would be broadcast and counted wrongly.
+    """
+    if mask is None:
+        return values.mean()
+    if mask.shape != values.shape:
+        raise ValueError(
+            f"the mask (`valid`, M) has shape {tuple(mask.shape)}, not {tuple(values.shape)}"
+        )
+    return torch.where(mask, values, 0).sum() / mask.sum().clamp(min=1)
 
 
 def cross_entropy_map(logits: Tensor, labels: Tensor, *, normalised: bool = False) -> Tensor:
@@ -237,6 +271,19 @@ def pseudo_label_contrast(
     return _mean_nll(log_p, target, mean)
 
 
+class Contrast(NamedTuple):
+    """The paper's open choices of CACL."""
+
+    temperature: float = 0.1  # T
+    normalise: bool = True  # the features' and the means' length is 1
+    detach_means: bool = False  # no gradient flows through the class means
+    means_over: str = "batch"  # whose pixels a class mean is of: the "batch" or each "image"
+    mean: str = "pixels"  # see `scribble_contrast`
+
+
+STUDYS = Contrast()
+
+
 def contrastive_loss(
     features: Tensor,
     scribble: Tensor,
@@ -245,41 +292,43 @@ def contrastive_loss(
     *,
     classes: int = 4,
     valid: Tensor | None = None,
-    temperature: float = 0.1,
-    normalise: bool = True,
-    detach_means: bool = False,
-    means_over: str = "batch",
-    mean: str = "pixels",
+    choices: Contrast = STUDYS,
 ) -> Tensor:
     r"""Eq. 17: class-aware contrastive loss, its scribble and pseudo-label terms added.
 
     A class that nobody scribbled in the batch has no mean vector: it leaves the softmax's sum, and
-    pixels with that pseudo-label leave the loss. With means of each image's own ("image") this goes
-    image by image.
+    pixels with that pseudo-label leave the loss. With means of each image's own this goes image by
+    image.
 
     Args:
         features: (B, D, H, W) float, the last decoder block's output.
         scribble: (B, H, W) integer, K = `classes` = unlabelled.
         labels, confident: pseudo-labels (B, H, W) and M (B, H, W) bool, after refinement.
         valid: (B, H, W) bool; padding is never in the contrast.
-        means_over: class means are of the "batch" or of each "image".
-        temperature, normalise, detach_means, mean: the paper's open choices.
     """
     features = features if features.dtype == torch.float64 else features.float()
-    if check_choice(means_over, "batch", "image") == "image":
+    log_p, present = _log_similarity(features, scribble, classes, choices)
+    has_mean = present.gather(1, labels.long().flatten(1)).view_as(labels)
+    labels = torch.where(has_mean, labels.long(), classes)
+    confident = confident if valid is None else confident & valid
+    return scribble_contrast(log_p, scribble, mean=choices.mean) + pseudo_label_contrast(
+        log_p, labels, confident, scribble, mean=choices.mean
+    )
+
+
+def _log_similarity(
+    features: Tensor, scribble: Tensor, classes: int, choices: Contrast
+) -> tuple[Tensor, Tensor]:
+    """log softmax of S over the classes that have a mean (B, K, H, W), and which have, (B, K)."""
+    normalise = choices.normalise
+    if check_choice(choices.means_over, "batch", "image") == "image":
         images = zip(features[:, None], scribble[:, None], strict=True)
         pairs = [class_means(f, s, classes, normalise=normalise) for f, s in images]
         means, present = (torch.stack(parts) for parts in zip(*pairs, strict=True))
     else:
         means, present = class_means(features, scribble, classes, normalise=normalise)
-        present = present.expand(len(features), classes)  # (B, K)
-    means = means.detach() if detach_means else means
-    S = class_similarity(features, means, temperature=temperature, normalise=normalise)
+        present = present.expand(len(features), classes)
+    means = means.detach() if choices.detach_means else means
+    S = class_similarity(features, means, temperature=choices.temperature, normalise=normalise)
     S = S.masked_fill(~present[:, :, None, None], torch.finfo(S.dtype).min)
-    log_p = S.log_softmax(dim=1)
-    has_mean = present.gather(1, labels.long().flatten(1)).view_as(labels)
-    labels = torch.where(has_mean, labels.long(), classes)
-    confident = confident if valid is None else confident & valid
-    return scribble_contrast(log_p, scribble, mean=mean) + pseudo_label_contrast(
-        log_p, labels, confident, scribble, mean=mean
-    )
+    return S.log_softmax(dim=1), present

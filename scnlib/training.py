@@ -87,12 +87,13 @@ class Training:
         self.sums = torch.zeros(0)  # summed over the steps since the curve's last row
         self.counted, self.rate = 0, run.profile.lr
         train, val = cases or (load_split(run.dataset, root, name) for name in ("train", "val"))
-        self.data, self.val_cases = TrainingSet(run, train, device), val
+        kind = get_method(run.method)
+        self.data, self.val_cases = TrainingSet(run, train, device, kind.needs), val
 
         torch.manual_seed(run.seed)
         self.generator = torch.Generator().manual_seed(run.seed)
         bf16 = run.profile.bf16 and bf16_supported(device)
-        self.method: Method = get_method(run.method)(run, self.data.classes, bf16).to(device)
+        self.method: Method = kind(run, self.data.classes, bf16).to(device)
         self.optimiser, self.schedule = make_optimiser(self.method, run.profile)
         self.moving = Moving(self.method, self.optimiser, self.schedule, self.generator)
 
@@ -164,7 +165,7 @@ class Training:
         if not np.isfinite(row["loss"]):
             raise ValueError(
                 f"{self.folder}: the loss is {row['loss']} at iteration {self.state.iteration}; "
-                "lower its learning rate in scnlib.config, delete this folder and train again"
+                "lower its learning rate in scnlib.experiments, delete this folder and train again"
             )
         begin = {"iteration": self.state.iteration, "lr": self.rate}
         self.state.curve.append({**begin, **row, "seconds": round(self.state.seconds, 3)})

@@ -119,11 +119,6 @@ class Decoder(nn.Module):
         return self.output(last), last
 
 
-def drop_channels(features: list[Tensor], training: bool) -> list[Tensor]:
-    """Half of every map's channels set to 0 at random and the others doubled, in training."""
-    return [nn.functional.dropout2d(f, 0.5, training) for f in features]
-
-
 class UNet(nn.Module):
     """Encoder and decoder. With `bf16`, bfloat16 inside; logits are float32.
 
@@ -145,53 +140,3 @@ class UNet(nn.Module):
             features = self.encoder(x)
             logits, last = self.decoder(features)
         return Output(logits.float(), features, last)
-
-
-class SecondDecoder(nn.Module):
-    """A decoder beside a `UNet`'s own, on its encoder's maps with half of their channels dropped.
-
-    Source: Luo et al. 2022 (DMPLS). In training its answer differs from the first decoder's.
-    """
-
-    def __init__(self, classes: int, bf16: bool = False) -> None:
-        super().__init__()
-        self.decoder = Decoder(classes)
-        self.bf16 = bf16
-        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-    def forward(self, features: list[Tensor]) -> Tensor:
-        """The encoder's five maps (see `Output`) to logits (B, K, H, W) float32."""
-        with torch.autocast(features[0].device.type, torch.bfloat16, enabled=self.bf16):
-            logits, _ = self.decoder(drop_channels(features, self.training))
-        return logits.float()
-
-
-class Heads(nn.Module):
-    """Logits of a `UNet` at an eighth, a quarter and half of its size too: a 3x3 convolution each.
-
-    Source: Zhang et al. 2024 (Fddseg), whose heads are two or three convolutions with nothing
-    between them, which one does as well. The network is given at every call and not a part, so
-    that it is the very one of the other methods.
-    """
-
-    def __init__(self, classes: int, bf16: bool = False) -> None:
-        super().__init__()
-        self.heads = nn.ModuleList(
-            nn.Conv2d(channels, classes, 3, padding=1) for channels in CHANNELS[3:0:-1]
-        )
-        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-    def forward(self, net: UNet, x: Tensor, *, drop: bool = False) -> list[Tensor]:
-        """x (B, 1, H, W) to logits (B, K, h, w) float32 at H/8, H/4, H/2 and H, in this order.
-
-        With `drop`, half of the encoder's channels are dropped before the decoder, in training.
-        """
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=net.bf16):
-            x = x.contiguous(memory_format=torch.channels_last)
-            features = net.encoder(x)
-            if drop:
-                features = drop_channels(features, self.training)
-            levels = net.decoder.levels(features)
-            heads = (*self.heads, net.decoder.output)
-            logits = [head(level) for head, level in zip(heads, levels, strict=True)]
-        return [one.float() for one in logits]

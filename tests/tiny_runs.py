@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from scnlib import training
-from scnlib.config import Run, make_run
+from scnlib.config import Run
 from scnlib.data.cases import Case
 from scnlib.data.phantom import draw_subject
+from scnlib.experiments import make_run
 from scnlib.methods.base import Losses
 from scnlib.training import Training
 

@@ -2,24 +2,24 @@
 
 import torch
 
-from scnlib.augment import random_affine, warp_training
+from scnlib.augment import Batch, random_affine, upload, warp_training
 from scnlib.config import Run
 from scnlib.data.cases import Case, require_labels, require_scribbles, stack
-from scnlib.methods import Batch, get_method
-from scnlib.methods.base import upload
 
 
 class TrainingSet:
     """All training slices on the device: loaded, resized and moved once.
 
     `images` (S, H, W) float32 in 0..1, `scribbles` (S, H, W) uint8, K = unlabelled: whole masks for
-    a method that needs them, which nothing else gets to see. Raises `ValueError` if the method's
+    a method that `needs` a "label", which nothing else gets to see. Raises `ValueError` if that
     annotation is missing, or if the slices do not fill a batch.
     """
 
-    def __init__(self, run: Run, cases: list[Case], device: torch.device) -> None:
-        kind, profile = get_method(run.method), run.profile
-        if kind.needs == "label":
+    def __init__(
+        self, run: Run, cases: list[Case], device: torch.device, needs: str = "scribble"
+    ) -> None:
+        profile = run.profile
+        if needs == "label":
             require_labels(cases, f"method {run.method}")
         else:
             require_scribbles(cases)
@@ -28,7 +28,7 @@ class TrainingSet:
         self.classes = len(self.names)
         data = stack(cases, profile.size, profile.scribble_rule)
         self.images = torch.from_numpy(data.image).to(device)
-        marks = data.label if kind.needs == "label" else data.scribble
+        marks = data.label if needs == "label" else data.scribble
         assert marks is not None  # asked for above
         self.scribbles = torch.from_numpy(marks).to(device)
         if len(self.images) < self.batch:

@@ -6,19 +6,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from scnlib.augment import Batch, upload
 from scnlib.config import Run
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One step's slices, on the device, augmented."""
-
-    image: Tensor  # (B, 1, H, W) float32 in 0..1
-    # (B, H, W) long, K = unlabelled; the whole mask for a method that `needs` it
-    scribble: Tensor
-    valid: Tensor  # (B, H, W) bool, False for padding that nobody labelled (`Profile.padding`)
-    index: Tensor  # (B,) long, the slices' places in the training set
-    affine: Tensor  # (B, 2, 3) float32, the augmentation (see `scnlib.augment`)
 
 
 @dataclass(frozen=True)
@@ -36,13 +25,6 @@ class Now:
 
 
 Losses = dict[str, Tensor | float]
-
-
-def upload(values: Tensor, device: torch.device) -> Tensor:
-    """A CPU tensor on the device, without waiting for a GPU to take it."""
-    if device.type != "cuda":
-        return values.to(device)
-    return values.pin_memory().to(device, non_blocking=True)
 
 
 class Method(nn.Module):

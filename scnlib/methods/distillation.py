@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from scnlib.confidence import one_hot
 from scnlib.losses import mean_over
-from scnlib.propagation import one_hot
 
 
 def mixed_target(labels: Tensor, spread: Tensor, share: Tensor | float, classes: int) -> Tensor:

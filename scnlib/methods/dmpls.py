@@ -16,13 +16,14 @@ PCE). Hence the second row, `dmpls_sgd`.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scnlib.config import Run
-from scnlib.losses import partial_cross_entropy, soft_dice
+from scnlib.losses import partial_cross_entropy
 from scnlib.methods.base import Batch, Losses, Now
+from scnlib.methods.dice import soft_dice
 from scnlib.methods.pce import PCE
-from scnlib.unet import SecondDecoder
+from scnlib.unet import Decoder
 
 WEIGHT = 0.5  # of the pseudo-labels
 
@@ -56,3 +57,27 @@ def mixed_labels(p1: Tensor, p2: Tensor, beta: Tensor | float) -> Tensor:
     """argmax(beta p1 + (1 - beta) p2), (B, K, H, W) twice to (B, H, W) long, without gradient."""
     # max's indices, not argmax: the same values, thirty times faster over channels on a CPU.
     return torch.lerp(p2.detach(), p1.detach(), beta).max(dim=1).indices
+
+
+class SecondDecoder(nn.Module):
+    """A decoder beside a `UNet`'s own, on its encoder's maps with half of their channels dropped.
+
+    Source: Luo et al. 2022 (DMPLS). In training its answer differs from the first decoder's.
+    """
+
+    def __init__(self, classes: int, bf16: bool = False) -> None:
+        super().__init__()
+        self.decoder = Decoder(classes)
+        self.bf16 = bf16
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """The encoder's five maps (see `Output`) to logits (B, K, H, W) float32."""
+        with torch.autocast(features[0].device.type, torch.bfloat16, enabled=self.bf16):
+            logits, _ = self.decoder(drop_channels(features, self.training))
+        return logits.float()
+
+
+def drop_channels(features: list[Tensor], training: bool) -> list[Tensor]:
+    """Half of every map's channels set to 0 at random and the others doubled, in training."""
+    return [nn.functional.dropout2d(f, 0.5, training) for f in features]

@@ -35,22 +35,23 @@ augmentation; published is a batch of 4, with superpixels of every augmented one
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scnlib.augment import warp_labels
 from scnlib.config import Run
-from scnlib.losses import dice_to_target, partial_cross_entropy, soft_dice
+from scnlib.losses import partial_cross_entropy
 from scnlib.methods.base import Batch, Losses, Now
+from scnlib.methods.dice import dice_to_target, soft_dice
 from scnlib.methods.distillation import (
     decoupled_distillation,
     mixed_target,
     shrink_labels,
     shrink_valid,
 )
-from scnlib.methods.dmpls import draw_share, mixed_labels
+from scnlib.methods.dmpls import draw_share, drop_channels, mixed_labels
 from scnlib.methods.pce import PCE
 from scnlib.methods.superpixels import spread_scribble
-from scnlib.unet import Heads, UNet
+from scnlib.unet import CHANNELS, UNet
 
 PSEUDO, SCALES, DISTILLATION = 0.5, 0.35, 0.15  # the losses' weights
 FACTORS = (8, 4, 2)  # how much smaller than the image the three heads' scales are
@@ -106,3 +107,34 @@ class Fddseg(PCE):
             Y = Y.clamp(max=self.classes - 1)  # cells without a label are not inside
             distillation.append(decoupled_distillation(one, other, Y, valid=inside))
         return torch.stack(dice).sum(), torch.stack(distillation).sum()
+
+
+class Heads(nn.Module):
+    """Logits of a `UNet` at an eighth, a quarter and half of its size too: a 3x3 convolution each.
+
+    Source: Zhang et al. 2024 (Fddseg), whose heads are two or three convolutions with nothing
+    between them, which one does as well. The network is given at every call and not a part, so
+    that it is the very one of the other methods.
+    """
+
+    def __init__(self, classes: int, bf16: bool = False) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(
+            nn.Conv2d(channels, classes, 3, padding=1) for channels in CHANNELS[3:0:-1]
+        )
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+    def forward(self, net: UNet, x: Tensor, *, drop: bool = False) -> list[Tensor]:
+        """x (B, 1, H, W) to logits (B, K, h, w) float32 at H/8, H/4, H/2 and H, in this order.
+
+        With `drop`, half of the encoder's channels are dropped before the decoder, in training.
+        """
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=net.bf16):
+            x = x.contiguous(memory_format=torch.channels_last)
+            features = net.encoder(x)
+            if drop:
+                features = drop_channels(features, self.training)
+            levels = net.decoder.levels(features)
+            heads = (*self.heads, net.decoder.output)
+            logits = [head(level) for head, level in zip(heads, levels, strict=True)]
+        return [one.float() for one in logits]

@@ -2,8 +2,9 @@
 
 from torch import Tensor
 
-from scnlib.losses import partial_cross_entropy, soft_dice
+from scnlib.losses import partial_cross_entropy
 from scnlib.methods.base import Batch, Losses
+from scnlib.methods.dice import soft_dice
 from scnlib.methods.pce import PCE
 
 

@@ -12,9 +12,10 @@ logarithm; here the logarithm is only kept from -infinity.
 
 import math
 
+import torch
 from torch import Tensor
 
-from scnlib.losses import entropy, partial_cross_entropy
+from scnlib.losses import mean_over, partial_cross_entropy
 from scnlib.methods.base import Batch, Losses
 from scnlib.methods.pce import PCE
 
@@ -29,3 +30,22 @@ class MELoss(PCE):
         pce = partial_cross_entropy(logits, batch.scribble)
         doubt = entropy(logits.softmax(dim=1), valid=batch.valid) / math.log(self.classes)
         return pce + WEIGHT * doubt, {"pce": pce.detach(), "entropy": doubt.detach()}
+
+
+def pixel_entropy(probabilities: Tensor) -> Tensor:
+    """-sum_c P_c ln P_c in nats, (B, K, H, W) to (B, H, W), in 0..ln K; 0 ln 0 is 0."""
+    tiny = torch.finfo(probabilities.dtype).tiny
+    return -(probabilities * probabilities.clamp(min=tiny).log()).sum(dim=1)
+
+
+def entropy(probabilities: Tensor, *, valid: Tensor | None = None) -> Tensor:
+    r"""Mean over the pixels of -sum_c P_c ln P_c, in nats: 0..ln K, largest where P is uniform.
+
+    Source: Grandvalet and Bengio 2004. The logarithm is clamped, so that the gradient at P = 0 is
+    large and finite (and the softmax before it makes it 0).
+
+    Args:
+        probabilities: (B, K, H, W) in 0..1.
+        valid: (B, H, W) bool.
+    """
+    return mean_over(pixel_entropy(probabilities), valid)

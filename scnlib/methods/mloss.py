@@ -17,9 +17,10 @@ m_c is an image's mean of I, weighted by P_c. Choices:
 - Padding by a rotation is left out (`valid`).
 """
 
+import torch
 from torch import Tensor
 
-from scnlib.losses import mumford_shah, partial_cross_entropy
+from scnlib.losses import partial_cross_entropy
 from scnlib.methods.base import Batch, Losses
 from scnlib.methods.pce import PCE
 
@@ -36,3 +37,71 @@ class MLoss(PCE):
         P = logits.softmax(dim=1)
         shape = mumford_shah(P, batch.image, valid=batch.valid, length=length)
         return pce + WEIGHT * shape, {"pce": pce.detach(), "mumford_shah": shape.detach()}
+
+
+def masked(
+    probabilities: Tensor, image: Tensor, valid: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Both with 0 where not valid, and valid as a number, (B, 1, H, W) like the image.
+
+    Raises `ValueError` for an image of another shape, as when the two arguments are swapped: the
+    losses would be computed, and say nothing about the prediction.
+    """
+    B, _, H, W = probabilities.shape
+    if image.shape != (B, 1, H, W):
+        raise ValueError(
+            f"image has shape {tuple(image.shape)}, not {(B, 1, H, W)} as the probabilities' "
+            f"{tuple(probabilities.shape)} ask for; give the probabilities first, then the image"
+        )
+    if valid is None:
+        return probabilities, image, torch.ones_like(image)
+    used = valid[:, None]
+    return torch.where(used, probabilities, 0), torch.where(used, image, 0), used.to(image.dtype)
+
+
+def level_set(probabilities: Tensor, image: Tensor, *, valid: Tensor | None = None) -> Tensor:
+    r"""Sum over pixels and classes of (I - m_c)^2 P_c, m_c an image's P_c-weighted mean of I.
+
+    Source: Kim and Ye 2020. It is 0 where every class is of one brightness. Arguments as in
+    `mumford_shah`.
+    """
+    P, image, _ = masked(probabilities, image, valid)
+    with torch.no_grad():  # the sum is smallest at the means, so that their gradient is 0 anyway
+        size = P.sum(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(P.dtype).tiny)
+        means = (P * image).sum(dim=(2, 3), keepdim=True) / size  # (B, K, 1, 1)
+    return ((image - means).square() * P).sum()
+
+
+def total_variation(probabilities: Tensor, *, valid: Tensor | None = None) -> Tensor:
+    r"""Sum over classes of |P - next P| down and across (anisotropic, L1): the regions' length.
+
+    Source: Kim and Ye 2020. Arguments as in `mumford_shah`.
+    """
+    P = probabilities
+    down, across = (P[:, :, 1:] - P[:, :, :-1]).abs(), (P[..., 1:] - P[..., :-1]).abs()
+    if valid is not None:
+        down = torch.where((valid[:, 1:] & valid[:, :-1])[:, None], down, 0)
+        across = torch.where((valid[..., 1:] & valid[..., :-1])[:, None], across, 0)
+    return down.sum() + across.sum()
+
+
+def mumford_shah(
+    probabilities: Tensor,
+    image: Tensor,
+    *,
+    valid: Tensor | None = None,
+    length: float = 1.0,
+) -> Tensor:
+    r"""Mumford-Shah functional: 1/N (level set + length x total variation of P).
+
+    Source: Kim and Ye 2020, who sum over the batch.
+
+    Args:
+        probabilities: (B, K, H, W) in 0..1.
+        image: (B, 1, H, W) float; another shape is a `ValueError` (see `scnlib.methods.mloss`).
+        valid: (B, H, W) bool.
+        length: weight of the variation term.
+    """
+    N = probabilities[:, 0].numel() if valid is None else valid.sum().clamp(min=1)
+    variation = total_variation(probabilities, valid=valid)
+    return (level_set(probabilities, image, valid=valid) + length * variation) / N

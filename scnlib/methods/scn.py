@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from scnlib.confidence import ConfidenceThreshold, Pseudo, trust
 from scnlib.config import Run
 from scnlib.correlation import (
     correlation_map,
@@ -15,6 +16,7 @@ from scnlib.correlation import (
     to_image,
 )
 from scnlib.losses import (
+    Contrast,
     contrastive_loss,
     partial_cross_entropy,
     propagation_loss,
@@ -22,14 +24,7 @@ from scnlib.losses import (
 )
 from scnlib.methods.base import Batch, Losses, Now
 from scnlib.methods.pce import PCE
-from scnlib.propagation import (
-    ConfidenceThreshold,
-    Pseudo,
-    connected_parts,
-    refine_image,
-    shape_masks,
-    trust,
-)
+from scnlib.propagation import connected_parts, refine_image, shape_masks
 from scnlib.unet import CHANNELS
 
 
@@ -78,17 +73,16 @@ class SCN(PCE):
         total = o.lambda1 * pce + o.lambda2 * pap + o.lambda3 * rsr
         parts: Losses = {"pce": pce.detach(), "pap": pap.detach(), "rsr": rsr.detach()}
         if self.contrast:
+            choices = Contrast(
+                o.temperature, o.normalise, o.detach_means, o.means_over, o.contrast_mean
+            )
             cacl = contrastive_loss(
                 features,
                 batch.scribble,
                 *pseudo,
                 classes=self.classes,
                 valid=batch.valid,
-                temperature=o.temperature,
-                normalise=o.normalise,
-                detach_means=o.detach_means,
-                means_over=o.means_over,
-                mean=o.contrast_mean,
+                choices=choices,
             )
             total = total + o.lambda4 * cacl
             parts["cacl"] = cacl.detach()

@@ -32,8 +32,8 @@ from torch import Tensor, nn
 from scnlib.config import Run
 from scnlib.losses import partial_cross_entropy
 from scnlib.methods.base import Batch, Losses, Now
+from scnlib.methods.meloss import pixel_entropy
 from scnlib.methods.pce import PCE
-from scnlib.regularisers import pixel_entropy
 
 PASSES = 8
 DECAY = 0.99

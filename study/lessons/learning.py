@@ -15,10 +15,11 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from scnlib.config import Run, make_run
+from scnlib.config import Run
 from scnlib.data.cases import Case
 from scnlib.data.phantom import phantom_split
 from scnlib.evaluation import evaluate
+from scnlib.experiments import make_run
 from scnlib.training import Training
 from study.lessons.strokes import Drawing, scribbled_cases
 from study.report.display import class_colours

@@ -12,20 +12,14 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from scnlib.confidence import Pseudo, confident_pixels
 from scnlib.config import Run
 from scnlib.correlation import to_grid
 from scnlib.data import load_split, stack
 from scnlib.evaluation import dice
 from scnlib.methods.base import Batch, Now
 from scnlib.methods.scn import SCN
-from scnlib.propagation import (
-    Pseudo,
-    confident_pixels,
-    dominant_class,
-    grid_labels,
-    overlap_ratio,
-    shape_masks,
-)
+from scnlib.propagation import dominant_class, grid_labels, overlap_ratio, shape_masks
 from scnlib.unet import ElementDropout
 from scnlib.weights import trained_network
 

@@ -14,7 +14,6 @@ import numpy as np
 from nibabel.orientations import aff2axcodes, io_orientation
 
 from scnlib.commandline import Parser, print_any_name
-from scnlib.config import PROFILES
 from scnlib.data.cases import SPLITS
 from scnlib.data.checks import log
 from scnlib.data.folders import ACDC
@@ -22,6 +21,7 @@ from scnlib.data.identity import Names, identify, note_crowd
 from scnlib.data.layout import Layout, parse_layout
 from scnlib.data.nifti import split_files
 from scnlib.data.volume import stem
+from scnlib.experiments import PROFILES
 from scnlib.paths import TAKEN, is_name
 from study.owndata.inspection import NO_LAYOUT, Faults, Seen, look
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scnlib.config import RECIPES, without_recipe
+from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
 from study.report import findings
 from study.report.paper import group, paper_table, printed_inconsistencies

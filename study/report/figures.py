@@ -16,8 +16,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from scnlib.config import RECIPES, without_recipe
 from scnlib.data.cases import Case
+from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
 from study.report.display import class_colours
 from study.report.titles import TITLES, data_title, in_order, title

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scnlib.config import RECIPES, make_run, without_recipe
+from scnlib.experiments import RECIPES, make_run, without_recipe
 from scnlib.records import Record, changed_fields
 from study.report.paper import group
 from study.report.scores import side_by_side
@@ -49,8 +49,8 @@ def order_holds(
     """Per table: pairs of methods by their mean, how many are in the printed order, which are not.
 
     "reversed" says of the latter which method has the higher mean here, and than which. Pairs with
-    equal printed numbers are left out. With `own_recipes` a row of `scnlib.config.RECIPES` that was
-    run takes the place of its method's under the shared protocol. `quantity` is Dice or 95HD.
+    equal printed numbers are left out. With `own_recipes` a row of `RECIPES` that was run
+    takes the place of its method's under the shared protocol. `quantity` is Dice or 95HD.
     """
     rows = []
     for number in ROWS:

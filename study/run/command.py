@@ -83,8 +83,8 @@ def _add_what(add: Callable[..., Any]) -> None:
         "--variant",
         default="",
         metavar="NAME",
-        help="train with this departure from the protocol instead (scnlib.config.VARIANTS); it is "
-        "validated and never tested",
+        help="train with this departure from the protocol instead (scnlib.experiments.VARIANTS); "
+        "it is validated and never tested",
     )
     add("--seeds", type=_seeds, nargs="+", default=[[0]], metavar="N", help="(default: 0)")
 
@@ -141,7 +141,7 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
 
 
 def _check_names(options: argparse.Namespace) -> None:
-    from scnlib.config import VARIANTS
+    from scnlib.experiments import VARIANTS
     from scnlib.methods import METHODS
     from scnlib.paths import TAKEN, is_name
 

@@ -90,7 +90,7 @@ def check_records(options: Namespace, runs: list[Wanted]) -> None:
 
     Raises `ValueError` with one line naming the first that is of another configuration or damaged.
     """
-    from scnlib.config import make_run
+    from scnlib.experiments import make_run
     from scnlib.records import finished
 
     protocol: dict[str, Any] = {"bf16": False} if options.fp32 else {}

@@ -8,17 +8,8 @@ from typing import Any
 
 import pytest
 
-from scnlib.config import (
-    EARLIER,
-    PROFILES,
-    RECIPES,
-    VARIANTS,
-    Profile,
-    Run,
-    SCNOptions,
-    make_run,
-    without_recipe,
-)
+from scnlib.config import EARLIER, Profile, Run, SCNOptions
+from scnlib.experiments import PROFILES, RECIPES, VARIANTS, make_run, without_recipe
 from scnlib.methods import METHODS, get_method
 
 WRONG_PROFILE: list[dict[str, Any]] = [

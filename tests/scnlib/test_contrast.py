@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from scnlib.losses import (
+    Contrast,
     class_means,
     class_similarity,
     contrastive_loss,
@@ -89,13 +90,17 @@ CONTRAST = pixels([1, 0], [0, 1], [1, 0], [0, 1])
 def test_contrast_by_hand_with_classes_that_nobody_scribbled() -> None:
     scribble, labels = row(0, 1, K, K), row(0, 1, 0, 3)
     everywhere = row(True, True, True, True)
-    loss = contrastive_loss(CONTRAST, scribble, labels, everywhere, temperature=1.0)
+    loss = contrastive_loss(
+        CONTRAST, scribble, labels, everywhere, choices=Contrast(temperature=1.0)
+    )
     # Means (1, 0) and (0, 1); every pixel has S = 1 for its own and 0 for the other class, and
     # classes 2 and 3 are out of the sum: -ln(e / (e + 1)). The scribble term has two such pixels,
     # the pseudo-label term one, as the last pixel's class 3 has no mean.
     each = -ln(math.e / (math.e + 1))
     check(loss, (each + each) / 2 + each / 1)
-    sharp = contrastive_loss(CONTRAST, scribble, labels, everywhere, temperature=0.1)
+    sharp = contrastive_loss(
+        CONTRAST, scribble, labels, everywhere, choices=Contrast(temperature=0.1)
+    )
     check(sharp, 2 * -ln(math.exp(10) / (math.exp(10) + 1)))
 
 
@@ -104,10 +109,16 @@ def test_contrast_with_means_of_each_image_by_hand() -> None:
     features = torch.cat([CONTRAST, CONTRAST.flip(3)])
     scribble, labels = row(0, 1, K, K).repeat(2, 1, 1), row(0, 1, 0, 1).repeat(2, 1, 1)
     everywhere = torch.ones(2, 1, 4, dtype=torch.bool)
-    loss = contrastive_loss(features, scribble, labels, everywhere, temperature=1.0)
+    loss = contrastive_loss(
+        features, scribble, labels, everywhere, choices=Contrast(temperature=1.0)
+    )
     check(loss, 2 * ln(2))  # both means lie in between: nothing is told apart
     own = contrastive_loss(
-        features, scribble, labels, everywhere, temperature=1.0, means_over="image"
+        features,
+        scribble,
+        labels,
+        everywhere,
+        choices=Contrast(temperature=1.0, means_over="image"),
     )
     each = -ln(math.e / (math.e + 1))
     check(own, 2 * each)
@@ -116,7 +127,11 @@ def test_contrast_with_means_of_each_image_by_hand() -> None:
     scribble, labels = scribble.clone(), labels.clone()
     scribble[1], labels[1] = row(0, K, K, K)[0], row(0, 0, 1, 1)[0]
     own = contrastive_loss(
-        features, scribble, labels, everywhere, temperature=1.0, means_over="image"
+        features,
+        scribble,
+        labels,
+        everywhere,
+        choices=Contrast(temperature=1.0, means_over="image"),
     )
     check(own, (2 * each + 0) / 3 + (2 * each + 0) / 3)
 
@@ -129,8 +144,8 @@ def test_padding_is_not_in_the_contrast() -> None:
         scribble,
         labels,
         everywhere,
-        temperature=1.0,
         valid=row(True, True, False, True),
+        choices=Contrast(temperature=1.0),
     )
     # Pixel 2 (feature of class 0, label 1) would add -ln(1 / (e + 1)); only pixel 3 remains.
     each = -ln(math.e / (math.e + 1))
@@ -141,7 +156,9 @@ def test_padding_is_not_in_the_contrast() -> None:
 def test_contrast_without_a_scribble_is_zero(mean: str) -> None:
     features = CONTRAST.clone().requires_grad_()
     everywhere = row(True, True, True, True)
-    loss = contrastive_loss(features, row(K, K, K, K), row(0, 1, 2, 3), everywhere, mean=mean)
+    loss = contrastive_loss(
+        features, row(K, K, K, K), row(0, 1, 2, 3), everywhere, choices=Contrast(mean=mean)
+    )
     assert loss.item() == 0
     loss.backward()
     assert features.grad is not None
@@ -154,7 +171,9 @@ def test_detached_means_have_no_gradient_of_their_own() -> None:
     gradients = []
     for detach in (False, True):
         features = FEATURES.clone().requires_grad_()
-        contrastive_loss(features, scribble, labels, trusted, detach_means=detach).backward()
+        contrastive_loss(
+            features, scribble, labels, trusted, choices=Contrast(detach_means=detach)
+        ).backward()
         assert features.grad is not None and torch.isfinite(features.grad).all()
         gradients.append(features.grad)
     assert not torch.allclose(*gradients)

@@ -1,12 +1,15 @@
 """Losses of labels and trusted regions: values worked out by hand, nothing labelled, padding."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import gradcheck
 
 from scnlib.losses import (
+    Contrast,
     contrastive_loss,
     entropy,
     mean_over,
@@ -62,7 +65,11 @@ WRONG = {
     "region": lambda: region_loss(LOGITS, row(0, 1, 1, 3), row(1, 1, 1, 1).bool(), mean="all"),
     "contrast": lambda: scribble_contrast(LOGITS, row(0, K, 2, K), mean="pixel"),
     "means": lambda: contrastive_loss(
-        LOGITS, row(0, K, 2, K), row(0, 1, 1, 3), row(1, 1, 1, 1).bool(), means_over="images"
+        LOGITS,
+        row(0, K, 2, K),
+        row(0, 1, 1, 3),
+        row(1, 1, 1, 1).bool(),
+        choices=Contrast(means_over="images"),
     ),
 }
 
@@ -216,3 +223,63 @@ def test_dice_without_a_label_has_no_gradient() -> None:
     loss = soft_dice(P, torch.full((1, 2, 2), K))
     loss.backward()
     assert float(loss.detach()) == 0 and P.grad is not None and not P.grad.any()
+
+
+# Gradients
+
+
+def scene(seed: int) -> dict[str, Tensor]:
+    g = torch.Generator().manual_seed(seed)
+    draw = {"generator": g, "dtype": torch.float64}
+    return {
+        "logits": torch.randn(2, K, 2, 3, **draw).requires_grad_(),
+        "Y": torch.randn(2, K, 2, 3, **draw).softmax(dim=1).requires_grad_(),
+        "features": torch.randn(2, 3, 2, 3, **draw).requires_grad_(),
+        # Class 3 is never scribbled, though pseudo-labels have it.
+        "scribble": torch.tensor([[[0, 1, K], [K, 2, 0]], [[K, K, 1], [K, K, K]]]),
+        "labels": torch.randint(K, (2, 2, 3), generator=g),
+        "M": torch.rand(2, 2, 3, generator=g) < 0.7,
+        "valid": torch.rand(2, 2, 3, generator=g) < 0.8,
+        "image": torch.rand(2, 1, 2, 3, **draw),
+    }
+
+
+GRADIENTS: dict[str, tuple[tuple[str, ...], Callable[..., Tensor]]] = {
+    "pce": (("logits",), lambda s, x: partial_cross_entropy(x, s["scribble"])),
+    "propagation": (("logits",), lambda s, x: propagation_loss(x, s["Y"], valid=s["valid"])),
+    "propagation, soft": (("logits",), lambda s, x: propagation_loss(x, s["Y"], target="soft")),
+    "consistency": (
+        ("Y",),
+        lambda s, y: propagation_consistency_loss(y, s["labels"], s["M"], valid=s["valid"]),
+    ),
+    "region": (("logits",), lambda s, x: region_loss(x, s["labels"], s["M"], mean="mask")),
+    "refinement": (
+        ("logits", "Y"),
+        lambda s, x, y: refinement_loss(x, y, s["labels"], s["M"], valid=s["valid"]),
+    ),
+    "contrast": (
+        ("features",),
+        lambda s, f: contrastive_loss(f, s["scribble"], s["labels"], s["M"], valid=s["valid"]),
+    ),
+    "contrast, by image": (
+        ("features",),
+        lambda s, f: contrastive_loss(
+            f, s["scribble"], s["labels"], s["M"], choices=Contrast(means_over="image")
+        ),
+    ),
+    "contrast, plain": (
+        ("features",),
+        lambda s, f: contrastive_loss(
+            f, s["scribble"], s["labels"], s["M"], choices=Contrast(normalise=False, mean="classes")
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_gradient(name: str, seed: int) -> None:
+    inputs, loss = GRADIENTS[name]
+    s = scene(seed)
+    assert s["M"].any()
+    assert gradcheck(lambda *x: loss(s, *x), tuple(s[key] for key in inputs))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from scnlib.config import PROFILES, Profile, make_run
+from scnlib.config import Profile
+from scnlib.experiments import PROFILES, make_run
 from scnlib.methods.base import Method
 from scnlib.training import make_optimiser
 

@@ -14,9 +14,9 @@ from nibabel.affines import from_matvec
 from scipy.spatial.transform import Rotation
 
 from scnlib import label_files, predict
-from scnlib.config import make_run
 from scnlib.data import read_nifti
 from scnlib.evaluation import dice
+from scnlib.experiments import make_run
 from scnlib.inference import label_volume
 from scnlib.methods import METHODS
 from scnlib.paths import RESULTS

@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from scnlib.confidence import ConfidenceThreshold, confident_pixels
 from scnlib.propagation import (
-    ConfidenceThreshold,
-    confident_pixels,
     connected_parts,
     dominant_class,
     overlap_ratio,

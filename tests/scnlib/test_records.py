@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from scnlib import files, provenance, records, schema
-from scnlib.config import EARLIER, make_run
+from scnlib.config import EARLIER
+from scnlib.experiments import make_run
 from scnlib.files import replace_text, sha256
 from scnlib.paths import RESULTS, run_folder
 from tests.sample_record import CURVE, LABELS, METRICS, write

@@ -5,15 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from scnlib.propagation import (
-    Pseudo,
-    cast_votes,
-    confident_pixels,
-    dominant_class,
-    grid_labels,
-    refine,
-    refine_image,
-)
+from scnlib.confidence import Pseudo, confident_pixels
+from scnlib.propagation import cast_votes, dominant_class, grid_labels, refine, refine_image
 from tests.drawn import bits, cells
 
 K = 4

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from scnlib import records, training
-from scnlib.config import Run, make_run
+from scnlib.config import Run
+from scnlib.experiments import make_run
 from scnlib.training import train
 from tests.tiny_runs import SUBJECTS, cases, same, tiny, whole_and_broken
 

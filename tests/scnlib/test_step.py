@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from scnlib.config import make_run
 from scnlib.data.batches import TrainingSet
 from scnlib.data.phantom import phantom_split
+from scnlib.experiments import make_run
 from scnlib.methods import METHODS, get_method
 from scnlib.methods.base import Batch, Method, Now
 from scnlib.methods.scn import SCN

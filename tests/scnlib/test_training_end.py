@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from scnlib import training
-from scnlib.config import Run, make_run
+from scnlib.config import Run
+from scnlib.experiments import make_run
 from scnlib.training import train
 from tests.tiny_runs import begin, cases, same, serve, tiny, without
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from scnlib.config import make_run
+from scnlib.experiments import make_run
 from scnlib.methods import get_method
 from scnlib.paths import RESULTS
 from scnlib.weights import load_weights, save_weights

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from scnlib.losses import soft_dice
-from scnlib.methods.dmpls import DMPLS, draw_share, mixed_labels
-from scnlib.unet import CHANNELS, SecondDecoder, UNet, drop_channels
+from scnlib.methods.dmpls import DMPLS, SecondDecoder, draw_share, drop_channels, mixed_labels
+from scnlib.unet import CHANNELS, UNet
 from tests.drawn import pixels
 from tests.scnlib.methods.test_methods import SIZE, K, batch_of, build, now, total_and_parts
 

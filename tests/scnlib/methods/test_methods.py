@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from scnlib.config import make_run
+from scnlib.experiments import make_run
 from scnlib.methods import METHODS, Batch, Method, Now, get_method
 from study.report.titles import TITLES
 

@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Callable
+from importlib import import_module
 
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import gradcheck
 from torch.nn import functional as F
 
-from scnlib import losses, regularisers
+from scnlib import losses
 from scnlib.losses import entropy, gated_crf, mumford_shah
-from scnlib.methods.mloss import WEIGHT
+from scnlib.methods.mloss import WEIGHT, level_set, total_variation
 from scnlib.methods.rloss import window
-from scnlib.regularisers import level_set, total_variation
 from tests.drawn import P, check, pixels, row
 
 ln = math.log
@@ -220,12 +221,29 @@ def test_all_valid_equals_none_and_nothing_valid_gives_zero(name: str) -> None:
 
 
 def test_losses_are_found_beside_the_papers() -> None:
-    for name in (
-        "entropy",
-        "mumford_shah",
-        "gated_crf",
-        "soft_dice",
-        "dice_to_target",
-        "mean_over",
-    ):
-        assert getattr(losses, name) is getattr(regularisers, name)
+    for name, file in losses.OF_METHODS.items():
+        found = import_module(f"scnlib.methods.{file}")
+        assert getattr(losses, name) is getattr(found, name)
+        assert getattr(losses, name).__module__ == found.__name__
+    with pytest.raises(AttributeError, match="no attribute 'entropi'"):
+        _ = losses.entropi
+
+
+# Gradients
+
+GRADIENTS: dict[str, Callable[..., Tensor]] = {
+    "entropy": lambda P, image, valid: entropy(P, valid=valid),
+    "mumford-shah": lambda P, image, valid: mumford_shah(P, image, valid=valid, length=0.5),
+    "crf": lambda P, image, valid: gated_crf(P, image, valid=valid, radius=1, sigma_intensity=0.5),
+    "dice": lambda P, image, valid: losses.soft_dice(P, (4 * image[:, 0]).long(), valid=valid),
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_gradient(name: str, seed: int) -> None:
+    P, image, valid = draw(H=2, W=3, seed=seed)
+    loss = GRADIENTS[name]
+    assert gradcheck(lambda p: loss(p, image, valid), (P.requires_grad_(),))
+    logits = P.detach().log().requires_grad_()
+    assert gradcheck(lambda x: loss(x.softmax(dim=1), image, valid), (logits,))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from scnlib.augment import warp_image
-from scnlib.config import make_run
+from scnlib.experiments import make_run
 from scnlib.methods import Batch, Now
 from scnlib.methods.s2l import S2L, pass_due
 from scnlib.unet import Output

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from scnlib.config import make_run
+from scnlib.experiments import make_run
 from scnlib.methods.base import Batch, Now
 from scnlib.methods.pce import PCE
 from scnlib.methods.scn import SCN

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from scnlib.config import SCNOptions, make_run
+from scnlib.confidence import Pseudo
+from scnlib.config import SCNOptions
+from scnlib.experiments import make_run
 from scnlib.methods.base import Batch, Now
 from scnlib.methods.scn import SCN, draw_cells
-from scnlib.propagation import Pseudo
 from scnlib.unet import CHANNELS
 
 K, B, SIZE = 4, 2, 64

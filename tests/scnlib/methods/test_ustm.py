@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import gradcheck
 
+from scnlib.methods.meloss import pixel_entropy
 from scnlib.methods.ustm import (
     USTM,
     consistency_loss,
@@ -20,7 +21,6 @@ from scnlib.methods.ustm import (
     turned,
     update_average,
 )
-from scnlib.regularisers import pixel_entropy
 from tests.drawn import check, pixels, row
 from tests.scnlib.methods.test_methods import SIZE, K, batch_of, build, now, total_and_parts
 from tests.tiny_runs import same, tiny, whole_and_broken

@@ -4,7 +4,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from scnlib.config import make_run
+from scnlib.experiments import make_run
 from study.lessons import walkthrough as walk
 from study.lessons import walkthrough_figures as figures
 

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from scnlib.config import make_run
+from scnlib.experiments import make_run
 from study.report import comparison_figures, display, figure2, figures, titles
 from tests.sample_record import write
 

@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from scnlib.config import make_run
+from scnlib.experiments import make_run
 from scnlib.paths import README, REPOSITORY, RESULTS, run_folder
 from scnlib.records import collect
 from study.report import readme

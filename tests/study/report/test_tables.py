@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scnlib.config import RECIPES
 from scnlib.evaluation import summary
+from scnlib.experiments import RECIPES
 from study.report.paper import paper_table, printed_inconsistencies
 from study.report.readme import replace_block
 from study.report.scores import (

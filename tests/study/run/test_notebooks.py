@@ -6,7 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from scnlib.config import VARIANTS, SCNOptions
+from scnlib.config import SCNOptions
+from scnlib.experiments import VARIANTS
 from study.run.notebook import WIDGET, declared
 from study.run.planning import RULES
 

@@ -7,7 +7,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from scnlib.config import make_run
+from scnlib.experiments import make_run
 from scnlib.paths import run_folder
 from tests import sample_record
 from tests.scnlib.data.test_own_data import own

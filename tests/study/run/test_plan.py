@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scnlib.config import make_run
+from scnlib.experiments import make_run
 from scnlib.paths import run_folder
 from study.run import command, graph, running
 from tests import sample_record
