@@ -87,8 +87,8 @@ def within_frame(grid: Tensor) -> Tensor:
     Beyond them the bilinear image mixes with padding.
     """
     H, W = grid.shape[1:3]
-    edge = 1 - torch.tensor([1 / W, 1 / H], device=grid.device) + 1e-4  # x, y; 1e-4 for rounding
-    return (grid.abs() <= edge).all(dim=3)
+    x, y = grid.abs().unbind(dim=3)
+    return (x <= 1 - 1 / W + 1e-4) & (y <= 1 - 1 / H + 1e-4)  # 1e-4 for rounding
 
 
 def beyond_frame(grid: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ class State:
     best: dict[str, Any] = field(default_factory=dict)  # iteration, dice and the weights
     seconds: float = 0.0  # of training steps alone
     code: list[str] = field(default_factory=list)  # the versions that took part, in order
+    steps: list[str] = field(default_factory=list)  # the kinds of step (`scnlib.step`), in order
 
     @property
     def validated(self) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Record:
     # hardware, dtype, threads and versions. Above, code_version names all of them, and the others
     # tell of the last one.
     processes: list[dict[str, Any]] = field(default_factory=list)
+    step: str = "eager"  # how its steps ran (`scnlib.step`), of several "one then the other"
     schema: int = 1  # version of the format that it was read from
     folder: Path = Path()
 

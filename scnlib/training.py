@@ -27,6 +27,7 @@ from scnlib.methods import Method, Now, get_method
 from scnlib.optimiser import make_optimiser
 from scnlib.progress import write_progress
 from scnlib.records import finished
+from scnlib.step import make_step
 from scnlib.unet import bf16_supported
 from scnlib.weights import save_weights
 
@@ -45,6 +46,7 @@ def train(
     root: Path | None = None,
     report: Report | None = None,
     device: str | None = None,
+    step: str = "auto",
 ) -> records.Record:
     """Train a run, or go on with it, test its best checkpoint once, and write its record.
 
@@ -54,6 +56,8 @@ def train(
         root: the data's folder (None for the phantom).
         report: called every ten iterations and after every validation.
         device: "cpu" or "cuda"; the GPU if there is one.
+        step: how a step runs, one of `scnlib.step.STEPS`; by default eager on a CPU and one graph
+            on a GPU. The run is the same.
 
     Raises:
         ValueError: for bad data, a method that needs masks where there are none, a checkpoint or a
@@ -63,7 +67,8 @@ def train(
     if (done := finished(run, folder)) is not None:
         return done
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    training = Training(run, folder, root, where)  # what it refuses leaves no folder behind
+    # What it refuses leaves no folder behind.
+    training = Training(run, folder, root, where, step=step)
     with held(folder):
         training.resume()
         while training.state.iteration < run.profile.iterations:
@@ -77,7 +82,13 @@ class Training:
     """A run in progress: data in memory, networks, optimiser, and the state that is saved."""
 
     def __init__(
-        self, run: Run, folder: Path, root: Path | None, device: torch.device, cases: Given = None
+        self,
+        run: Run,
+        folder: Path,
+        root: Path | None,
+        device: torch.device,
+        cases: Given = None,
+        step: str = "auto",
     ) -> None:
         self.run, self.folder, self.root, self.device = run, folder, root, device
         # Now and not at the end: the repository may have moved on by then.
@@ -95,6 +106,7 @@ class Training:
         bf16 = run.profile.bf16 and bf16_supported(device)
         self.method: Method = kind(run, self.data.classes, bf16).to(device)
         self.optimiser, self.schedule = make_optimiser(self.method, run.profile)
+        self.step = make_step(step, self.method, self.data, self.optimiser)
         self.moving = Moving(self.method, self.optimiser, self.schedule, self.generator)
 
     # --- a killed run goes on ---------------------------------------------------------------
@@ -113,6 +125,7 @@ class Training:
 
     def save(self) -> None:
         """Write the checkpoint, atomically."""
+        self._note_step()
         checkpoint.save(self.folder, self.run, self.state, self.moving)
         self.saved = time.monotonic()
 
@@ -145,19 +158,17 @@ class Training:
         if now.iteration == 0:
             self.method.prepare(self.data.images, self.data.scribbles)
         self.method.every(now, self.data.images)
-        batch, self.state.order = self.data.draw(self.state.order, self.generator)
-        loss, parts = self.method.loss(batch, now)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
         self.rate = self.optimiser.param_groups[0]["lr"]
-        self.optimiser.step()
+        (self.names, values), self.state.order = self.step(self.state.order, now)
         self.schedule.step()
         self.method.after_step(now)
-        named = {"loss": loss.detach(), **parts}
-        numbers = (torch.as_tensor(v, device=loss.device).double() for v in named.values())
-        values = torch.stack(list(numbers))
         self.sums = values if self.counted == 0 else self.sums + values
-        self.names, self.counted = list(named), self.counted + 1
+        self.counted += 1
+
+    def _note_step(self) -> None:
+        steps = self.state.steps
+        if not steps or steps[-1] != self.step.kind:
+            steps.append(self.step.kind)
 
     def _close_row(self) -> None:
         # Read from the device once for all.
@@ -233,6 +244,7 @@ class Training:
 
     def _facts(self) -> dict[str, Any]:
         """What the record says of the training itself."""
+        self._note_step()
         state, profile = self.state, self.run.profile
         return {
             "run": self.run,
@@ -240,6 +252,7 @@ class Training:
             "data": fingerprint(self.run.dataset, self.root),
             "versions": provenance.versions(),
             "hardware": provenance.hardware(self.device),
+            "step": " then ".join(state.steps),
             "dtype": "bfloat16" if self.method.bf16 else "float32",
             "threads": torch.get_num_threads(),
             "parameters": sum(p.numel() for p in self.method.parameters() if p.requires_grad),

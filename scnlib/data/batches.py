@@ -1,6 +1,7 @@
 """The training slices in memory, and the augmented batches that are drawn from them."""
 
 import torch
+from torch import Tensor
 
 from scnlib.augment import Batch, random_affine, upload, warp_training
 from scnlib.config import Run
@@ -42,11 +43,23 @@ class TrainingSet:
 
         A rest that fills no batch is dropped, and a new epoch begins.
         """
+        index, theta, rest = self.pick(order, generator)
+        return self.augmented(upload(index, self.device), upload(theta, self.device)), rest
+
+    def pick(
+        self, order: list[int], generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, list[int]]:
+        """What `draw` leaves to chance, on the CPU: slices (B,) long, affines (B, 2, 3), the rest.
+
+        `augmented` makes a batch of the two.
+        """
         if len(order) < self.batch:
             order = torch.randperm(len(self.images), generator=generator).tolist()
         picked, rest = order[: self.batch], order[self.batch :]
-        index = upload(torch.tensor(picked), self.device)
-        theta = upload(random_affine(self.batch, generator), self.device)
+        return torch.tensor(picked), random_affine(self.batch, generator), rest
+
+    def augmented(self, index: Tensor, theta: Tensor) -> Batch:
+        """The batch of `pick`'s slices and affines, on the device; reads none of their values."""
         image, scribble, valid = warp_training(
             self.images[index][:, None],
             self.scribbles[index].long(),
@@ -54,4 +67,15 @@ class TrainingSet:
             self.classes,
             self.padding,
         )
-        return Batch(image, scribble, valid, index, theta), rest
+        return Batch(image, scribble, valid, index, theta)
+
+    def empty_batch(self) -> Batch:
+        """A batch's shapes and types without its values (on the meta device)."""
+        (H, W), B = self.images.shape[1:], self.batch
+        return Batch(
+            torch.empty(B, 1, H, W, device="meta"),
+            torch.empty(B, H, W, dtype=torch.long, device="meta"),
+            torch.empty(B, H, W, dtype=torch.bool, device="meta"),
+            torch.empty(B, dtype=torch.long, device="meta"),
+            torch.empty(B, 2, 3, device="meta"),
+        )

@@ -52,7 +52,10 @@ class Method(nn.Module):
         return self.objective(batch, {k: upload(v, batch.image.device) for k, v in drawn.items()})
 
     def draw(self, batch: Batch, now: Now) -> dict[str, Tensor]:
-        """A step's random numbers by name, tensors on the CPU drawn from `now.generator`."""
+        """A step's random numbers by name, tensors on the CPU drawn from `now.generator`.
+
+        Of the batch only shapes may be asked: its values may not be there yet.
+        """
         return {}
 
     def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:
