@@ -234,7 +234,7 @@ def test_keywords_change_only_what_they_name() -> None:
 
 
 def test_unknown_names_are_told_what_there_is() -> None:
-    with pytest.raises(ValueError, match=r"'gpu'.*demo, cpu, paper"):
+    with pytest.raises(ValueError, match=r"'gpu'.*demo, cpu, night, paper"):
         make_run("phantom", "scn", profile="gpu")
     with pytest.raises(ValueError, match=r"'stride5'.*factor03.*stride4"):
         make_run("phantom", "scn", variant="stride5")
