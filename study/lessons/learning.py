@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ def learn(
         ValueError: if there are no strokes of two classes.
     """
     sets = {"drawn on": scribbled_cases(drawing), "never seen": phantom_split("val")}
-    protocol = {"batch": BATCH, "iterations": iterations, "validations": 1}
+    protocol: dict[str, Any] = {"batch": BATCH, "iterations": iterations, "validations": 1}
     predictions, rows, seconds = {}, {}, 0.0
     for name in methods:
         run = make_run("phantom", name, seed, "demo", **protocol)

@@ -113,7 +113,9 @@ def gather(net: SCN, chosen: Slice, title: str, seed: int = 0) -> Maps:
     batch = Batch(chosen.image, chosen.scribble, valid, nowhere, torch.eye(2, 3)[None])
     before = confident_pixels(P, net.tau.value, chosen.scribble)
     cells = net.draw(batch, Now(0, 1, torch.Generator().manual_seed(seed)))["cells"]
-    after = net.pseudo_labels(net.rows(encoder, cells), cells, *P.max(dim=1), batch)
+    confidence, predicted = P.max(dim=1)
+    rows = net.rows(encoder, cells)
+    after = net.pseudo_labels(rows, cells, confidence, predicted, batch)
     f = next(level[0] for level in encoder if level.shape[-2] * level.shape[-1] == C.shape[1])
     return Maps(title, f, C[0], P[0], Y_corr[0], net.tau.value, before, after)
 

@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 from bs4 import BeautifulSoup
 from pygments.formatters import HtmlFormatter
 
+from scnlib.experiments import PROFILES
 from study.run.notebook import ROOT, failure
 from study.site.links import problems
 from study.site.text import markdown, notebook
@@ -196,7 +197,7 @@ def _write_all(site: _Site, books: list[Path]) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Build the site from the command line; 1 after one line if it can't be."""
     parser = argparse.ArgumentParser("python -m study.site", description=__doc__)
-    parser.add_argument("--profile", choices=["demo", "cpu", "paper"], default="cpu")
+    parser.add_argument("--profile", choices=list(PROFILES), default="cpu")
     parser.add_argument("--results", type=Path, metavar="DIR", help="(default: results)")
     parser.add_argument("--out", type=Path, default=ROOT / "site", metavar="DIR")
     options = parser.parse_args(arguments)
