@@ -1,5 +1,7 @@
 """checkpoint.pt: all that the next step depends on, so that a killed run goes on bit for bit."""
 
+import hashlib
+import io
 import os
 import pickle
 from dataclasses import dataclass, field
@@ -26,8 +28,9 @@ class State:
     validation: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)  # iteration, dice and the weights
     seconds: float = 0.0  # of training steps alone
-    code: list[str] = field(default_factory=list)  # the versions that took part, in order
     steps: list[str] = field(default_factory=list)  # the kinds of step (`scnlib.step`), in order
+    data: dict[str, Any] = field(default_factory=dict)  # the data's fingerprint at the start
+    processes: list[dict[str, Any]] = field(default_factory=list)  # as in `Record.processes`
 
     @property
     def validated(self) -> dict[str, Any]:
@@ -48,7 +51,10 @@ class Moving:
 
 
 def save(folder: Path, run: Run, state: State, moving: Moving) -> None:
-    """Write checkpoint.pt, atomically; only tensors and plain Python values are in it."""
+    """Write checkpoint.pt, atomically; only tensors and plain Python values are in it.
+
+    Raises `ValueError` naming the file if it can't be written; the one before it stays.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     device = next(moving.method.parameters()).device
     content = {
@@ -61,9 +67,35 @@ def save(folder: Path, run: Run, state: State, moving: Moving) -> None:
         "torch_rng": torch.get_rng_state(),
         "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
+    memory = io.BytesIO()
+    torch.save(content, memory)
     beside = folder / f".checkpoint.{os.getpid()}"
-    torch.save(content, beside)
-    os.replace(beside, folder / CHECKPOINT)
+    try:
+        beside.write_bytes(sealed(memory.getvalue()))
+        os.replace(beside, folder / CHECKPOINT)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise ValueError(
+            f"{folder / CHECKPOINT}: can't be written ({error.strerror}): make room, and the same "
+            "command goes on from the checkpoint before"
+        ) from error
+
+
+def sealed(archive: bytes) -> bytes:
+    """A zip archive, as torch saves, with a sha256 of itself as its comment.
+
+    torch does not notice a changed byte inside a tensor. The comment's length, 0, comes last.
+    """
+    digest = hashlib.sha256(archive[:-2]).digest()
+    return archive[:-2] + len(digest).to_bytes(2, "little") + digest
+
+
+def unsealed(archive: bytes) -> bytes:
+    """The same archive; `ValueError` if it is not as `sealed` left it."""
+    length = hashlib.sha256().digest_size
+    if archive != sealed(archive[: -length - 2] + bytes(2)):
+        raise ValueError("its own sum is another: it was changed")
+    return archive
 
 
 def load(folder: Path, run: Run, moving: Moving) -> State | None:
@@ -75,7 +107,11 @@ def load(folder: Path, run: Run, moving: Moving) -> State | None:
     if not path.exists():
         return None
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        archive = io.BytesIO(unsealed(path.read_bytes()))
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path}: not a readable checkpoint ({error}); delete it") from error
+    try:
+        content = torch.load(archive, map_location="cpu", weights_only=True)
         other, state = Run.from_json(content["run"]), State(**content["state"])
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         first = str(error).splitlines()[0] if str(error) else "it ends early"

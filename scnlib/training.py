@@ -91,8 +91,8 @@ class Training:
         step: str = "auto",
     ) -> None:
         self.run, self.folder, self.root, self.device = run, folder, root, device
-        # Now and not at the end: the repository may have moved on by then.
-        self.state = State(code=[provenance.code_version()])
+        # Data and code as they are now and not at the end: they may have changed by then.
+        begun_with = {} if cases else fingerprint(run.dataset, root)
         self.saved = time.monotonic()
         self.names: list[str] = []  # of the loss and its parts,
         self.sums = torch.zeros(0)  # summed over the steps since the curve's last row
@@ -108,6 +108,18 @@ class Training:
         self.optimiser, self.schedule = make_optimiser(self.method, run.profile)
         self.step = make_step(step, self.method, self.data, self.optimiser)
         self.moving = Moving(self.method, self.optimiser, self.schedule, self.generator)
+        self.state = State(data=begun_with, processes=[self._process()])
+
+    def _process(self) -> dict[str, Any]:
+        """What the record says of this process."""
+        return {
+            "before": 0,
+            "code_version": provenance.code_version(),
+            "hardware": provenance.hardware(self.device),
+            "dtype": "bfloat16" if self.method.bf16 else "float32",
+            "threads": torch.get_num_threads(),
+            "versions": provenance.versions(),
+        }
 
     # --- a killed run goes on ---------------------------------------------------------------
 
@@ -117,11 +129,22 @@ class Training:
         state = checkpoint.load(self.folder, self.run, self.moving)
         if state is None:
             return
-        state.code += [version for version in self.state.code if version not in state.code]
+        if state.data != self.state.data:
+            raise self._changed(checkpoint.CHECKPOINT, state.data, self.state.data)
+        state.processes += [
+            process | {"before": state.iteration} for process in self.state.processes
+        ]
         self.state = state
         if state.iteration:
             self.method.prepare(self.data.images, self.data.scribbles)
         log.info("%s: going on at iteration %d", self.folder, state.iteration)
+
+    def _changed(self, name: str, then: dict[str, Any], now: dict[str, Any]) -> ValueError:
+        sums = " and is now ".join(str(data.get("sha256"))[:12] for data in (then, now))
+        return ValueError(
+            f"{self.folder / name}: the data of {self.run.dataset} have changed since the run "
+            f"began (sha256 was {sums}): bring those back and go on, or delete {self.folder}"
+        )
 
     def save(self) -> None:
         """Write the checkpoint, atomically."""
@@ -219,6 +242,11 @@ class Training:
         if test_cases := [] if run.variant else self._test_cases(notes):
             metrics, predictions = evaluate(self.predict, test_cases, profile.size, profile.batch)
             result = summary(metrics)
+        if state.data and state.data != (now := fingerprint(run.dataset, self.root)):
+            raise self._changed("record.json", state.data, now)
+        for name in ("hardware", "dtype", "threads"):
+            if len(values := dict.fromkeys(str(part[name]) for part in state.processes)) > 1:
+                notes.append(f"{name} changed on the way: {' then '.join(values)}")
         if run.method == "scn" and run.seed == 0 and not run.variant:
             path = self.folder / "weights.safetensors"
             save_weights(path, self.method, run, self.data.names)
@@ -246,15 +274,15 @@ class Training:
         """What the record says of the training itself."""
         self._note_step()
         state, profile = self.state, self.run.profile
+        last = state.processes[-1]
+        codes = dict.fromkeys(process["code_version"] for process in state.processes)
         return {
             "run": self.run,
-            "code_version": " then ".join(state.code),
-            "data": fingerprint(self.run.dataset, self.root),
-            "versions": provenance.versions(),
-            "hardware": provenance.hardware(self.device),
+            "code_version": " then ".join(codes),
+            "processes": state.processes,
+            "data": state.data,
+            **{name: last[name] for name in ("versions", "hardware", "dtype", "threads")},
             "step": " then ".join(state.steps),
-            "dtype": "bfloat16" if self.method.bf16 else "float32",
-            "threads": torch.get_num_threads(),
             "parameters": sum(p.numel() for p in self.method.parameters() if p.requires_grad),
             "seconds_training": round(state.seconds, 1),
             "seconds_per_step": round(state.seconds / profile.iterations, 4),

@@ -72,6 +72,7 @@ def published_subjects(split: str) -> set[str]:
     }
 
 
+@cache  # it is the same whenever it is drawn
 def _phantom_sums() -> dict[str, str]:
     from scnlib.data.phantom import phantom_split
 

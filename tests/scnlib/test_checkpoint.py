@@ -1,5 +1,7 @@
 """The checkpoint: what it holds, when it is refused, and what is kept of the best weights."""
 
+import errno
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from scnlib.checkpoint import sealed
 from scnlib.config import Run
 from scnlib.files import held
 from scnlib.methods.base import Losses
@@ -49,6 +52,42 @@ def test_checkpoint_that_could_run_code_or_is_cut_off_is_refused(tmp_path: Path)
         begin(run, tmp_path)
 
 
+def test_a_turned_bit_in_a_checkpoint_is_found(tmp_path: Path) -> None:
+    run, path = tiny(), tmp_path / "checkpoint.pt"
+    begin(run, tmp_path).save()
+    whole = path.read_bytes()
+    places = np.random.default_rng(0).integers(0, len(whole), 40).tolist()
+    for place in [0, len(whole) - 1, len(whole) - 33, *places]:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(ValueError, match=r"checkpoint\.pt: not a readable checkpoint"):
+            begin(run, tmp_path)
+    path.write_bytes(whole)
+    assert begin(run, tmp_path).state.iteration == 0
+
+
+def test_a_full_disk_keeps_the_checkpoint_before_and_leaves_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = begin(tiny(), tmp_path)
+    begun.save()
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    begun.advance()
+
+    def full(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(ValueError, match=r"checkpoint\.pt: can't be written \(No space left"):
+            begun.save()
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    begun.save()
+    assert begin(tiny(), tmp_path).state.iteration == 1
+
+
 @pytest.mark.parametrize("part", ["run", "state"])
 def test_checkpoint_of_another_version_of_the_code_is_named(part: str, tmp_path: Path) -> None:
     run, path = tiny(), tmp_path / "checkpoint.pt"
@@ -56,7 +95,9 @@ def test_checkpoint_of_another_version_of_the_code_is_named(part: str, tmp_path:
     content = torch.load(path, weights_only=True)
     unknown = {"colour": "red"}
     content |= {"run": '{"colour": "red"}'} if part == "run" else {"state": unknown}
-    torch.save(content, path)
+    memory = io.BytesIO()
+    torch.save(content, memory)
+    path.write_bytes(sealed(memory.getvalue()))
     with pytest.raises(
         ValueError, match=r"checkpoint\.pt: of another version of this code"
     ) as caught:

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from scnlib import records, training
 from scnlib.config import Run
 from scnlib.experiments import make_run
 from scnlib.training import train
-from tests.tiny_runs import SUBJECTS, cases, same, tiny, whole_and_broken
+from tests.tiny_runs import SUBJECTS, advance, begin, cases, same, tiny, whole_and_broken
 
 pytestmark = pytest.mark.usefixtures("few_subjects")
 
@@ -83,6 +84,7 @@ def test_a_killed_run_equals_an_unbroken_one_bit_for_bit(tmp_path: Path) -> None
     kept, other = (torch.load(record.folder / "state.pt", weights_only=True) for record in (a, b))
     for state in (kept, other):
         state["seconds"] = 0.0
+        assert state.pop("processes")[0]["before"] == 0
         for row in state["curve"]:
             row.pop("seconds")
     assert [row["iteration"] for row in kept["curve"]] == [2, 4, 6, 8]
@@ -91,6 +93,38 @@ def test_a_killed_run_equals_an_unbroken_one_bit_for_bit(tmp_path: Path) -> None
     assert a.summary == b.summary
     for case in cases("test"):
         assert np.array_equal(a.prediction(case.volume), b.prediction(case.volume))
+
+
+def published(digit: str) -> dict[str, Any]:
+    return {"dataset": "phantom", "sha256": digit * 64, "published": False}
+
+
+def test_a_run_is_of_the_data_it_began_with(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(training, "fingerprint", lambda *_: published("1"))
+    advance(begin(tiny(), tmp_path), 2)
+    monkeypatch.setattr(training, "fingerprint", lambda *_: published("2"))
+    with pytest.raises(ValueError, match=r"checkpoint\.pt: the data of phantom have changed .*111"):
+        train(tiny(), tmp_path, device="cpu")
+    # They change while it trains: what was computed stays, and nothing attests it.
+    monkeypatch.setattr(training, "fingerprint", mock.Mock(side_effect=map(published, "12")))
+    with pytest.raises(ValueError, match=r"record\.json: the data of phantom have changed"):
+        train(tiny(), tmp_path, device="cpu")
+    assert not (tmp_path / "record.json").exists() and (tmp_path / "checkpoint.pt").exists()
+    monkeypatch.setattr(training, "fingerprint", lambda *_: published("1"))
+    assert train(tiny(), tmp_path, device="cpu").data == published("1")
+
+
+def test_a_record_tells_of_every_process_that_took_part(tmp_path: Path, monkeypatch) -> None:
+    advance(begin(tiny(), tmp_path), 2)
+    monkeypatch.setattr(training.provenance, "hardware", lambda device: "another machine")
+    monkeypatch.setattr(training.provenance, "code_version", lambda: "another version")
+    record = train(tiny(), tmp_path, device="cpu")
+    first, second = record.processes
+    assert (first["before"], second["before"]) == (0, 2)
+    assert second["hardware"] == record.hardware == "another machine" != first["hardware"]
+    assert record.code_version == f"{first['code_version']} then another version"
+    (note,) = [note for note in record.notes if "changed on the way" in note]
+    assert note == f"hardware changed on the way: {first['hardware']} then another machine"
 
 
 @pytest.mark.parametrize("method", ["pce", "scn", "dmpls", "fddseg"])
