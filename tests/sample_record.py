@@ -13,7 +13,11 @@ from scnlib.experiments import make_run
 LABELS = np.random.default_rng(0).integers(0, 4, (3, 10, 12), dtype=np.uint8)
 CURVE = pd.DataFrame({"iteration": [10, 20], "lr": [1e-3, 5e-4], "loss": [1.5, 0.25]})
 METRICS = pd.DataFrame({"volume": ["a_ED", "a_ED"], "structure": ["RV", "LV"], "dice": [0.5, 0.75]})
-SUMMARY = {name: {"mean": float("nan")} for name in ("hd95_mm", "hd95_voxel")}
+SUMMARY: dict[str, Any] = {name: {"mean": float("nan")} for name in ("hd95_mm", "hd95_voxel")} | {
+    "volumes": 1,
+    "empty_predictions": 0,
+    "empty_truths": 0,
+}
 
 
 def write(

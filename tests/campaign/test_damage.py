@@ -1,0 +1,13 @@
+"""The short form of the fault campaign: no damage passes in silence."""
+
+from pathlib import Path
+
+from tests.campaign.damage import campaign
+
+
+def test_no_damage_passes_in_silence(tmp_path: Path) -> None:
+    counts = campaign(tmp_path, tries=12, seed=1)
+    assert len(counts) == 9
+    for kind, found in counts.items():
+        assert set(found) <= {"detected", "harmless"}, kind
+        assert found["detected"], kind

@@ -1,0 +1,87 @@
+"""From a number to the records behind it."""
+
+import pandas as pd
+import pytest
+
+from scnlib.experiments import make_run
+from scnlib.paths import RESULTS, run_folder
+from study.report.explain import Fact, main, matching, where_it_stands
+from tests import sample_record
+
+FACTS = [
+    Fact("Table 1, SCN, Dice ours RV", 84.2196, []),
+    Fact("Table 1, SCN, Dice difference RV", -0.4251, []),
+    Fact("Table 1, PCE, Dice ours RV", 84.3, []),
+    Fact("Table 2, PCE, Dice ours RV", float("nan"), []),
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("84.22", [0]),
+        ("84.2%", [0]),
+        ("84.3", [2]),
+        ("84", [0, 2]),
+        ("0.43", [1]),
+        ("-0.43", [1]),
+        ("\u22120.43", [1]),
+        ("+0.43", []),
+        ("84.23", []),
+        ("Table 1, SCN, Dice ours RV", [0]),
+        ("scn rv", [0, 1]),
+        ("pce RV", [2]),
+        ("table 3", []),
+    ],
+)
+def test_numbers_go_by_their_decimals_and_cells_by_their_words(query, found):
+    assert matching(query, FACTS) == [FACTS[k] for k in found]
+
+
+def test_a_number_is_found_whole_in_the_texts(tmp_path):
+    (tmp_path / "a.md").write_text("4.2\n14.2 and 4.21\n(4.2%)\n4.2.1\n-4.2.\n")
+    assert where_it_stands("4.2", [tmp_path / "a.md"]) == [
+        f"{tmp_path / 'a.md'}:{number}" for number in (1, 3, 5)
+    ]
+
+
+METRICS = pd.DataFrame(
+    {
+        "volume": ["a_ED"] * 3,
+        "subject": "a",
+        "frame": "ED",
+        "structure": ["RV", "MYO", "LV"],
+        "dice": [0.5, 0.6, 0.7],
+        "hd95_voxel": [1.0, 2.0, 3.0],
+        "hd95_mm": [2.0, 4.0, 6.0],
+        "empty_prediction": False,
+        "empty_truth": False,
+    }
+)
+
+
+def test_a_number_leads_to_record_code_data_and_command(tmp_path, capsys):
+    for seed, dice in ((0, 0.7), (1, 0.8)):
+        folder = run_folder(tmp_path, "demo", "phantom", "pce", seed)
+        sample_record.write(folder, make_run("phantom", "pce", seed), metrics=METRICS, dice=dice)
+    folder = run_folder(tmp_path, "demo", "phantom", "pce", 0, "sgd")
+    sample_record.write(folder, make_run("phantom", "pce", 0, variant="sgd"), tested=False)
+    assert main(["80.0", "--out", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "Dice mean of pce on phantom, seed 1: 80.0000" in text
+    assert f"{tmp_path}/demo/phantom/pce/seed1/record.json" in text and "code abc then def" in text
+    assert "data phantom sha256 00" in text
+    assert "./run_all.sh --profile demo --methods pce --seeds 1 --retrain --out again" in text
+    assert main(["75.00", "--out", str(tmp_path)]) == 0  # a mean leads to both of its runs
+    text = capsys.readouterr().out
+    assert text.count("record.json") % 2 == 0 and "seed0" in text and "seed1" in text
+    assert main(["71.23", "--out", str(tmp_path)]) == 1
+    assert "error: 71.23: no number or cell of the records" in capsys.readouterr().err
+
+
+def test_every_cell_of_ours_leads_to_a_record(capsys):
+    if not any(RESULTS.glob("cpu/*/*/seed*/record.json")):
+        pytest.skip("no committed record yet")
+    for cell in ("Table 1, SCN, Dice ours RV", "Table 2, PCE, 95HD ours Mean"):
+        assert main([cell]) == 0
+        assert "record.json" in capsys.readouterr().out
