@@ -25,7 +25,7 @@ import pandas as pd
 from scipy import ndimage
 
 from scnlib.data.cases import Case
-from scnlib.evaluation import dice, hd95
+from scnlib.evaluation import dice
 from scnlib.records import Record
 from study.report.statistics import compare
 from study.report.titles import in_order, title
@@ -118,8 +118,8 @@ def score(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
     """One row a volume and structure of a run that kept its predictions.
 
     Columns: dataset, method, seed, volume, subject, frame, structure, dice (of the prediction, a
-    fraction), a column of Dice after each of `STEPS` but the last, and for each of `PRIORS` its
-    Dice and its 95HD in voxels ("heart_hd95_voxel"). nan where a structure is in neither mask.
+    fraction), a column of Dice after each of `STEPS` but the last, and Dice with each of `PRIORS`.
+    nan where a structure is in neither mask.
 
     Raises `ValueError` as `Record.prediction` does, and for a case without masks.
     """
@@ -138,9 +138,6 @@ def score(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
             row |= {"volume": case.volume, "subject": case.subject, "frame": case.frame}
             row |= {"structure": structure}
             row |= {name: dice(labels == k, truth == k) for name, labels in volumes.items()}
-            for prior in PRIORS:
-                distance = hd95(volumes[prior] == k, truth == k, (1.0, 1.0, 1.0))
-                row[f"{prior}_hd95_voxel"] = distance
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -183,13 +180,11 @@ def losses(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
 
 
 def against_scn(rows: pd.DataFrame, prior: str = "heart") -> pd.DataFrame:
-    """Every method with a prior against SCN with the same, patient by patient, on common seeds.
+    """Every method with a prior against SCN with the same, patient by patient, in Dice.
 
-    `study.report.statistics.compare`'s columns, with Dice and 95HD of the mended predictions.
+    Columns as `study.report.statistics.compare` gives them.
     """
-    mine = rows.assign(dice=rows[prior], hd95_voxel=rows[f"{prior}_hd95_voxel"])
-    kept: Any = mine[[*("dataset", "method", "seed", "subject", "structure"), "dice", "hd95_voxel"]]
-    return compare(kept)
+    return compare(rows.assign(dice=rows[prior]), metrics=["dice"])
 
 
 def keep(records: Sequence[Record], cases: Mapping[str, Sequence[Case]], folder: Path) -> Path:
@@ -208,7 +203,7 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
     Numbers are of the seeds that kept predictions; intervals are 95% bootstrap over patients.
     """
     tests = against_scn(rows[rows["dataset"] == dataset])
-    tests = tests[(tests["metric"] == "dice") & (tests["method"] == "pce")]
+    tests = tests[tests["method"] == "pce"]
     table = losses(rows, dataset)
     if tests.empty or title("scn") not in table.index:
         return []
