@@ -10,11 +10,9 @@ import pandas as pd
 from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
 from study.report import findings
+from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import group, paper_table, printed_inconsistencies
-from study.report.scores import ONE_SEED
-from study.report.statistics import compare
 from study.report.titles import (
-    DATASETS,
     NAMES,
     ROWS,
     data_title,
@@ -23,6 +21,7 @@ from study.report.titles import (
     row_title,
     title,
 )
+from study.report.verdicts import best, significance
 
 
 def answers(records: Sequence[Record], variants: Sequence[Record], profile: str) -> list[str]:
@@ -30,8 +29,8 @@ def answers(records: Sequence[Record], variants: Sequence[Record], profile: str)
     found = [
         *(_numbers(records, profile)),
         *(_order(records, profile)),
-        *(_best(records)),
-        *(_significance(records)),
+        *(best(records)),
+        *(significance(records)),
         *(_ablation(records)),
         *(_bound(records)),
         *(_baseline(records)),
@@ -97,93 +96,35 @@ def _pairs(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _best(records: Sequence[Record]) -> list[str]:
-    """The claim that SCN has the highest mean Dice and the lowest mean 95HD of Tables 1 and 2."""
-    said = []
-    for number in (1, 2):
-        dataset = DATASETS[number]
-        rivals = [m for m in ROWS[number] if m not in ("scn", "full")]
-        for metric, sign, quantity in (("dice", 1, "Dice"), ("hd95_voxel", -1, "95HD")):
-            gains = {m: _gain(records, dataset, "scn", m, metric) for m in rivals}
-            gains = {m: (sign * gain, seeds) for m, (gain, seeds) in gains.items() if seeds}
-            ahead = [
-                f"{row_title(number, m)} (by {gain:.2f}; {_seeds(seeds)})"
-                for m, (gain, seeds) in gains.items()
-                if gain >= 0.005  # less is 0.00, and no lead
-            ]
-            if gains:
-                said.append(f"{data_title(dataset)}, {quantity}: {', '.join(ahead) or 'none'}")
-    if not said:
-        return []
-    return [
-        "**The best.** The paper says that SCN has the highest mean Dice and the lowest mean 95HD. "
-        f"Ahead of it here, in points or voxels over the same seeds: {'. '.join(said)}."
-    ]
-
-
-def _significance(records: Sequence[Record]) -> list[str]:
-    """The claim "p < 0.05" over all methods, answered a patient at a time and adjusted."""
-    tests: Any = compare(records)
-    tests = tests[(tests["method"] != "full") & tests["dataset"].isin(DATASETS.values())]
-    if not len(tests):
-        return []
-    said = []
-    for (dataset, metric), rows in tests.groupby(["dataset", "metric"], sort=False):
-        by = {
-            verdict: in_order(part["method"].tolist()) for verdict, part in rows.groupby("verdict")
-        }
-        words = {
-            "worse": "SCN is better than",
-            "better": "SCN is worse than",
-            "not significant": "no significant difference from",
-            "no difference": "no difference at all from",
-        }
-        parts = [f"{words[v]} {_titles(by[v])}" for v in words if v in by]
-        quantity = "Dice" if metric == "dice" else "95HD"
-        said.append(f"{data_title(dataset)}, {quantity}: {'; '.join(parts)}.")
-    once = tests[tests[["seeds", "reference_seeds"]].min(axis=1) < 2]
-    if len(once):
-        names = []
-        for dataset, rows in once.groupby("dataset", sort=False):
-            methods = set(rows["method"])
-            every = methods == set(tests.loc[tests["dataset"] == dataset, "method"])
-            names.append(f"{data_title(dataset)} {'all' if every else _titles(in_order(methods))}")
-        said.append(f"{ONE_SEED} Of one seed are on {'; on '.join(names)}.")
-    return [
-        "**Significance.** The paper claims p < 0.05 and names no test. By patient, two-sided "
-        f"Wilcoxon, Holm's adjustment. {' '.join(said)}"
-    ]
-
-
 def _ablation(records: Sequence[Record]) -> list[str]:
     """What each part of the method adds, beside the printed gains of Table 3."""
     printed = group(paper_table(3), "Dice")["Mean"]
     gains = []
     for one, two in pairwise(ROWS[3]):
-        gain, seeds = _gain(records, "acdc", one, two)
+        gain, seeds = difference(records, "acdc", one, two)
         if seeds:
             names = [row_title(3, method) for method in (one, two)]
             paper = printed[paper_row(3, two)] - printed[paper_row(3, one)]
             text = f"from {names[0]} to {names[1]} {gain:+.2f} points"
-            gains.append(f"{text} ({paper:+.2f} printed; {_seeds(seeds)})")
+            gains.append(f"{text} ({paper:+.2f} printed; {seeds_text(seeds)})")
     return [f"**Ablation.** Mean Dice on ACDC: {', '.join(gains)}."] if gains else []
 
 
 def _bound(records: Sequence[Record]) -> list[str]:
     """How far SCN stays below full supervision, which the paper does not print."""
-    gap, seeds = _gain(records, "acdc", "scn", "full")
+    gap, seeds = difference(records, "acdc", "scn", "full")
     if not seeds:
         return []
-    full = 100 * _means(records, "acdc")["full"]
+    full = 100 * mean_dice(records, "acdc")["full"]
     return [
         f"**Upper bound.** Full supervision of the same network has {full:.2f}% mean Dice on ACDC, "
-        f"{gap:+.2f} points against SCN ({_seeds(seeds)}); the paper has no such row."
+        f"{gap:+.2f} points against SCN ({seeds_text(seeds)}); the paper has no such row."
     ]
 
 
 def _baseline(records: Sequence[Record]) -> list[str]:
     """Whether PCE does as badly as printed."""
-    by_seed = _by_seed(records, "acdc").get("pce")
+    by_seed = per_seed(records, "acdc").get("pce")
     if not by_seed:
         return []
     printed = paper_table(1).loc["PCE"]["Dice", "Mean"]
@@ -213,10 +154,10 @@ def _below(records: Sequence[Record]) -> list[str]:
     """Methods that add a loss to PCE and gain nothing by it."""
     said = []
     for dataset in NAMES:
-        others = [method for method in _by_seed(records, dataset) if method != "pce"]
-        gains = {method: _gain(records, dataset, "pce", method) for method in in_order(others)}
+        others = [method for method in per_seed(records, dataset) if method != "pce"]
+        gains = {method: difference(records, dataset, "pce", method) for method in in_order(others)}
         below = [
-            f"{row_title(1, method)} {gain:+.2f} points ({_seeds(seeds)})"
+            f"{row_title(1, method)} {gain:+.2f} points ({seeds_text(seeds)})"
             for method, (gain, seeds) in gains.items()
             if seeds and gain <= 0
         ]
@@ -297,40 +238,3 @@ def _print() -> str:
         f"**The print.** {len(found)} entries of the printed tables contradict others (in "
         f"brackets), or are better than the model that is called the best. {'. '.join(entries)}."
     )
-
-
-def _means(records: Sequence[Record], dataset: str) -> dict[str, float]:
-    """Each tested method's mean Dice (0..1) on a data set's test subjects, over seeds."""
-    found = _by_seed(records, dataset)
-    return {method: float(np.mean(list(seeds.values()))) for method, seeds in found.items()}
-
-
-def _by_seed(
-    records: Sequence[Record], dataset: str, metric: str = "dice"
-) -> dict[str, dict[int, float]]:
-    """The same of each seed; `metric` is dice or hd95_voxel."""
-    found: dict[str, dict[int, float]] = {}
-    for record in records:
-        if record.run.dataset == dataset and record.summary:
-            seeds = found.setdefault(record.run.method, {})
-            seeds[record.run.seed] = record.summary[metric]["mean"]
-    return found
-
-
-def _gain(
-    records: Sequence[Record], dataset: str, one: str, two: str, metric: str = "dice"
-) -> tuple[float, list[int]]:
-    """Points of mean Dice (or voxels) from one method to another, and the seeds that both have."""
-    found = _by_seed(records, dataset, metric)
-    factor = 100 if metric == "dice" else 1
-    first, second = found.get(one, {}), found.get(two, {})
-    seeds = sorted(first.keys() & second.keys())
-    return factor * sum(second[s] - first[s] for s in seeds) / max(len(seeds), 1), seeds
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-
-
-def _titles(methods: Sequence[str]) -> str:
-    return ", ".join(row_title(1, method) for method in methods)

@@ -6,54 +6,77 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from scnlib.data.cases import Case
 from scnlib.records import Record
 from study.report.failures import what_went_wrong, worst_slice, worst_volumes
-from study.report.figures import heart_box, make_grid, note_outside, outline
+from study.report.figures import heart_box, make_grid, note_outside
+from study.report.glance import fill, key, truth_border, whole_slice
 from study.report.statistics import ALPHA
 from study.report.titles import in_order, title
 
-# Label, factor to the unit shown, and how far the axis goes: a collapsed method must not squeeze
-# the others into a few pixels.
-_AXES = {
-    "dice": ("mean Dice (points)", 100.0, 30.0),
-    "hd95_voxel": ("95HD (voxels)", 1.0, 30.0),
-}
+# Label and factor to the unit shown, for each metric.
+_AXES = {"dice": ("mean Dice (points)", 100.0), "hd95_voxel": ("95HD (voxels)", 1.0)}
+# How far the axes go: a collapsed method must not squeeze the others into a few pixels, and those
+# that are close need an axis of their own.
+FURTHEST, ZOOM = 30.0, 5.0
 
 
 def forest(tests: pd.DataFrame, heading: str = "") -> Figure:
-    """Each method's difference to SCN with its 95% interval, Dice and 95HD beside each other.
+    """Each method's difference to SCN with its interval, in Dice and 95HD, whole and near 0.
 
     tests: rows of `statistics.compare` for one data set. A filled mark is a difference that is
-    significant after Holm's adjustment, a hollow one is not. A difference of more than 30 points of
-    Dice or 30 voxels is an arrow at the edge with its value. Without rows the axes stay empty.
+    significant after Holm's adjustment, a hollow one is not. A difference beyond the axis is an
+    arrow at its edge, with its value at the edge of the wide one. Without rows the axes stay empty.
     """
     methods = in_order(set(tests["method"]))
-    size = (7.6, 1.2 + 0.32 * max(len(methods), 1))
-    figure, grid = plt.subplots(1, 2, figsize=size, sharey=True, layout="constrained")
-    for axes, (metric, (label, factor, furthest)) in zip(grid, _AXES.items(), strict=True):
+    size = (11.5, 1.7 + 0.32 * max(len(methods), 1))
+    figure, grid = plt.subplots(1, 4, figsize=size, sharey=True, layout="constrained")
+    panels = [(metric, furthest) for metric in _AXES for furthest in (FURTHEST, ZOOM)]
+    for axes, (metric, furthest) in zip(grid, panels, strict=True):
+        label, factor = _AXES[metric]
         axes.axvline(0, color="black", lw=0.8)
         axes.grid(alpha=0.3)
         rows = tests[tests["metric"] == metric].set_index("method")
         for y, method in enumerate(methods):
-            row: Any = rows.loc[method]
-            mean, low, high = (factor * float(row[n]) for n in ("mean_difference", "low", "high"))
-            fill = "black" if row["p_holm"] < ALPHA else "white"
-            if abs(mean) > furthest:
-                mark, side = (">", "right") if mean > 0 else ("<", "left")
-                edge = np.copysign(furthest, mean)
-                axes.plot(edge, y, mark, color="black", mfc=fill)
-                axes.text(0.94 * edge, y, f"{mean:.0f}", ha=side, va="center", fontsize=9)
-                continue
-            axes.plot([low, high], [y, y], color="black", lw=1.2)
-            axes.plot(mean, y, "o", color="black", mfc=fill)
-        axes.set(xlabel=f"{label}, method minus SCN", ylim=(len(methods) - 0.5, -0.5))
+            _difference(axes, y, rows.loc[method], factor, furthest)
+        near = f", ±{furthest:.0f}" if furthest == ZOOM else ""
+        axes.set(xlabel=f"{label}{near}", ylim=(len(methods) - 0.5, -0.5))
+        if furthest == ZOOM:
+            axes.set(xlim=(-1.1 * ZOOM, 1.1 * ZOOM), facecolor="#f4f4f4")
     grid[0].set_yticks(range(len(methods)), [title(m) for m in methods])
-    figure.suptitle(heading, fontsize=11)
+    figure.suptitle(f"{heading}: method minus SCN" if heading else "method minus SCN", fontsize=11)
+    _forest_key(figure)
     plt.close(figure)
     return figure
+
+
+def _difference(axes: Axes, y: int, row: Any, factor: float, furthest: float) -> None:
+    """One method's mark and interval, or its arrow."""
+    mean, low, high = (factor * float(row[n]) for n in ("mean_difference", "low", "high"))
+    fill_colour = "black" if row["p_holm"] < ALPHA else "white"
+    if abs(mean) > furthest:
+        mark, side = (">", "right") if mean > 0 else ("<", "left")
+        edge = np.copysign(furthest, mean)
+        axes.plot(edge, y, mark, color="black", mfc=fill_colour)
+        if furthest == FURTHEST:
+            axes.text(0.9 * edge, y, f"{mean:.0f}", ha=side, va="center", fontsize=9)
+        return
+    axes.plot([low, high], [y, y], color="black", lw=1.2)
+    axes.plot(mean, y, "o", color="black", mfc=fill_colour)
+
+
+def _forest_key(figure: Figure) -> None:
+    look: Any = {"color": "black", "marker": "o", "lw": 1.2}
+    handles = [
+        Line2D([], [], **look, label="significant (Holm), with 95% interval"),
+        Line2D([], [], **look, mfc="white", label="not significant"),
+        Line2D([], [], color="black", marker=">", ls="none", label="beyond the axis"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
 
 
 def failures(
@@ -63,29 +86,45 @@ def failures(
 
     runs by method name, with predictions; cases by volume, with labels. A picture is the slice with
     most wrong pixels of the volume's worst structure, cropped to the heart; it says how much of the
-    prediction lies outside. The table has method, volume, Dice (%), slice (from 1) and what went
-    wrong.
+    prediction lies outside. Two methods stand in a line. The table has method, volume, Dice (%),
+    slice (from 1) and what went wrong.
     """
-    # Small: an executed notebook has to stay below a megabyte with two such figures, too.
-    figure, grid = make_grid(len(runs), count, 1.0)
+    abreast = min(2, len(runs))
+    figure, grid = make_grid(-(-len(runs) // abreast), abreast * count, 1.4)
     rows = []
-    for line, (method, record) in zip(grid, runs.items(), strict=True):
-        line[0].set_ylabel(title(method).replace(" ", "\n"), fontsize=9)
+    for axes in grid.flat[len(runs) * count :]:
+        axes.set_axis_off()
+    for line, (method, record) in zip(grid.reshape(-1, count), runs.items(), strict=False):
+        line[0].set_ylabel(title(method).replace(" ", "\n"), fontsize=10)
         for axes, found in zip(line, worst_volumes(record, count).to_dict("records"), strict=False):
             case, volume = cases[found["volume"]], str(found["volume"])
             predicted, truth = record.prediction(volume), _label(case)
             k = case.classes.index(str(found["structure"]))
             z = worst_slice(predicted, truth, k)
-            box = heart_box(truth, margin=10)
-            axes.imshow(case.image[z][box], cmap="gray", vmin=0, vmax=1)
-            outline(axes, truth[z][box], style="dashed", width=0.9)
-            outline(axes, predicted[z][box], width=0.9)
-            note_outside(axes, predicted[z], box)
-            axes.set_title(f"{volume}\nslice {z + 1}: {100 * found['dice']:.0f}%", fontsize=6)
+            _failure(axes, case.image[z], predicted[z], truth[z], heart_box(truth, margin=14))
+            name = volume.replace("_", " ")
+            axes.set_title(f"{name}\nslice {z + 1}, Dice {100 * found['dice']:.0f}%", fontsize=6.5)
             words = what_went_wrong(predicted, truth, k, dict(enumerate(case.classes)))
             rows.append((title(method), volume, 100 * found["dice"], z + 1, words))
+    figure.get_layout_engine().set(h_pad=0.08, wspace=0.03)  # pyright: ignore[reportOptionalMemberAccess]
+    first = next(iter(cases.values()))
+    key(figure, first.classes)
     columns = ["method", "volume", "Dice (%)", "slice", "what went wrong"]
     return figure, pd.DataFrame(rows, columns=columns)
+
+
+def _failure(
+    axes: Axes,
+    image: np.ndarray,
+    predicted: np.ndarray,
+    truth: np.ndarray,
+    box: tuple[slice, slice],
+) -> None:
+    """A slice cropped to the heart, the prediction filled, the truth's border on it."""
+    whole_slice(axes, image[box], truth[box].shape)
+    fill(axes, predicted[box], alpha=0.5)
+    truth_border(axes, truth[box])
+    note_outside(axes, predicted, box)
 
 
 def _label(case: Case) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 
 from IPython.display import Markdown, display  # pyright: ignore[reportPrivateImportUsage]
 from matplotlib.figure import Figure
+from PIL.Image import Image
 from PIL.Image import open as open_image
 
 # Told apart in the three kinds of colour blindness.
@@ -19,19 +20,20 @@ def class_colours(classes: int) -> list[str]:
     return [COLOURS[k % len(COLOURS)] for k in range(classes - 1)]
 
 
-def save_figure(figure: Figure, *paths: Path) -> None:
-    """Write a figure to files, as the kinds that their names end in; their folders are made."""
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150)
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure to a PNG file; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_png(figure, dpi=130))
 
 
-def show(figure: Figure, alt: str, caption: str = "") -> Any:
-    """Display a figure as a PNG with alternative text, its caption (Markdown) under it.
+def show(figure: Figure, alt: str, caption: str = "", photo: bool = False) -> Any:
+    """Display a figure with alternative text, its caption (Markdown) under it.
 
-    Returns the handle of the figure, for `update`.
+    As a PNG, or as a JPEG where it is a `photo`: many images in one figure, which would make the
+    executed notebook too large. Returns the handle of the figure, for `update`.
     """
-    handle = display(_bundle(figure, alt), raw=True, metadata=_alt(alt), display_id=True)
+    bundle = _bundle(figure, alt, photo)
+    handle = display(bundle, raw=True, metadata=_alt(bundle, alt), display_id=True)
     if caption:
         display(Markdown(f"*{caption}*"))
     return handle
@@ -39,16 +41,44 @@ def show(figure: Figure, alt: str, caption: str = "") -> Any:
 
 def update(handle: Any, figure: Figure, alt: str) -> None:
     """Put another figure in the place of one that `show` has displayed."""
-    handle.update(_bundle(figure, alt), raw=True, metadata=_alt(alt))
+    bundle = _bundle(figure, alt)
+    handle.update(bundle, raw=True, metadata=_alt(bundle, alt))
 
 
-def _bundle(figure: Figure, alt: str) -> dict[str, str]:
-    png, small = io.BytesIO(), io.BytesIO()
+def show_file(path: Path, alt: str) -> None:
+    """Display a picture that `save_figure` has written, as a photo."""
+    with open_image(path) as picture:
+        small = picture.convert("RGB")
+    small.thumbnail((1100, 1400))
+    bundle = {"image/jpeg": _text(_jpeg(small)), "text/plain": alt}
+    display(bundle, raw=True, metadata=_alt(bundle, alt))
+
+
+def _bundle(figure: Figure, alt: str, photo: bool = False) -> dict[str, str]:
+    if not photo:
+        return {"image/png": _text(_png(figure, dpi=100)), "text/plain": alt}
+    png = io.BytesIO()
     figure.savefig(png, format="png", dpi=100)
-    # 256 colours: an executed notebook has to stay below a megabyte.
+    return {"image/jpeg": _text(_jpeg(open_image(png).convert("RGB"))), "text/plain": alt}
+
+
+def _png(figure: Figure, dpi: int) -> bytes:
+    """The figure as a PNG of 256 colours: an executed notebook has to stay below a megabyte."""
+    png, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(png, format="png", dpi=dpi)
     open_image(png).convert("RGB").quantize(256).save(small, format="png", optimize=True)
-    return {"image/png": base64.b64encode(small.getvalue()).decode(), "text/plain": alt}
+    return small.getvalue()
 
 
-def _alt(alt: str) -> dict[str, dict[str, str]]:
-    return {"image/png": {"alt": alt}}
+def _jpeg(picture: Image) -> bytes:
+    small = io.BytesIO()
+    picture.save(small, format="jpeg", quality=80)
+    return small.getvalue()
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _alt(bundle: dict[str, str], alt: str) -> dict[str, dict[str, str]]:
+    return {kind: {"alt": alt} for kind in bundle if kind.startswith("image/")}

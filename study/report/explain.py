@@ -152,6 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = matching(query, known)
     texts = [
         *([README] if results == RESULTS.resolve() else []),
+        *sorted(results.glob("*/REPORT.md")),
         *sorted(results.glob("*/tables/*.md")),
     ]
     places = where_it_stands(query, texts) if re.match(r"[+-]?\d", query) else []

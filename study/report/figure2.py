@@ -1,18 +1,18 @@
-"""Fig. 2: which slices it shows, chosen by a rule, and how; prediction solid, truth dashed."""
+"""Fig. 2: which slices it shows, chosen by a rule, and how."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from scnlib.data.cases import HEART
 from scnlib.data.folders import ACDC
 from scnlib.evaluation import dice
 from scnlib.records import Record
-from study.report.display import class_colours
-from study.report.figures import heart_box, make_grid, note_outside, outline
+from study.report.figures import make_grid
+from study.report.glance import fill, key, mean_dice, truth_border, whole_slice
 from study.report.statistics import patient_values
 from study.report.titles import title
 
@@ -70,35 +70,51 @@ def _worst(record: Record, truths: Mapping[str, np.ndarray]) -> tuple[str, int]:
     return min(scores, key=lambda key: scores[key])
 
 
-def figure2(rows: Sequence[Row], methods: Sequence[str], classes: Sequence[str] = HEART) -> Figure:
-    """Fig. 2: a slice a row; image, truth and the methods' outlines on it, cropped.
+def figure2(
+    rows: Sequence[Row],
+    methods: Sequence[str],
+    classes: Sequence[str] = HEART,
+    side: float = 2.2,
+    columns: int = 15,
+) -> Figure:
+    """Fig. 2: whole slices, the predictions filled, the truth's border on each of them.
 
-    The crop holds the truth and SCN's prediction, so that its errors are seen; of other predictions
-    it may hold a part. `classes` are the names of the label maps' values, background first.
+    Args:
+        rows: the slices.
+        methods: by name; beside the image and the truth a panel for each.
+        classes: the names of the label maps' values, background first.
+        side: a panel's height in inches.
+        columns: panels in a line; a slice with more of them takes several lines.
 
-    The truth's outline is dashed, also beside a prediction; predictions are solid. Without images
-    the outlines stand on a blank ground. A prediction that goes further says how much of it does.
+    Without images the predictions stand on a dark ground.
     """
-    columns = ["image", "truth", *methods]
-    # As wide as a page allows: an executed notebook has to stay below a megabyte.
-    figure, grid = make_grid(len(rows), len(columns), min(1.7, 12 / len(columns)))
-    for line, row in zip(grid, rows, strict=True):
-        framed = [m for m in (row.truth, row.predictions.get("scn")) if m is not None]
-        framed = framed or list(row.predictions.values())
-        box = heart_box(np.stack(framed))
-        ground = np.ones(framed[0].shape) if row.image is None else row.image
-        for axes, name in zip(line, columns, strict=True):
-            axes.imshow(ground[box], cmap="gray", vmin=0, vmax=1)
-            if name != "image" and row.truth is not None:
-                outline(axes, row.truth[box], style="dashed")
-            if name in row.predictions:
-                outline(axes, row.predictions[name][box])
-                note_outside(axes, row.predictions[name], box)
-        line[0].set_ylabel(row.title.replace("_", "\n", 1), fontsize=6)  # subject, frame: low rows
-    for axes, name in zip(grid[0], columns, strict=True):
-        axes.set_title(title(name).replace(" ", "\n"), fontsize=9)  # narrow columns: a word a line
-    legend = [Line2D([], [], color=colour) for colour in class_colours(len(classes))]
-    legend += [Line2D([], [], color="grey", ls=ls) for ls in ("solid", "dashed")]
-    names = [*classes[1:], "prediction", "truth"]
-    figure.legend(legend, names, loc="outside lower center", ncols=5, fontsize=8)
+    names = ["image", "truth", *methods]
+    columns = min(columns, len(names))
+    lines = -(-len(names) // columns)
+    shapes = [next(iter(row.predictions.values())).shape for row in rows if row.predictions]
+    wide = max((width / height for height, width in shapes), default=1.0)
+    figure, grid = make_grid(len(rows) * lines, columns, side, wide=wide)
+    for number, row in enumerate(rows):
+        panels = grid[number * lines : (number + 1) * lines].flatten()
+        for axes in panels[len(names) :]:
+            axes.set_axis_off()
+        for axes, name in zip(panels, names, strict=False):
+            _panel(axes, row, name, 9 if side > 2 else 7)
+        panels[0].set_ylabel(row.title.replace("_", "\n", 1), fontsize=8)  # subject, then frame
+    key(figure, classes)
     return figure
+
+
+def _panel(axes: Axes, row: Row, name: str, size: float) -> None:
+    """A slice with a method's prediction, the truth, or alone; `size` is the title's, in points."""
+    labels = row.truth if name == "truth" else row.predictions.get(name)
+    shape = next(iter(row.predictions.values())).shape if row.predictions else (1, 1)
+    whole_slice(axes, row.image, shape)
+    if labels is not None:
+        fill(axes, labels)
+    if name != "image" and row.truth is not None:
+        truth_border(axes, row.truth)
+    said = title(name)
+    if name in row.predictions and row.truth is not None:
+        said += f", {mean_dice(row.predictions[name], row.truth):.0f}%"
+    axes.set_title(said, fontsize=size)

@@ -31,6 +31,7 @@ _HUES = {
     **{"ustm": _PURPLE, "dmpls": (0.4, 0, 0.2), "fddseg": (0.45, 0.35, 0)},
     **{"cale": (0.25, 0.25, 0.65), "scn": _GREEN, "full": (0, 0.3, 0.2)},
 }
+_LOSSES = ((0, 0, 0), _GREEN, _PURPLE, _BROWN, _SKY, _PINK, _GREY)  # none is a class's colour
 STYLES = ("solid", "dashed", "dashdot", "dotted", (0, (5, 1, 1, 1, 1, 1)))
 MARKS = "osv^DP<>X*phd"  # likewise: several of the colours are the same grey in print
 
@@ -128,10 +129,9 @@ def training_curves(curve: pd.DataFrame, validation: Sequence[Mapping[str, float
     """A run so far: losses, learning rate, validation Dice with its best marked, tau and M."""
     figure, grid = make_grid(2, 2, 2.6, image=False, wide=1.6)
     losses, rate, scores, region = grid.flat
-    known = ("iteration", "lr", "seconds", "tau", "share_M")
-    for i, name in enumerate(name for name in curve.columns if name not in known):
-        style = STYLES[i % len(STYLES)]
-        losses.plot(curve["iteration"], curve[name], label=name, lw=1.2, ls=style)
+    for i, (label, values) in enumerate(_losses(curve).items()):
+        look: Any = {"ls": STYLES[i % len(STYLES)], "color": _LOSSES[i % len(_LOSSES)]}
+        losses.plot(curve["iteration"], values, label=label, lw=1.2, **look)
     losses.set(ylabel="loss", yscale="log")
     rate.step(curve["iteration"], curve["lr"], where="post", color="black")
     rate.set(ylabel="learning rate", yscale="log")
@@ -147,6 +147,17 @@ def training_curves(curve: pd.DataFrame, validation: Sequence[Mapping[str, float
     for axes in grid[-1]:
         axes.set_xlabel("iteration")
     return figure
+
+
+def _losses(curve: pd.DataFrame) -> dict[str, Any]:
+    """The total loss and its parts by name; a part that is all of it shares its line."""
+    known = ("iteration", "lr", "seconds", "tau", "share_M", "loss")
+    parts = {str(name): curve[name] for name in curve.columns if name not in known}
+    if len(parts) == 1:
+        (name, values), total = next(iter(parts.items())), curve["loss"]
+        if np.allclose(values, total, equal_nan=True):
+            return {f"loss = {name}": total}
+    return {"loss": curve["loss"], **parts}
 
 
 def by_data_set(records: Iterable[Record]) -> dict[str, dict[str, Record]]:
@@ -188,6 +199,30 @@ def validation_curves(curves: Mapping[str, Mapping[str, Record]]) -> Figure:
         lines = dict(zip(titles, handles, strict=True)) | lines
     place: Any = {"loc": "outside lower center", "ncols": 4, "fontsize": 8, "handlelength": 4}
     figure.legend(lines.values(), lines.keys(), **place)
+    return figure
+
+
+def curve_panels(runs: Mapping[str, Record], reference: str = "SCN", columns: int = 5) -> Figure:
+    """Validation Dice of several runs on one data set, a panel for each (see `by_data_set`).
+
+    The curve of the `reference` stands behind each of the others in grey; a larger, open mark is
+    the best of a run.
+    """
+    lines = -(-len(runs) // columns)
+    figure, grid = make_grid(lines, min(columns, len(runs)), 1.9, image=False, wide=1.15)
+    for axes in grid.flat[len(runs) :]:
+        axes.set_axis_off()
+    for axes, (name, record) in zip(grid.flat, runs.items(), strict=False):
+        points = runs[reference].validation["curve"] if reference in runs else []
+        axes.plot(
+            [p["iteration"] for p in points], [100 * p["dice"] for p in points], color="#9a9a9a"
+        )
+        _validation(axes, record.validation["curve"], "black", name, first=3)
+        axes.set_title(name, fontsize=9)
+        axes.set(ylabel="")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("Dice (%)", fontsize=9)
+    figure.supxlabel(f"iteration (grey: {reference})" if reference in runs else "iteration", size=9)
     return figure
 
 

@@ -1,21 +1,20 @@
-"""The README's numbers, between its markers, from the records: python -m study.report.readme.
+"""The README's numbers and the reports in full, from the records: python -m study.report.readme.
 
-No number stands in the README that this file did not put there; a test compares the two. The demo's
-records are not committed: `--phantom` keeps what they found in results/phantom.json.
+No number stands in the README that this file did not put between its markers; a test compares the
+two. The demo's records are not committed: `--phantom` keeps what they found in phantom.json.
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from scnlib.commandline import Parser
 from scnlib.files import replace_text
 from scnlib.paths import README, RESULTS
-from scnlib.records import Record, collect
-from study.report.claims import answers
-from study.report.findings import departures
-from study.report.tables import readme_tables
-from study.report.titles import in_order, title
+from scnlib.records import collect
+from study.report.full_report import measured_times, phantom_line, report_text
+from study.report.headlines import headlines
+from study.report.tables import means_tables
+from study.report.titles import in_order
 
 
 def keep_phantom(results: Path = RESULTS) -> None:
@@ -32,56 +31,27 @@ def keep_phantom(results: Path = RESULTS) -> None:
     replace_text(results / "phantom.json", text + "\n")
 
 
-def phantom_line(path: Path) -> list[str]:
-    """What the demo found on the phantom, and who is not above PCE there; none without a file."""
-    if not path.exists():
-        return []
-    dice = json.loads(path.read_text())["dice"]
-    values = ", ".join(f"{title(method)} {100 * value:.1f}" for method, value in dice.items())
-    below = [title(method) for method in dice if method != "pce" and dice[method] <= dice["pce"]]
-    return [
-        f"- The demo on the phantom, mean test Dice (percent, seed 0): {values}. Not above PCE: "
-        f"{', '.join(below) or 'none'}."
-    ]
-
-
-def numbers_block(records: Sequence[Record], variants: Sequence[Record], results: Path) -> str:
-    """What was trained, how long it took, and what was chosen on validation, as Markdown.
-
-    Args:
-        records: the finished runs of the cpu profile.
-        variants: its departures from the protocol, validated only.
-        results: holds timings.json, a list of {"command", "seconds", "machine"} (measured wall
-            times), and phantom.json.
-    """
-    lines = ["| run | best validation Dice | at iteration | test Dice | seconds a step |"]
-    lines += ["| --- | --- | --- | --- | --- |"]
-    for record in [*records, *variants]:
-        run, best = record.run, record.validation["best"]
-        name = f"{run.dataset} {title(run.method)}, seed {run.seed}"
-        name += f" ({run.variant}: {departures(record)})" if run.variant else ""
-        test = f"{100 * record.summary['dice']['mean']:.2f}" if record.summary else "not tested"
-        valid = f"{100 * best['dice']:.2f} | {int(best['iteration'])}" if best else "none | last"
-        lines.append(f"| {name} | {valid} | {test} | {record.typical_step:.3f} |")
-    timings = results / "timings.json"
-    measured = json.loads(timings.read_text()) if timings.exists() else []
-    lines += ["", "- Seconds a step depend on the machine, which notebook 04 names for each run."]
-    lines += phantom_line(results / "phantom.json")
-    for entry in measured:
-        minutes = entry["seconds"] / 60
-        lines.append(f"- `{entry['command']}`: {minutes:.1f} minutes ({entry['machine']}).")
-    return "\n".join(lines).strip()
-
-
 def blocks(results: Path = RESULTS) -> dict[str, str]:
-    """The text of each of the README's blocks, by name, from the records under `results`."""
-    profiles = {name: collect(results, name) for name in ("cpu", "paper")}
-    variants = collect(results, "cpu", variants=True)
+    """The text of each of the README's blocks, by name, from the cpu profile under `results`."""
+    records = collect(results, "cpu")
     return {
-        "tables": readme_tables({name: found for name, found in profiles.items() if found}),
-        "findings": "\n".join(f"- {text}" for text in answers(profiles["cpu"], variants, "cpu")),
-        "numbers": numbers_block(profiles["cpu"], variants, results),
+        "findings": "\n".join(f"{i}. {text}" for i, text in enumerate(headlines(records), 1)),
+        "tables": means_tables(records, "cpu"),
+        "numbers": "\n".join(measured_times(results / "timings.json")),
     }
+
+
+def write_reports(results: Path = RESULTS) -> list[Path]:
+    """Write REPORT.md beside the records of each committed profile that has any; the paths."""
+    written = []
+    for profile in ("cpu", "paper"):
+        records, variants = (collect(results, profile, variants=kind) for kind in (False, True))
+        if records:
+            path = results / profile / "REPORT.md"
+            phantom = phantom_line(results / "phantom.json")
+            replace_text(path, report_text(records, variants, profile, phantom))
+            written.append(path)
+    return written
 
 
 def replace_block(path: Path, block: str, name: str) -> None:
@@ -110,4 +80,5 @@ if __name__ == "__main__":
     parser.add_argument("--phantom", action="store_true", help="keep what the demo found first")
     if parser.parse_args().phantom:
         keep_phantom()
+    write_reports()
     main()

@@ -1,9 +1,9 @@
-"""Tables 1-3 as Markdown, csv and LaTeX, and short ones for the README.
+"""Tables 1-3 as Markdown, csv and LaTeX, short ones for the report, and the README's means.
 
 The numbers are from `scores` (ours) and `paper` (printed).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +20,7 @@ from study.report.scores import (
     table_dataset,
     table_title,
 )
-from study.report.titles import ROWS, STRUCTURES
+from study.report.titles import ROWS, STRUCTURES, data_title
 
 _LATEX = {"±": r"$\pm$", "†": r"\textsuperscript{\dag}", "Δ": r"$\Delta$"}
 
@@ -50,6 +50,12 @@ def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[
             written.append(folder / f"table{number}.{suffix}")
             written[-1].write_text(text, encoding="utf-8")
     return written
+
+
+def table_text(number: int, records: Sequence[Record], profile: str) -> str:
+    """A whole table as a Markdown page, as `write_tables` writes it."""
+    title, note = (f(number, records, profile) for f in (table_title, note_on_tests))
+    return _markdown_text(title, blocks(number, records, profile), note)
 
 
 def blocks(number: int, records: Sequence[Record], profile: str) -> dict[str, pd.DataFrame]:
@@ -107,23 +113,57 @@ def _csv_text(number: int, records: Sequence[Record], profile: str) -> str:
     return table.to_csv(index_label="method", float_format="%.4f", lineterminator="\n")
 
 
-def readme_tables(records_by_profile: Mapping[str, Sequence[Record]]) -> str:
-    """A short Markdown block for the README: ours (the paper's), Tables 1-3 of every profile.
-
-    A table of which nothing was run is one line.
-    """
+def short_tables(records: Sequence[Record], profile: str) -> str:
+    """Tables 1-3 by structure as Markdown: ours (the paper's), or "Not run."."""
     parts = []
-    for profile, records in records_by_profile.items():
-        for number in ROWS:
-            table = side_by_side(number, records, profile)
-            parts.append(f"**{table_title(number, records, profile)}**")
-            if set(group(table, "Run")["status"]) == {"not run"}:
-                parts.append("Not run.")
-                continue
-            parts.append(_markdown(_short(table)))
-            parts.append(f"In full: `results/{profile}/tables/table{number}.md`.")
+    for number in ROWS:
+        table = side_by_side(number, records, profile)
+        parts.append(f"**{table_title(number, records, profile)}**")
+        if set(group(table, "Run")["status"]) == {"not run"}:
+            parts.append("Not run.")
+            continue
+        parts.append(_markdown(_short(table)))
+        parts.append(
+            f"In full, with intervals and tests: [table{number}](tables/table{number}.md)."
+        )
     notes = ["Ours (paper). " + FOOTNOTES[0].split(" Δ")[0], *FOOTNOTES[1:]]
     return "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes)])
+
+
+def means_tables(records: Sequence[Record], profile: str) -> str:
+    """The README's tables, a data set each: means alone, with the printed ones and the seeds.
+
+    PCE+CALE, a row of Table 3, stands before SCN in the table of the same data set.
+    """
+    parts = []
+    for number in (1, 2):
+        table = side_by_side(number, records, profile)
+        if number == 1:
+            cale = side_by_side(3, records, profile).loc[["PCE+CALE"]]
+            place = list(table.index).index("SCN")
+            table = pd.concat([table.iloc[:place], cale, table.iloc[place:]])
+        name = data_title(table_dataset(number, records, profile))
+        parts.append("\n".join(_means_lines(table, name)))
+    return "\n\n".join(parts)
+
+
+def _means_lines(table: pd.DataFrame, name: str) -> list[str]:
+    """One table of means as Markdown without padding, which would double the README's length."""
+    lines = [f"| {name} | Dice (%) | printed | Δ | 95HD | printed | Δ | seeds |"]
+    lines.append("| --- |" + " ---: |" * 7)
+    for title, row in table.iterrows():
+        cells: list[str] = []
+        for quantity in ("Dice", "95HD"):
+            ours, spread, printed, apart = (
+                row[f"{quantity} {kind}", "Mean"] for kind in ("ours", "spread", "paper", "Δ")
+            )
+            cells += [number_text(ours, spread), number_text(printed)]
+            cells.append(number_text(apart, sign=True))
+        seeds = row["Run", "seeds"]
+        lines.append(
+            f"| {title} | {' | '.join(cells)} | {'not run' if pd.isna(seeds) else seeds} |"
+        )
+    return lines
 
 
 def _row_titles(table: pd.DataFrame) -> list[str]:

@@ -19,9 +19,11 @@ RULES = {
     "correlation": "02_correlation_and_propagation",
     "train": "03_training",
     "tables": "04_tables_and_figure",
+    "pictures": "04b_figure_and_failures",
     "choices": "05_open_choices",
     "scribbles": "06_your_own_scribbles",
 }
+NEED_DATA = ("explore", "correlation", "train")  # left out by name where none is given
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,10 @@ def find_jobs(options: Namespace, runs: list[Wanted]) -> list[Job]:
     jobs = [job for run, job in trainings if not run.done or failure(job.output)]
     trained = [job.name for job in jobs]
     scn = [name for name in trained if "_scn_seed" in name]
-    needs = {"explore": [], "correlation": scn, "tables": trained, "choices": trained}
-    needs["scribbles"] = []
+    needs = {rule: [] for rule in RULES if rule != "train"}
+    needs |= {"correlation": scn} | dict.fromkeys(("tables", "pictures", "choices"), trained)
     for rule, before in needs.items():
-        if options.train or rule in ("tables", "choices", "scribbles"):  # these need no data
+        if options.train or rule not in NEED_DATA:
             jobs.append(_job(options, rule, RULES[rule], common, before))
     for job in jobs:
         typed(job.notebook, job.parameters)

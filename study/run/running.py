@@ -10,7 +10,7 @@ from pathlib import Path
 
 from study.run.graph import run_graph, why_not
 from study.run.notebook import failure, lock
-from study.run.planning import RULES, Job, Wanted, check_records, find_jobs, find_runs
+from study.run.planning import NEED_DATA, RULES, Job, Wanted, check_records, find_jobs, find_runs
 
 LOCK_WAIT = 5.0  # seconds; the kernels of a killed run end within 3
 
@@ -60,7 +60,7 @@ def _say_plan(options: Namespace, runs: list[Wanted], jobs: list[Job]) -> None:
     done = sum(run.done for run in runs)
     print(f"{options.profile}: {done} of {len(runs)} trainings have their record", flush=True)
     if not options.train:
-        for rule in ("explore", "correlation", "train"):
+        for rule in NEED_DATA:
             print(f"skipped {RULES[rule]}: no --data")
     if options.dry_run:
         for job in jobs:

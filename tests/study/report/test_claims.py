@@ -145,17 +145,34 @@ def test_reversed_pairs_say_each_higher_method_once():
     assert "0 of 3 pairs (but S2L above MLoss, RLoss; MLoss above RLoss)" in order
 
 
-def test_whoever_is_ahead_of_scn_is_named():
-    runs = [record("scn", 0.8), record("mloss", 0.82), record("pce", 0.3)]
+def test_every_row_with_a_better_mean_is_named_with_its_interval():
+    runs = [record("scn", 0.8), record("mloss", 0.82), record("cale", 0.9), record("pce", 0.3)]
     best = said(runs)["The best"]
-    # 95HD is 20 (1 - Dice).
-    assert "ACDC, Dice: MLoss (by 2.00; seed 0). ACDC, 95HD: MLoss (by 0.40; seed 0)." in best
-    assert "MSCMR" not in best
-    # Another seed of SCN alone changes nothing; PCE+CALE and full supervision are no rivals.
-    runs += [record("scn", 0.1, seed=1), record("cale", 0.9), record("full", 0.9)]
-    assert said(runs)["The best"] == best
+    # 95HD is 20 (1 - Dice); six patients alike have an interval without width, and p = 3 / 2**5.
+    assert "MLoss on ACDC, Dice +2.00 points [+2.00, +2.00]" in best
+    assert "PCE+CALE on ACDC, 95HD -2.00 voxels [-2.00, -2.00]" in best
+    assert "PCE on" not in best and "significant" not in best
+    # All seeds of SCN count, as in the tables; full supervision is a bound and no rival.
+    runs += [record("scn", 0.84, seed=1), record("full", 0.9)]
+    later = said(runs)["The best"]
+    assert "MLoss" not in later and "PCE+CALE on ACDC, Dice +8.00 points" in later
+    assert "Full" not in later
     last = said([record("scn", 0.8, dataset="mscmr"), record("pce", 0.3, dataset="mscmr")])
-    assert "MSCMR, Dice: none. MSCMR, 95HD: none." in last["The best"]
+    assert last["The best"].endswith("interval): none.")
+
+
+def test_a_significant_lead_says_so():
+    best = said([record("scn", 0.8), record("mloss", 0.82)])["The best"]
+    assert "MLoss on ACDC, Dice +2.00 points [+2.00, +2.00] (significant)" in best
+
+
+def test_where_interval_and_test_part_both_are_said_and_why():
+    """Alone p is 2 / 2**6, below the level; with two methods Holm doubles it."""
+    text = said([record("scn", 0.8), record("pce", 0.3), record("mloss", 0.9)])["Significance"]
+    assert "the test counts, for PCE on ACDC, Dice -50.00 points [-50.00, -50.00], p 0.031" in text
+    assert "p 0.031, 0.062 after Holm" in text
+    alone = said([record("scn", 0.8), record("pce", 0.3)])["Significance"]
+    assert "test counts" not in alone
 
 
 def test_tests_of_one_seed_say_so():

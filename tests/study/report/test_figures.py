@@ -57,6 +57,11 @@ def test_the_ends_of_a_volume_are_named_where_they_are_known(dataset, names):
     assert [name for _, _, name in chosen] == names
 
 
+def filled(axes: Any) -> np.ndarray:
+    """The label map that is painted over the image of a panel: which pixels are not clear."""
+    return np.asarray(axes.images[1].get_array())[..., 3] > 0
+
+
 def test_figure2_has_the_classes_of_the_data_set():
     labels = np.zeros((16, 16), np.uint8)
     labels[2:5, 2:5], labels[8:11, 8:11] = 4, 8  # of eight classes beside the background
@@ -64,9 +69,10 @@ def test_figure2_has_the_classes_of_the_data_set():
     row = figure2.Row("one", labels / 8.0, labels, {"scn": labels})
     figure = figure2.figure2([row], ["scn"], classes)
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == [*"abcdefgh", "prediction", "truth"]
+    assert names == [*"abcdefgh", "border of the truth"]
     drawn = [len(axes.collections) for axes in figure.axes]
-    assert drawn == [0, 2, 4]  # both classes: of the truth, and of the prediction beside it
+    assert drawn == [0, 2, 2]  # both classes' borders: on the truth, and on the prediction
+    assert [axes.get_title() for axes in figure.axes] == ["image", "truth", "SCN, 100%"]
 
 
 def test_figure2_is_a_figure_with_and_without_images():
@@ -77,16 +83,26 @@ def test_figure2_is_a_figure_with_and_without_images():
         assert isinstance(figure2.figure2([row], ["scn", "full"]), Figure)
 
 
-def test_figure2_shows_where_scn_fails_and_not_where_another_method_does() -> None:
+def test_figure2_shows_what_is_flooded_far_from_the_heart() -> None:
     truth, scn, other = np.zeros((3, 120, 120), np.uint8)
     truth[20:30, 20:30] = scn[20:30, 60:70] = other[110:, 110:] = 1
     row = figure2.Row("one", truth / 1.0, truth, {"scn": scn, "pce": other})
-    shown = figure2.figure2([row], ["scn", "pce"]).axes[2]
-    # A square around columns 20 to 69 and a margin of 12, cut where the image ends.
-    pixels: Any = shown.images[0].get_array()
-    assert pixels.shape == (24 + 37, 2 * 37)
-    assert len(shown.collections) == 2  # the truth's border and SCN's
-    assert "outside" not in "".join(text.get_text() for text in shown.texts)
+    image, real, first, second = figure2.figure2([row], ["scn", "pce"]).axes
+    assert len(image.images) == 1
+    np.testing.assert_array_equal(filled(real), truth == 1)
+    np.testing.assert_array_equal(filled(first), scn == 1)
+    np.testing.assert_array_equal(filled(second), other == 1)
+    assert second.get_title() == "PCE, 0%"
+
+
+def test_a_slice_with_many_methods_takes_two_lines() -> None:
+    label = np.ones((8, 8), np.uint8)
+    names = list(titles.TITLES)
+    rows = [figure2.Row("a", label, label, dict.fromkeys(names, label))] * 2
+    axes = figure2.figure2(rows, names, columns=8).axes
+    assert len(axes) == 2 * 2 * 8
+    assert [a.get_title() for a in axes[:2]] == [a.get_title() for a in axes[16:18]]
+    assert not axes[15].axison and axes[14].axison  # 15 panels a slice
 
 
 @pytest.mark.parametrize("methods", [1, 12])
@@ -94,7 +110,8 @@ def test_the_names_of_rows_stay_beside_their_rows(methods: int) -> None:
     label = np.zeros((60, 60), np.uint8)
     label[20:40, 20:40] = 1
     names = list(titles.TITLES)[:methods]
-    rows = [figure2.Row("patient083_frame01\nmiddle, slice 4", label, label, {})] * 4
+    shown = dict.fromkeys(names, label)
+    rows = [figure2.Row("patient083_frame01\nmiddle, slice 4", label, label, shown)] * 4
     figure = figure2.figure2(rows, names)
     figure.canvas.draw()
     labels = [axes.yaxis.label for axes in figure.axes if axes.get_ylabel()]
@@ -131,11 +148,16 @@ def test_a_collapsed_method_does_not_squeeze_the_forest_plot(far: float) -> None
         for m, d in differences.items()
         for metric in ("dice", "hd95_voxel")
     ]
-    dice, hd95 = comparison_figures.forest(pd.DataFrame(rows)).axes
+    figure = comparison_figures.forest(pd.DataFrame(rows))
+    dice, near, hd95, _ = figure.axes
     low, high = dice.get_xlim()
     assert -35 < low < high < 35
     assert [text.get_text() for text in dice.texts] == [f"{100 * far:.0f}"]
-    assert not hd95.texts
+    assert not hd95.texts and not near.texts
+    low, high = near.get_xlim()
+    assert -6 < low < high < 6
+    key = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert key == ["significant (Holm), with 95% interval", "not significant", "beyond the axis"]
 
 
 def test_validation_curves_have_a_panel_for_each_data_set(tmp_path: Path) -> None:
@@ -170,7 +192,18 @@ def test_a_method_that_a_user_added_has_a_curve_and_a_place(tmp_path: Path) -> N
     tests = pd.DataFrame([row | {"method": "mine", "metric": metric} for metric in metrics])
     figure = comparison_figures.forest(tests, "ACDC")
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["mine"]
-    assert figure.get_suptitle() == "ACDC"
+    assert figure.get_suptitle() == "ACDC: method minus SCN"
+
+
+def test_each_method_has_a_panel_of_its_own_before_scns_curve(tmp_path: Path) -> None:
+    records = [write(tmp_path / m, make_run("acdc", m)) for m in ("pce", "scn", "full")]
+    (runs,) = figures.by_data_set(records).values()
+    panels = figures.curve_panels(runs, columns=2).axes
+    assert [axes.get_title() for axes in panels] == ["PCE", "SCN", "Full supervision", ""]
+    assert [len(axes.get_lines()) for axes in panels[:3]] == [3, 3, 3]  # SCN's, its own, its best
+    assert not panels[3].axison
+    alone = figures.curve_panels({"PCE": runs["PCE"]})
+    assert alone.get_supxlabel() == "iteration"
 
 
 def test_no_curve_has_the_colour_of_a_class(tmp_path: Path) -> None:
@@ -193,6 +226,24 @@ def test_curves_of_several_methods_differ_in_print_without_colour(tmp_path: Path
     assert len(set(marks)) == len(methods) == 13
 
 
+@pytest.mark.parametrize(
+    ("pce", "lines"), [([3.0, 2.0], ["loss = pce"]), ([2.9, 2.0], ["loss", "pce"])]
+)
+def test_a_loss_that_is_its_only_part_is_one_line(pce: list[float], lines: list[str]) -> None:
+    curve = pd.DataFrame({"iteration": [1, 2], "lr": 1e-3, "loss": [3.0, 2.0], "pce": pce})
+    losses = figures.training_curves(curve, []).axes[0]
+    assert [line.get_label() for line in losses.get_lines()] == lines
+
+
+def test_no_loss_has_the_colour_of_a_class() -> None:
+    parts = {name: [1.0, 2.0] for name in "abcdef"}
+    curve = pd.DataFrame({"iteration": [1, 2], "lr": 1e-3, "loss": [3.0, 2.0]} | parts)
+    lines = figures.training_curves(curve, []).axes[0].get_lines()
+    classes = [to_rgb(colour) for colour in display.PALETTE.values()]
+    colours = [to_rgb(line.get_color()) for line in lines]
+    assert min(math.dist(a, b) for a in colours for b in classes) > 0.2
+
+
 def test_the_best_is_marked_beside_a_dice_that_is_no_number() -> None:
     curve = pd.DataFrame({"iteration": [1, 2, 3], "lr": 1e-3, "loss": [3.0, 2.0, 1.0]})
     for dices, lines, best in (([float("nan"), 0.6, 0.5], 2, 60), ([float("nan")] * 3, 1, None)):
@@ -208,7 +259,7 @@ def test_a_figure_is_shown_with_its_alternative_text_and_caption(
 ) -> None:
     shown: list[tuple[Any, dict[str, Any]]] = []
     monkeypatch.setattr(display, "display", lambda what, **how: shown.append((what, how)))
-    figure = Figure()
+    figure = Figure(figsize=(1, 1))
     display.show(figure, "a blank page")
     display.show(figure, alt="a blank page", caption="Nothing.")
     assert [how.get("metadata") for _, how in shown] == [
@@ -218,3 +269,17 @@ def test_a_figure_is_shown_with_its_alternative_text_and_caption(
     ]
     assert shown[0][0]["text/plain"] == "a blank page"
     assert shown[2][0].data == "*Nothing.*"
+
+
+def test_a_photo_is_shown_as_a_smaller_kind_of_picture(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shown: list[tuple[Any, dict[str, Any]]] = []
+    monkeypatch.setattr(display, "display", lambda what, **how: shown.append((what, how)))
+    figure = Figure(figsize=(1, 1))
+    display.show(figure, "a blank page", photo=True)
+    display.save_figure(figure, tmp_path / "made" / "blank.png")
+    display.show_file(tmp_path / "made" / "blank.png", "a kept page")
+    for (what, how), alt in zip(shown, ("a blank page", "a kept page"), strict=True):
+        assert set(what) == {"image/jpeg", "text/plain"} and what["text/plain"] == alt
+        assert how["metadata"] == {"image/jpeg": {"alt": alt}}

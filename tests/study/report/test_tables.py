@@ -22,7 +22,7 @@ from study.report.scores import (
     statistics_table,
     table_title,
 )
-from study.report.tables import readme_tables, write_tables
+from study.report.tables import means_tables, short_tables, write_tables
 from study.report.titles import ROWS, TITLES, paper_row
 
 
@@ -95,7 +95,7 @@ def test_a_method_that_a_user_added_stands_below_the_papers() -> None:
     assert table.at["mine", ("Dice ours", "RV")] == pytest.approx(50)
     assert np.isnan(table.at["mine", ("Dice paper", "RV")])
     assert "mine" in statistics_table(1, records)["method"].tolist()
-    assert "| mine " in readme_tables({"cpu": records})
+    assert "| mine " in short_tables(records, "cpu")
 
 
 def test_an_own_data_set_has_a_table_of_its_own() -> None:
@@ -251,7 +251,7 @@ def test_a_table_warns_of_one_seed_where_one_of_its_own_methods_has_one() -> Non
 
 def test_the_short_table_has_the_spread_of_the_means_alone() -> None:
     runs = [record("scn", 0.6), record("scn", 0.8, seed=1), record("pce", 0.4)]
-    lines = readme_tables({"cpu": runs}).splitlines()
+    lines = short_tables(runs, "cpu").splitlines()
     scn, pce = (next(line for line in lines if line.startswith(f"| {m} ")) for m in ("SCN", "PCE"))
     dice = [cell.strip() for cell in scn.split("|")[2:6]]
     # The means of the seeds are 70 for RV, and 63.33 and 83.33 over structures.
@@ -259,9 +259,23 @@ def test_the_short_table_has_the_spread_of_the_means_alone() -> None:
     assert "±" not in pce
 
 
+def test_the_means_stand_with_the_printed_ones_their_difference_and_the_seeds() -> None:
+    runs = [record("scn", 0.6), record("scn", 0.8, seed=1), record("cale", 0.7)]
+    first, second = (table.splitlines() for table in means_tables(runs, "cpu").split("\n\n"))
+    # Means over structures are 63.33 and 83.33; 95HD is 20 (1 - Dice): 7.33 and 3.33.
+    dice, hd95 = "73.33 ± 14.14 | 88.51 | -15.18", "5.33 ± 2.83 | 3.03 | +2.30"
+    assert f"| SCN | {dice} | {hd95} | 2 |" in first
+    assert first.index(next(line for line in first if line.startswith("| PCE+CALE | 73.33 |"))) == (
+        first.index(f"| SCN | {dice} | {hd95} | 2 |") - 1
+    )
+    assert "| PCE |  | 68.02 |  |  | 107.58 |  | not run |" in first
+    assert second[0].startswith("| MSCMR | Dice (%) ") and len(second) == 2 + len(ROWS[2])
+    assert {line.count("|") for line in (*first, *second)} == {9}
+
+
 def test_readme_block_goes_between_its_markers(tmp_path: Path) -> None:
-    block = readme_tables({"cpu": [record("scn", 0.8), record("pce", 0.4)]})
-    assert "80.00 (87.81)" in block and "results/cpu/tables/table1.md" in block
+    block = short_tables([record("scn", 0.8), record("pce", 0.4)], "cpu")
+    assert "80.00 (87.81)" in block and "[table1](tables/table1.md)" in block
     assert "Table 2: all methods on MSCMR, profile cpu**\n\nNot run." in block
     readme = tmp_path / "README.md"
     before = "# Title\n<!-- tables:start -->\nold\n<!-- tables:end -->\n\nafter\n"

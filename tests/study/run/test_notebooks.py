@@ -35,6 +35,7 @@ PARAMETERS = {
         "variant": str,
     },
     "tables": {"profile": str, "data": str, "out": str},
+    "pictures": {"profile": str, "data": str, "out": str},
     "choices": {"profile": str, "data": str, "out": str},
 }
 

@@ -68,6 +68,7 @@ def test_only_trainings_without_a_record_are_left(start, tmp_path, capsys):
         "would run 01_data_exploration",
         "would run 02_correlation_and_propagation",
         "would run 04_tables_and_figure",
+        "would run 04b_figure_and_failures",
         "would run 05_open_choices",
         "would run 06_your_own_scribbles",
     ]
@@ -84,6 +85,7 @@ def test_without_data_nothing_is_trained_and_skips_are_named(start, tmp_path, ca
         "skipped 02_correlation_and_propagation: no --data",
         "skipped 03_training: no --data",
         "would run 04_tables_and_figure",
+        "would run 04b_figure_and_failures",
         "would run 05_open_choices",
         "would run 06_your_own_scribbles",
     ]
@@ -140,6 +142,7 @@ def test_notebooks_get_the_parameters_of_the_command_line(start, tmp_path, monke
         "explore": [],
         "correlation": [seen[0].name],
         "tables": [seen[0].name],
+        "pictures": [seen[0].name],
         "choices": [seen[0].name],
         "scribbles": [],
     }

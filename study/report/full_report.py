@@ -1,0 +1,91 @@
+"""What the README leaves out: every table, finding and run of a profile, for its REPORT.md."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from scnlib.records import Record
+from study.report.claims import answers
+from study.report.findings import departures
+from study.report.tables import short_tables
+from study.report.titles import title
+
+_PAGE = """# Profile {profile}: every table, finding and run
+
+Written from the records by `python -m study.report.readme`; no number is typed by hand.
+
+## Tables
+
+{tables}
+
+## Findings
+
+Significant is what is so by one rule: the signed-rank test over patients with Holm's adjustment.
+
+{findings}
+{phantom}
+
+## Runs
+
+Seconds a step depend on the machine, which `record.json` and notebook 04 name for each run.
+
+{runs}
+"""
+
+
+def report_text(
+    records: Sequence[Record],
+    variants: Sequence[Record],
+    profile: str,
+    phantom: Sequence[str] = (),
+) -> str:
+    """The page REPORT.md of a profile.
+
+    Args:
+        records: the finished runs of the profile.
+        variants: its departures from the protocol, validated only.
+        phantom: lines on the demo (`phantom_line`).
+    """
+    return _PAGE.format(
+        profile=profile,
+        tables=short_tables(records, profile),
+        findings="\n".join(f"- {text}" for text in answers(records, variants, profile)),
+        phantom="\n".join(phantom),
+        runs=_runs(records, variants),
+    )
+
+
+def _runs(records: Sequence[Record], variants: Sequence[Record]) -> str:
+    """Each run, its validation and its test, as Markdown."""
+    lines = ["| run | best validation Dice | at iteration | test Dice | seconds a step |"]
+    lines += ["| --- | --- | --- | --- | --- |"]
+    for record in [*records, *variants]:
+        run, best = record.run, record.validation["best"]
+        name = f"{run.dataset} {title(run.method)}, seed {run.seed}"
+        name += f" ({run.variant}: {departures(record)})" if run.variant else ""
+        test = f"{100 * record.summary['dice']['mean']:.2f}" if record.summary else "not tested"
+        valid = f"{100 * best['dice']:.2f} | {int(best['iteration'])}" if best else "none | last"
+        lines.append(f"| {name} | {valid} | {test} | {record.typical_step:.3f} |")
+    return "\n".join(lines)
+
+
+def measured_times(path: Path) -> list[str]:
+    """A line for each wall time in timings.json, a list of {"command", "seconds", "machine"}."""
+    measured = json.loads(path.read_text()) if path.exists() else []
+    return [
+        f"- `{entry['command']}`: {entry['seconds'] / 60:.1f} minutes ({entry['machine']})."
+        for entry in measured
+    ]
+
+
+def phantom_line(path: Path) -> list[str]:
+    """What the demo found on the phantom, and who is not above PCE there; none without a file."""
+    if not path.exists():
+        return []
+    dice = json.loads(path.read_text())["dice"]
+    values = ", ".join(f"{title(method)} {100 * value:.1f}" for method, value in dice.items())
+    below = [title(method) for method in dice if method != "pce" and dice[method] <= dice["pce"]]
+    return [
+        f"- The demo on the phantom, mean test Dice (percent, seed 0): {values}. Not above PCE: "
+        f"{', '.join(below) or 'none'}."
+    ]

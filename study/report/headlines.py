@@ -1,0 +1,90 @@
+"""The README's five findings, a line each: every number and every name is read from the records."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from scnlib.experiments import RECIPES, without_recipe
+from scnlib.records import Record
+from study.report.means import difference, mean_dice, per_seed
+from study.report.paper import paper_table, printed_inconsistencies
+from study.report.titles import ROWS, data_title, in_order, paper_row, row_title, title
+from study.report.verdicts import ahead_of_scn, tests_against_scn
+
+
+def headlines(records: Sequence[Record]) -> list[str]:
+    """Up to five findings in Markdown; one that no run of `records` can tell is left out."""
+    found = [_level(records), _ahead(records), _parts(records), _recipe(records), _print()]
+    return [text for text in found if text]
+
+
+def _level(records: Sequence[Record]) -> str:
+    """How good SCN is, beside the print, its baseline and its upper bound."""
+    parts = []
+    for number, dataset in ((1, "acdc"), (2, "mscmr")):
+        ours = mean_dice(records, dataset).get("scn")
+        if ours is None:
+            continue
+        printed = paper_table(number).loc["ours"]["Dice", "Mean"]
+        text = f"{100 * ours:.2f}% on {data_title(dataset)} ({printed:.2f}% printed"
+        for method, name in (("pce", "PCE"), ("full", "full supervision")):
+            points, seeds = difference(records, dataset, method, "scn")
+            text += f"; {points:+.2f} against {name}" if seeds else ""
+        parts.append(f"{text})")
+    return f"**Mean Dice of SCN**: {', '.join(parts)}." if parts else ""
+
+
+def _ahead(records: Sequence[Record]) -> str:
+    """Who has the better mean: without that there is no 'best'."""
+    tests = tests_against_scn(records)
+    if not len(tests):
+        return ""
+    ahead = ahead_of_scn(tests)
+    named = []
+    for dataset, rows in ahead.groupby("dataset", sort=False):
+        methods = ", ".join(row_title(1, m) for m in in_order(rows["method"].tolist()))
+        named.append(f"{methods} on {data_title(str(dataset))}")
+    proven = int((ahead["verdict"] == "better").sum())
+    return (
+        f"**Ahead of SCN** in mean Dice or 95HD: {'; '.join(named) or 'no row'}; "
+        f"{len(ahead)} of {len(tests)} comparisons, {proven or 'none'} of them significant."
+    )
+
+
+def _parts(records: Sequence[Record]) -> str:
+    """What each part adds beside the printed gain."""
+    printed: Any = paper_table(3)["Dice"]["Mean"]  # pyright: ignore[reportArgumentType]
+    parts = []
+    for one, two in zip(ROWS[3], ROWS[3][1:], strict=False):
+        points, seeds = difference(records, "acdc", one, two)
+        if seeds:
+            paper = printed[paper_row(3, two)] - printed[paper_row(3, one)]
+            names = [row_title(3, method) for method in (one, two)]
+            parts.append(f"{names[0]} to {names[1]} {points:+.2f} points ({paper:+.2f} printed)")
+    return f"**What the parts add** on ACDC: {', '.join(parts)}." if parts else ""
+
+
+def _recipe(records: Sequence[Record]) -> str:
+    """How far optimiser and chance move the same method."""
+    dice = mean_dice(records, "acdc")
+    parts = []
+    for method in RECIPES:
+        shared = without_recipe(method)
+        if {method, shared} <= dice.keys():
+            values = f"{100 * dice[shared]:.2f}% becomes {100 * dice[method]:.2f}%"
+            parts.append(f"{title(shared)}'s {values} under its own optimiser")
+    spreads = {m: np.ptp([*s.values()]) for m, s in per_seed(records, "acdc").items() if len(s) > 1}
+    if spreads:
+        widest = max(spreads, key=lambda method: spreads[method])
+        parts.append(f"{title(widest)}'s seeds lie {100 * spreads[widest]:.2f} points apart")
+    return f"**Recipe and chance** on ACDC: {', '.join(parts)}." if parts else ""
+
+
+def _print() -> str:
+    found = printed_inconsistencies()
+    first = found.iloc[0]
+    return (
+        f"**The printed tables** contradict themselves or the text in {len(found)} entries; "
+        f"{first['where']}, for one: {first['quantity']} {first['note']}."
+    )

@@ -1,0 +1,40 @@
+"""Mean test scores by method and seed, and differences over the seeds that two methods share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from scnlib.records import Record
+
+
+def mean_dice(records: Sequence[Record], dataset: str) -> dict[str, float]:
+    """Each tested method's mean Dice (0..1) on a data set's test subjects, over seeds."""
+    found = per_seed(records, dataset)
+    return {method: float(np.mean(list(seeds.values()))) for method, seeds in found.items()}
+
+
+def per_seed(
+    records: Sequence[Record], dataset: str, metric: str = "dice"
+) -> dict[str, dict[int, float]]:
+    """The same of each seed; `metric` is dice or hd95_voxel."""
+    found: dict[str, dict[int, float]] = {}
+    for record in records:
+        if record.run.dataset == dataset and record.summary:
+            seeds = found.setdefault(record.run.method, {})
+            seeds[record.run.seed] = record.summary[metric]["mean"]
+    return found
+
+
+def difference(
+    records: Sequence[Record], dataset: str, one: str, two: str, metric: str = "dice"
+) -> tuple[float, list[int]]:
+    """Points of mean Dice (or voxels) from one method to another, and the seeds that both have."""
+    found = per_seed(records, dataset, metric)
+    factor = 100 if metric == "dice" else 1
+    first, second = found.get(one, {}), found.get(two, {})
+    seeds = sorted(first.keys() & second.keys())
+    return factor * sum(second[s] - first[s] for s in seeds) / max(len(seeds), 1), seeds
+
+
+def seeds_text(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

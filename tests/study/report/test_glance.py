@@ -1,0 +1,62 @@
+"""The slice at a glance: which baseline and which slice, by rules, and what is painted."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from study.report import committed, glance, pictures
+from tests.study.report.test_tables import record
+
+
+def run(best: float | None) -> Any:
+    return cast(Any, SimpleNamespace(validation={"best": best and {"dice": best}}))
+
+
+def test_the_best_baseline_is_the_one_of_the_best_validation():
+    runs = {"pce": run(0.9), "scn": run(0.95), "cale": run(0.96), "full": run(0.99)}
+    assert glance.best_baseline(runs) is None
+    runs |= {"s2l": run(0.7), "mloss": run(0.8), "rloss": run(None), "dmpls_sgd": run(0.85)}
+    assert glance.best_baseline(runs) == "mloss"
+    assert glance.few_methods(runs) == ["pce", "mloss", "scn", "full"]
+    assert glance.few_methods({"scn": run(0.9)}) == ["scn"]
+
+
+def test_the_telling_slice_is_at_the_lower_quartile_of_those_with_all_structures():
+    truth = np.zeros((6, 4, 4), np.uint8)
+    truth[:, 0], truth[:5, 1] = 1, 2  # the last slice lacks a class
+    predicted = truth.copy()
+    for z, missed in enumerate((0, 1, 2, 3, 4)):  # pixels of class 1: the more, the worse
+        predicted[z, 0, :missed] = 0
+    found = cast(Any, SimpleNamespace(prediction={"a": predicted}.__getitem__))
+    # Worst first: slices 4, 3, 2, 1, 0; a quarter of the way from the worst is slice 3.
+    assert glance.telling_slice(found, {"a": truth}) == ("a", 3)
+    assert glance.telling_slice(found, {"a": truth[5:]}) == ("a", 0)  # there is one class alone
+    assert glance.telling_slice(found, {}) is None
+
+
+def test_the_glance_names_each_panel_and_its_dice():
+    truth = np.zeros((8, 6), np.uint8)
+    truth[2:4] = 1
+    half = truth.copy()
+    half[3] = 0  # Dice 2 * 6 / (12 + 6)
+    axes = glance.glance(truth / 1.0, truth, {"pce": half, "scn": truth}).axes
+    assert [a.get_title() for a in axes] == ["image", "PCE", "SCN", "truth"]
+    assert [a.get_xlabel() for a in axes] == ["", "Dice 67%", "Dice 100%", ""]
+
+
+def test_without_a_run_of_scn_there_are_no_pictures():
+    assert pictures.slice_pictures({"pce": run(0.5)}, {}, "acdc") == {}
+    assert pictures.dataset_of_figure2([]) == "acdc"
+    assert pictures.dataset_of_figure2([record("scn", 0.5, dataset="phantom")]) == "phantom"
+
+
+@pytest.mark.parametrize("dataset", ["phantom", "clinic"])
+def test_who_has_no_runs_on_the_papers_sets_is_shown_the_committed_ones(dataset: str):
+    own = [record("scn", 0.5, dataset=dataset)]
+    found, source = committed.own_or_committed(own, "demo")
+    assert source == "cpu" and {r.run.dataset for r in found} == {"acdc", "mscmr"}
+    assert "committed records of profile cpu" in committed.note("demo", source)
+    assert committed.own_or_committed([record("scn", 0.5)], "demo")[1] == "demo"
+    assert committed.note("demo", "demo") == ""
