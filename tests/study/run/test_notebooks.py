@@ -37,6 +37,7 @@ PARAMETERS = {
     "tables": {"profile": str, "data": str, "out": str},
     "pictures": {"profile": str, "data": str, "out": str},
     "choices": {"profile": str, "data": str, "out": str},
+    "losses": {"profile": str, "data": str, "out": str},
 }
 
 

@@ -71,6 +71,7 @@ def test_only_trainings_without_a_record_are_left(start, tmp_path, capsys):
         "would run 04b_figure_and_failures",
         "would run 05_open_choices",
         "would run 06_your_own_scribbles",
+        "would run 08_where_points_are_lost",
     ]
     assert not (tmp_path / "out/.study").exists()
 
@@ -88,6 +89,7 @@ def test_without_data_nothing_is_trained_and_skips_are_named(start, tmp_path, ca
         "would run 04b_figure_and_failures",
         "would run 05_open_choices",
         "would run 06_your_own_scribbles",
+        "would run 08_where_points_are_lost",
     ]
 
 
@@ -145,6 +147,7 @@ def test_notebooks_get_the_parameters_of_the_command_line(start, tmp_path, monke
         "pictures": [seen[0].name],
         "choices": [seen[0].name],
         "scribbles": [],
+        "losses": [seen[0].name],
     }
 
 
