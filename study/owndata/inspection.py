@@ -56,12 +56,19 @@ class Faults(logging.Handler):
         self.lines.setdefault(text, "warning")
 
     def attempt(self, function: Callable[..., Result], *args: Any, **more: Any) -> Result | None:
-        """What `function` returns; None if it complains, which is taken down."""
+        """What `function` returns; None if it complains, which is taken down.
+
+        An error of whatever kind: one file must not hide what is wrong with the others. One that no
+        reader has put into words is told with what was given.
+        """
         try:
             return function(*args, **more)
         except (ValueError, OSError) as error:
             self.fault(error)
-            return None
+        except Exception as error:
+            given = ", ".join(str(part) for part in args if isinstance(part, Path))
+            self.error(one_line(f"{given}: {type(error).__name__}: {error}"))
+        return None
 
     def count(self, kind: str) -> int:
         """The number of "error" or "warning" lines."""

@@ -1,5 +1,6 @@
 """The check of an own data set: every fault in one go, a line each, and the exit code."""
 
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -8,6 +9,7 @@ import pytest
 
 from study.owndata import check
 from tests.scnlib.data.test_nifti import IMAGE, MASK, SCRIBBLE, TOML, ZOOMS, save, tree
+from tests.scnlib.test_predict import LIES
 
 AFFINE = np.diag([*ZOOMS, 1.0])
 TRAIN = "train/labels/subject1_DE_scribble.nii.gz"
@@ -182,6 +184,29 @@ def test_two_files_of_one_volume_and_one_name_for_all_are_told(folder: Path, cap
     code, lines = report(folder, capsys)
     assert code == 1 and line(lines, "error", "subject20_volume.nii.gz", "as subject20.nii.gz is")
     assert line(lines, "warning", "all 4 volumes are taken for subject T1")
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("name", ["subject30_DE.nii", os.fsdecode(b"subject30_\xff\xfe.nii")])
+def test_whatever_a_file_is_the_others_are_checked(folder: Path, capfd, lie, name):
+    data = nib.Nifti1Image(IMAGE, AFFINE).to_bytes()
+    (folder / "val" / "images" / name).write_bytes(LIES[lie](data))
+    save(folder / "val" / "labels" / f"{name.removesuffix('.nii')}_manual.nii.gz", MASK)
+    save(folder / "test/images/subject1_DE.nii.gz", IMAGE + np.int16(99))
+    code = check.main([str(folder)])
+    lines = capfd.readouterr().out.splitlines()
+    assert code == 1 and line(lines, "error", "images/subject30")
+    assert line(lines, "error", "subject1_DE.nii.gz", "in the train split")  # of a later file
+
+
+def test_an_error_that_no_reader_foresaw_is_told_with_its_file(folder: Path, capsys, monkeypatch):
+    def broken(path, **more):
+        raise MemoryError("Unable to allocate 27 PiB")
+
+    monkeypatch.setattr("study.owndata.inspection.read_nifti", broken)
+    code, lines = report(folder, capsys)
+    assert code == 1
+    assert "MemoryError: Unable to allocate" in line(lines, "error", "images/subject1_DE.nii.gz")
 
 
 @pytest.mark.parametrize("toml", ["classes = [", TOML + "unlabelled = 3\n", "unlabelled = 4\n"])
