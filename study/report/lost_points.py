@@ -28,7 +28,7 @@ from scnlib.data.cases import Case
 from scnlib.evaluation import dice
 from scnlib.records import Record
 from study.report.statistics import compare
-from study.report.titles import in_order, title
+from study.report.titles import data_title, in_order, title
 
 FAR = 20.0  # mm
 STEPS = ("far", "absent", "missed", "border", "rest")
@@ -218,3 +218,19 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
         f"{scn['Dice']:.1f}). Difference by patients {mean:+.2f} [{low:+.2f}, {high:+.2f}], "
         f"p = {row['p']:.2g}.",
     ]
+
+
+def headline(rows: pd.DataFrame, dataset: str = "acdc") -> str:
+    """The finding in a line of Markdown; "" without rows of PCE and SCN."""
+    rows = rows[rows["dataset"] == dataset] if len(rows) else rows
+    if rows.empty or not {"pce", "scn"} <= set(rows["method"]):
+        return ""
+    rows = rows[rows["seed"] == rows["seed"].min()]
+    table = losses(rows, dataset)
+    pce, scn = table.loc[title("pce")], table.loc[title("scn")]
+    return (
+        f"**SCN's gain lies far from the heart**: of {scn['Dice'] - pce['Dice']:.1f} points above "
+        f"PCE on {data_title(dataset)} (seed {rows['seed'].min()}), {pce['far'] - scn['far']:.1f} "
+        f"are floods over {FAR:g} mm away. If only the largest connected part is kept, PCE has "
+        f"{pce['with heart']:.1f}%, SCN {scn['with heart']:.1f}%."
+    )

@@ -11,6 +11,7 @@ from scnlib.commandline import Parser
 from scnlib.files import replace_text
 from scnlib.paths import README, RESULTS
 from scnlib.records import collect
+from study.report import lost_points
 from study.report.full_report import measured_times, phantom_line, report_text
 from study.report.headlines import headlines
 from study.report.tables import means_tables
@@ -34,8 +35,10 @@ def keep_phantom(results: Path = RESULTS) -> None:
 def blocks(results: Path = RESULTS) -> dict[str, str]:
     """The text of each of the README's blocks, by name, from the cpu profile under `results`."""
     records = collect(results, "cpu")
+    gain = lost_points.headline(lost_points.read(results / "cpu"))
+    found = [text for text in (gain, *headlines(records)) if text]
     return {
-        "findings": "\n".join(f"{i}. {text}" for i, text in enumerate(headlines(records), 1)),
+        "findings": "\n".join(f"{i}. {text}" for i, text in enumerate(found, 1)),
         "tables": means_tables(records, "cpu"),
         "numbers": "\n".join(measured_times(results / "timings.json")),
     }

@@ -153,6 +153,17 @@ def test_the_kept_rows_are_of_the_records() -> None:
         assert np.allclose(mine, theirs.reindex(mine.index), atol=1.1e-6, equal_nan=True)
 
 
+def test_the_headline_names_its_numbers_and_needs_both_methods() -> None:
+    kept = lost_points.read(RESULTS / "cpu")
+    text = lost_points.headline(kept)
+    seed0 = kept[(kept["dataset"] == "acdc") & (kept["seed"] == 0)]
+    for method in ("pce", "scn"):
+        mine = seed0[seed0["method"] == method].groupby("structure")["heart"].mean()
+        assert f"{100 * mine.mean():.1f}%" in text
+    assert lost_points.headline(kept[kept["method"] != "scn"]) == ""
+    assert lost_points.headline(kept.iloc[:0]) == ""
+
+
 def test_rows_of_another_data_set_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = lost_points.read(RESULTS / "cpu")
     other = kept[kept["dataset"] == "mscmr"]
