@@ -119,9 +119,10 @@ def warp_training(
     What a rotation brings in from outside the image is named by `padding`:
 
     "unlabelled"  labelled by nobody, and not valid: it is in no loss.
-    "background"  a background scribble, and valid, as the loader that the compared methods' public
-                  code trains with fills it. True, as nothing out there is heart, but nobody drew
-                  it. Pixels that are partly in the image stay unlabelled and not valid.
+    "background"  a background scribble, and valid, as the loader of S2L's public code and early
+                  versions of its neighbours' fill it (later ones leave it unlabelled). True, as
+                  nothing out there is heart, but nobody drew it, and there is more of it than of
+                  thin scribbles. Pixels that are partly in the image stay unlabelled, not valid.
 
     Raises `ValueError` for another padding.
     """

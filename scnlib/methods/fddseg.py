@@ -20,8 +20,10 @@ Faults of the public code, repaired here:
 
 - One of the three heads is put through softmax and the others are not (and that one twice in the
   distillation): here every head is, once.
-- Class indices are mixed where Y meets S, and where Y is resized to a scale, which makes class 2
-  of half a 1 and half a 3: here one-hot labels are mixed, and a scale's labels are the majority's.
+- Class indices are mixed where Y meets S, with a random real share, and compared with 0..3 for
+  equality: only pixels where Y = S keep a label, and the others' empty targets still count in the
+  denominators. Where Y is resized to a scale, half a 1 and half a 3 make class 2. Here one-hot
+  labels are mixed, and a scale's labels are the majority's.
 - The distillation's non-target term sets the target's logit to 0 in place of leaving it out, and
   its softmax runs over classes and rows together: here over the other classes alone. Its two
   target terms are equal, as ours are.

@@ -16,7 +16,8 @@ Choices:
   pixel must be surer than of two equally likely ones. ln 4 would keep nearly every pixel.
 - The teacher runs in training mode, dropout on, so that its passes differ. BatchNorm then takes
   the batch's statistics, and the teacher's running ones are never used (they are averaged all the
-  same). The public code averages parameters alone, and its teacher starts from other weights.
+  same). The public code averages parameters alone; its teacher starts from other weights, but its
+  first average is the student, so that this never matters.
 - The eight passes run one after the other, each with its own batch's statistics (the public code
   runs them two by two).
 - One turn for the whole batch, and w over the whole run without steps (there: every 1/60).
