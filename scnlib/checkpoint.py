@@ -29,6 +29,7 @@ class State:
     best: dict[str, Any] = field(default_factory=dict)  # iteration, dice and the weights
     seconds: float = 0.0  # of training steps alone
     steps: list[str] = field(default_factory=list)  # the kinds of step (`scnlib.step`), in order
+    memory: float = 0.0  # peak in MB of the process that took the last steps
     data: dict[str, Any] = field(default_factory=dict)  # the data's fingerprint at the start
     processes: list[dict[str, Any]] = field(default_factory=list)  # as in `Record.processes`
 

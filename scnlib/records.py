@@ -49,7 +49,7 @@ class Record:
     notes: list[str] = field(default_factory=list)
     # Each process that took part, in order: the iterations done `before` it, its code_version,
     # hardware, dtype, threads and versions. Above, code_version names all of them, and the others
-    # tell of the last one.
+    # tell of the last one that trained.
     processes: list[dict[str, Any]] = field(default_factory=list)
     step: str = "eager"  # how its steps ran (`scnlib.step`), of several "one then the other"
     schema: int = 1  # version of the format that it was read from

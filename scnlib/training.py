@@ -93,7 +93,7 @@ class Training:
         self.run, self.folder, self.root, self.device = run, folder, root, device
         # Data and code as they are now and not at the end: they may have changed by then.
         begun_with = {} if cases else fingerprint(run.dataset, root)
-        self.saved = time.monotonic()
+        self.saved, self.stepped = time.monotonic(), False
         self.names: list[str] = []  # of the loss and its parts,
         self.sums = torch.zeros(0)  # summed over the steps since the curve's last row
         self.counted, self.rate = 0, run.profile.lr
@@ -186,12 +186,16 @@ class Training:
         self.schedule.step()
         self.method.after_step(now)
         self.sums = values if self.counted == 0 else self.sums + values
-        self.counted += 1
+        self.counted, self.stepped = self.counted + 1, True
 
     def _note_step(self) -> None:
+        """Remember how steps ran here, if any did: the test may be on another machine."""
+        if not self.stepped:
+            return
         steps = self.state.steps
         if not steps or steps[-1] != self.step.kind:
             steps.append(self.step.kind)
+        self.state.memory = provenance.peak_memory_mb(self.device)
 
     def _close_row(self) -> None:
         # Read from the device once for all.
@@ -237,6 +241,7 @@ class Training:
         else:
             why = "no validation gave a Dice" if state.validation else "no masks to validate on"
             notes.append(f"{why}: the last weights were taken")
+        self._note_step()
         began = time.monotonic()
         metrics, predictions, result = None, {}, {}
         if test_cases := [] if run.variant else self._test_cases(notes):
@@ -272,9 +277,9 @@ class Training:
 
     def _facts(self) -> dict[str, Any]:
         """What the record says of the training itself."""
-        self._note_step()
         state, profile = self.state, self.run.profile
-        last = state.processes[-1]
+        trained = [part for part in state.processes if part["before"] < profile.iterations]
+        last = (trained or state.processes)[-1]  # one that came later has only tested
         codes = dict.fromkeys(process["code_version"] for process in state.processes)
         return {
             "run": self.run,
@@ -282,11 +287,11 @@ class Training:
             "processes": state.processes,
             "data": state.data,
             **{name: last[name] for name in ("versions", "hardware", "dtype", "threads")},
-            "step": " then ".join(state.steps),
+            "step": " then ".join(state.steps) or "eager",
             "parameters": sum(p.numel() for p in self.method.parameters() if p.requires_grad),
             "seconds_training": round(state.seconds, 1),
             "seconds_per_step": round(state.seconds / profile.iterations, 4),
             "images_per_second": round(profile.iterations * profile.batch / state.seconds, 1),
-            "peak_memory_mb": provenance.peak_memory_mb(self.device),
+            "peak_memory_mb": state.memory or provenance.peak_memory_mb(self.device),
             "validation": state.validated,
         }

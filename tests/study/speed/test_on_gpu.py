@@ -1,0 +1,181 @@
+"""The script for a lent GPU, rehearsed on a CPU: packed, run in slices, brought back, tested."""
+
+import ast
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from scnlib import records
+from scnlib.paths import REPOSITORY
+from study.speed import on_gpu
+from tests.tiny_runs import cases
+
+TINY = "size=16 batch=4 iterations=6 validations=2 bf16=false".split()
+# What a machine for computing alone has, or what is carried to it.
+THERE = {
+    *("torch", "numpy", "scipy", "h5py", "pandas", "skimage", "safetensors"),
+    *("pydantic", "nibabel", "medpy", "scnlib", "study"),
+}
+
+
+@pytest.fixture
+def lent(tmp_path: Path, few_subjects: None, monkeypatch: pytest.MonkeyPatch):
+    """The run command on the phantom, with tiny sizes, and training of a few subjects."""
+    monkeypatch.setattr(on_gpu, "RESERVE", 0.0)
+    monkeypatch.setattr(on_gpu, "load_split", lambda dataset, root, split: cases(split))
+
+    def start(work: str, *options: str) -> int:
+        where = ["--work", str(tmp_path / work), "--out", str(tmp_path / "out")]
+        given = ["--dataset", "phantom", "--profile", "demo", "--size", "16", "--batch", "4"]
+        return on_gpu.main(["run", *where, *given, "--device", "cpu", "--set", *TINY, *options])
+
+    return start
+
+
+def test_a_run_comes_back_in_slices_and_is_tested_at_home(
+    lent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert lent("one", "--seconds", "0", "--runs", "--skip") == 0
+    assert not list(out.glob("*.pt")), "the time was over"
+    for name in ("profile", "benchmark"):
+        told = json.loads((out / f"{name}.json").read_text())
+        assert "trouble" not in told and told["machine"]
+    assert [row["method"] for row in told["result"]] == ["plain", "pce", "scn"]
+    assert all(row["least_ms"] > 0 for row in told["result"])
+
+    # The first slice is cut off after four steps; a fresh machine goes on from what came back.
+    skip = ["--skip", "profile", "benchmark"]
+    advance = on_gpu.Training.advance
+
+    def cut(self: on_gpu.Training) -> None:
+        if self.state.iteration == 4:
+            raise TimeoutError("the machine was taken away")
+        advance(self)
+
+    monkeypatch.setattr(on_gpu.Training, "advance", cut)
+    monkeypatch.setattr(on_gpu, "COPY_SECONDS", 0.0)
+    monkeypatch.setattr("scnlib.training.LOG_EVERY", 2)
+    assert lent("one", *skip, "--runs", "scn:0") == 1
+    assert on_gpu.main(["finish", "--out", str(tmp_path), str(out / "scn-0.pt")]) == 1
+    assert "4 of 6 iterations" in capsys.readouterr().err
+    monkeypatch.setattr(on_gpu.Training, "advance", advance)
+    assert lent("two", *skip, "--runs", "scn:0", "pce:1", "--resume", str(out)) == 0
+    assert json.loads((out / "scn-0.pt.json").read_text())["from"] == 4
+
+    home = ["finish", "--out", str(tmp_path / "results")]
+    assert on_gpu.main([*home, str(out / "scn-0.pt"), str(out / "pce-1.pt")]) == 0
+    for method, seed in (("scn", 0), ("pce", 1)):
+        record = records.read(tmp_path / "results" / "demo" / "phantom" / method / f"seed{seed}")
+        assert record.summary["volumes"] == 2 and record.step == "eager"
+    assert on_gpu.main([*home, str(out / "scn-0.pt")]) == 1  # never tested twice
+
+
+def test_a_record_tells_of_the_machine_that_trained(
+    lent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scnlib.provenance.hardware", lambda device: "a lent GPU")
+    assert lent("work", "--skip", "profile", "benchmark", "--runs", "pce:0") == 0
+    monkeypatch.setattr("scnlib.provenance.hardware", lambda device: "a laptop")
+    arguments = ["--out", str(tmp_path / "home"), str(tmp_path / "out" / "pce-0.pt")]
+    assert on_gpu.main(["finish", *arguments]) == 0
+    record = records.read(tmp_path / "home" / "demo" / "phantom" / "pce" / "seed0")
+    assert record.hardware == "a lent GPU"
+    assert "hardware changed on the way: a lent GPU then a laptop" in record.notes
+
+
+def test_trouble_in_the_benchmark_does_not_keep_the_training(
+    lent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise torch.OutOfMemoryError("4 GB are too few")
+
+    monkeypatch.setattr(on_gpu, "method_step", broken)
+    assert lent("work", "--runs", "pce:0") == 0
+    told = json.loads((tmp_path / "out" / "profile.json").read_text())
+    assert told["trouble"] == "OutOfMemoryError: 4 GB are too few"
+    assert (tmp_path / "out" / "pce-0.pt").exists()
+
+
+def test_the_pieces_hold_what_is_trained_on_and_no_test_volume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data" / "ACDC" / "volumes"
+    folder.mkdir(parents=True)
+    asked = []
+
+    def load_split(dataset: str, root: Path, split: str) -> list:
+        asked.append(split)
+        with h5py.File(folder / f"{split}.h5", "w") as file:
+            file["image"] = np.random.default_rng(0).random((30, 30))
+        return [replace(cases("train")[0], source=str(folder / f"{split}.h5"))]
+
+    monkeypatch.setattr(on_gpu, "load_split", load_split)
+    monkeypatch.setattr(on_gpu, "fingerprint", lambda *_: {"sha256": "of the whole"})
+    to = tmp_path / "carried"
+    words = ["--data", str(tmp_path / "data"), "--to", str(to), "--piece-mb", "0.005"]
+    assert on_gpu.main(["pack", *words]) == 0
+    assert asked == ["train", "val"]
+    pieces = sorted(to.iterdir())
+    assert len(pieces) > 1 and all(piece.stat().st_size <= 0.005 * 2**20 for piece in pieces)
+    work = tmp_path / "work"
+    work.mkdir()
+    there = on_gpu.unpack(to, work)
+    assert json.loads((there / on_gpu.DATA).read_text()) == {"sha256": "of the whole"}
+    for split in asked:
+        name = f"ACDC/volumes/{split}.h5"
+        assert (there / name).read_bytes() == (tmp_path / "data" / name).read_bytes()
+    assert on_gpu.unpack(tmp_path / "nowhere", work) == there  # it is there already
+    with pytest.raises(FileNotFoundError, match="make it with pack"):
+        on_gpu.unpack(tmp_path / "nowhere", tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["run", "--work", "W", "--out", "O", "--skip", "all"], "invalid choice"),
+        (["finish"], "required"),
+        (["start"], "invalid choice"),
+    ],
+)
+def test_wrong_usage_is_one_line(words, why, capsys) -> None:
+    with pytest.raises(SystemExit):
+        on_gpu.main(words)
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and why in told
+
+
+def test_a_run_is_written_as_method_and_seed(tmp_path, lent, capsys) -> None:
+    assert lent("work", "--runs", "scn", "--skip", "profile", "benchmark") == 1
+    assert "METHOD:SEED" in capsys.readouterr().err
+
+
+def test_nothing_is_imported_that_the_machine_lacks() -> None:
+    """In all that the script's imports lead to."""
+    left, seen, wanted = ["study.speed.on_gpu", *METHOD_FILES], set(), set()
+    while left:
+        name = left.pop()
+        path = REPOSITORY.joinpath(*name.split("."))
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if name in seen or not path.exists():
+            continue
+        seen.add(name)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                found = [node.module or "", *(f"{node.module}.{a.name}" for a in node.names)]
+            else:
+                continue
+            left += found
+            wanted |= {one.split(".")[0] for one in found}
+    assert wanted <= THERE | set(sys.stdlib_module_names)
+
+
+METHOD_FILES = [f"scnlib.methods.{p.stem}" for p in (REPOSITORY / "scnlib/methods").glob("*.py")]
