@@ -55,7 +55,7 @@ def is_written(target: Path, origin: str) -> bool:
     return True
 
 
-def save(image: nib.Nifti1Image, path: Path) -> None:
+def write_labels(image: nib.Nifti1Image, path: Path) -> None:
     """Write a gzipped NIfTI whole or not at all."""
     content = gzip.compress(image.to_bytes(), mtime=0)
     number, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

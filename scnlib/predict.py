@@ -28,7 +28,7 @@ from scnlib.data.nifti import read_nifti
 from scnlib.data.selection import SUFFIX, find_images
 from scnlib.data.volume import load_image, stem
 from scnlib.inference import label_volume
-from scnlib.label_files import is_written, like, origin_of, save, sign
+from scnlib.label_files import is_written, like, origin_of, sign, write_labels
 from scnlib.paths import results_root, weights_file
 from scnlib.weights import TrainedSCN, trained_network
 
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(bool(failed))
 
 
-class Job(NamedTuple):
+class Task(NamedTuple):
     """What a call of the program does, checked."""
 
     net: TrainedSCN
@@ -148,7 +148,7 @@ class Job(NamedTuple):
     overwrite: bool
 
 
-def prepare(options: Namespace) -> Job:
+def prepare(options: Namespace) -> Task:
     """Read the weights, find the images and make the folder; ValueError or OSError if one fails."""
     out = options.out.expanduser()
     results = results_root(options.results or "")
@@ -167,10 +167,10 @@ def prepare(options: Namespace) -> Job:
     written = ", ".join(f"{name} {value}" for name, value in values.items())
     print(f"{len(images)} images; values written: {written}", flush=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Job(net.to(device), weights, values, axis, images, out, options.overwrite)
+    return Task(net.to(device), weights, values, axis, images, out, options.overwrite)
 
 
-def attempt(job: Job, path: Path) -> bool:
+def attempt(job: Task, path: Path) -> bool:
     """Segment one image and say so; False, and why, if that fails."""
     try:
         target = claim(path, job.out, job.images)
@@ -183,7 +183,7 @@ def attempt(job: Job, path: Path) -> bool:
         values = list(job.values.values())
         labels = segment(job.net, path, values, job.axis)
         sign(labels, origin)
-        save(labels, target)
+        write_labels(labels, target)
     except Exception as error:  # of whatever kind: it must not stop the others
         text = str(error) or type(error).__name__
         text = text if str(path) in text else f"{path}: {text}"

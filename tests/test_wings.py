@@ -49,3 +49,17 @@ def test_the_old_name_of_the_check_says_where_it_is():
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert ended.returncode == 1 and ended.stderr.count("\n") == 1
     assert "python -m study.owndata DIR/NAME" in ended.stderr
+
+
+def test_a_name_means_one_thing():
+    """No two files or public functions of one name, but `main` and `parse`, which commands have."""
+    found: dict[str, list[str]] = {}
+    for path in (*PACKAGE, *(REPOSITORY / "study").rglob("*.py")):
+        if not path.stem.startswith("__"):
+            found.setdefault(f"{path.stem}.py", []).append(path.parent.name)
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(path.name)
+    for name in ("main", "parse", "check.py"):  # scnlib's check.py only says where it has gone
+        found.pop(name)
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}

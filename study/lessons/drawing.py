@@ -15,7 +15,7 @@ import traitlets
 from matplotlib.figure import Figure
 
 from study.lessons.learning import draw_learnt, learn
-from study.lessons.strokes import Drawing, empty, read_drawing, recorded, slices
+from study.lessons.strokes import Drawing, empty, phantom_slices, read_drawing, recorded
 from study.report.display import class_colours
 from study.report.figures import BACKGROUND, make_grid
 
@@ -39,7 +39,7 @@ class Pad(anywidget.AnyWidget):
     result_alt = traitlets.Unicode().tag(sync=True)
 
     def __init__(self) -> None:
-        cases = slices()
+        cases = phantom_slices()
         images = np.concatenate([case.image for case in cases])
         super().__init__(
             images=np.rint(images * 255).astype(np.uint8).tobytes(),
@@ -97,7 +97,7 @@ class Pad(anywidget.AnyWidget):
 
 def draw_slices() -> Figure:
     """The slices that the pad offers, side by side."""
-    cases = slices()
+    cases = phantom_slices()
     figure, grid = make_grid(1, len(cases), 1.6)
     for axes, case in zip(grid[0], cases, strict=True):
         axes.imshow(case.image[0], cmap="gray", vmin=0, vmax=1)

@@ -64,7 +64,7 @@ def read_drawing(text: str, where: str = "strokes") -> Drawing:
         ) from None
     if tuple(drawing.classes) != HEART:
         raise ValueError(f"{where}: its classes are {drawing.classes}, not {list(HEART)}")
-    known = {case.volume for case in slices()}
+    known = {case.volume for case in phantom_slices()}
     for name, strokes in drawing.strokes.items():
         if name not in known:
             raise ValueError(f"{where}: there is no slice {name!r}; there are {sorted(known)}")
@@ -74,7 +74,7 @@ def read_drawing(text: str, where: str = "strokes") -> Drawing:
 
 
 @cache
-def slices() -> tuple[Case, ...]:
+def phantom_slices() -> tuple[Case, ...]:
     """The six phantom slices to draw on, each a Case of one slice (with the phantom's scribble)."""
     chosen = []
     for number, z in SLICES:
@@ -142,7 +142,7 @@ def trace(scribble: np.ndarray, unlabelled: int) -> list[Stroke]:
 def recorded() -> Drawing:
     """The phantom's own scribbles on the six slices, traced; one and the same at every call."""
     drawn = {}
-    for case in slices():
+    for case in phantom_slices():
         assert case.scribble is not None
         drawn[case.volume] = trace(case.scribble[0], len(HEART))
     return Drawing("scnlib-strokes-1", list(HEART), drawn)
@@ -159,7 +159,7 @@ def scribbled_cases(drawing: Drawing) -> list[Case]:
     Raises `ValueError` if there is no stroke, or if they name fewer than two classes.
     """
     cases = []
-    for case in slices():
+    for case in phantom_slices():
         strokes = drawing.strokes.get(case.volume, [])
         if strokes:
             height, width = case.image.shape[1:]

@@ -12,7 +12,7 @@ from scnlib.data.folders import ACDC
 from scnlib.evaluation import dice
 from scnlib.records import Record
 from study.report.figures import make_grid
-from study.report.glance import fill, key, mean_dice, truth_border, whole_slice
+from study.report.glance import fill, key, slice_dice, truth_border, whole_slice
 from study.report.statistics import patient_values
 from study.report.titles import title
 
@@ -116,5 +116,5 @@ def _panel(axes: Axes, row: Row, name: str, size: float) -> None:
         truth_border(axes, row.truth)
     said = title(name)
     if name in row.predictions and row.truth is not None:
-        said += f", {mean_dice(row.predictions[name], row.truth):.0f}%"
+        said += f", {slice_dice(row.predictions[name], row.truth):.0f}%"
     axes.set_title(said, fontsize=size)

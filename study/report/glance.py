@@ -55,7 +55,7 @@ def telling_slice(record: Record, truths: Mapping[str, np.ndarray]) -> tuple[str
         predicted = record.prediction(volume)
         for z in range(len(truth)):
             if set(structures) <= set(np.unique(truth[z]).tolist()):
-                scores.append((mean_dice(predicted[z], truth[z]), volume, z))
+                scores.append((slice_dice(predicted[z], truth[z]), volume, z))
     if not scores:
         return None
     _, volume, z = sorted(scores)[(len(scores) - 1) // 4]
@@ -82,7 +82,7 @@ def whole_slice(axes: Axes, image: np.ndarray | None, shape: tuple[int, ...]) ->
     axes.imshow(ground, cmap="gray", vmin=0, vmax=1)
 
 
-def mean_dice(prediction: np.ndarray, truth: np.ndarray) -> float:
+def slice_dice(prediction: np.ndarray, truth: np.ndarray) -> float:
     """Dice in percent over the structures that are in the truth of one slice (H, W)."""
     present = [k for k in np.unique(truth) if k > 0]
     pairs = [((prediction == k)[None], (truth == k)[None]) for k in present]
@@ -106,7 +106,7 @@ def glance(
         if labels is not None:
             fill(axes, labels)
         if name in predictions:
-            axes.set_xlabel(f"Dice {mean_dice(predictions[name], truth):.0f}%", fontsize=11)
+            axes.set_xlabel(f"Dice {slice_dice(predictions[name], truth):.0f}%", fontsize=11)
     key(figure, classes, border=False)
     return figure
 

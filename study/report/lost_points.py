@@ -114,7 +114,7 @@ def _at(slices: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return slices[np.arange(len(labels))[:, None, None], labels]
 
 
-def score(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
+def points_lost(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
     """One row a volume and structure of a run that kept its predictions.
 
     Columns: dataset, method, seed, volume, subject, frame, structure, dice (of the prediction, a
@@ -145,11 +145,11 @@ def score(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
 def score_all(records: Sequence[Record], cases: Mapping[str, Sequence[Case]]) -> pd.DataFrame:
     """`score` of every tested run with predictions whose data set is among `cases`."""
     kept = [r for r in records if r.run.dataset in cases and "predictions.h5" in r.files]
-    frames = [score(record, cases[record.run.dataset]) for record in kept]
+    frames = [points_lost(record, cases[record.run.dataset]) for record in kept]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def read(folder: Path) -> pd.DataFrame:
+def read_rows(folder: Path) -> pd.DataFrame:
     """The rows that were kept in a profile's folder; empty if there are none."""
     path = folder / FILE
     return (
@@ -189,7 +189,7 @@ def against_scn(rows: pd.DataFrame, prior: str = "heart") -> pd.DataFrame:
 
 def keep(records: Sequence[Record], cases: Mapping[str, Sequence[Case]], folder: Path) -> Path:
     """Write `score_all`'s rows to a profile's folder; rows of other data sets stay as they are."""
-    old, new = read(folder), score_all(records, cases)
+    old, new = read_rows(folder), score_all(records, cases)
     if len(old):
         new = pd.concat([old[~old["dataset"].isin(list(cases))], new], ignore_index=True)
     folder.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,7 @@ def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[
     written = []
     for number in ROWS:
         title, note = (f(number, records, profile) for f in (table_title, note_on_tests))
-        parts = blocks(number, records, profile)
+        parts = sections(number, records, profile)
         texts = {
             "md": _markdown_text(title, parts, note),
             "csv": _csv_text(number, records, profile),
@@ -55,10 +55,10 @@ def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[
 def table_text(number: int, records: Sequence[Record], profile: str) -> str:
     """A whole table as a Markdown page, as `write_tables` writes it."""
     title, note = (f(number, records, profile) for f in (table_title, note_on_tests))
-    return _markdown_text(title, blocks(number, records, profile), note)
+    return _markdown_text(title, sections(number, records, profile), note)
 
 
-def blocks(number: int, records: Sequence[Record], profile: str) -> dict[str, pd.DataFrame]:
+def sections(number: int, records: Sequence[Record], profile: str) -> dict[str, pd.DataFrame]:
     """A table for reading: heading to a frame of text, for Dice, 95HD, the runs and the tests."""
     table = side_by_side(number, records, profile)
     titles = _row_titles(table)

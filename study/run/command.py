@@ -207,13 +207,13 @@ def main(arguments: list[str] | None = None) -> int:
     name_the_user()
     if options.test:
         return run_tests()
-    from study.run.running import prepare, run_study
+    from study.run.running import plan_study, run_study
 
     # SIGTERM ends all as Ctrl-C does, kernels too. SIGINT as well, since a script's `&` ignores it.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     try:
-        runs, jobs = prepare(resolve(options))
+        runs, jobs = plan_study(resolve(options))
         return 0 if options.dry_run else run_study(options, runs, jobs)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 import nbformat
 
-from study.run.progress import shown
+from study.run.watching import shown
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = re.compile(r"(image/(?!svg)|application/pdf|audio/|video/).*")  # kept as base64

@@ -15,7 +15,7 @@ from study.run.planning import NEED_DATA, RULES, Job, Wanted, check_records, fin
 LOCK_WAIT = 5.0  # seconds; the kernels of a killed run end within 3
 
 
-def prepare(options: Namespace) -> tuple[list[Wanted], list[Job]]:
+def plan_study(options: Namespace) -> tuple[list[Wanted], list[Job]]:
     """Check the data, work out what is left to do, and say so.
 
     Raises `ValueError` or `OSError` with one line for what would fail later or spoil the tables:

@@ -51,8 +51,10 @@ def test_no_strokes_leave_everything_unlabelled():
 
 def test_recorded_strokes_are_the_phantoms_scribbles():
     drawing = strokes.recorded()
-    assert list(drawing.strokes) == [case.volume for case in strokes.slices()]
-    for phantom, drawn in zip(strokes.slices(), strokes.scribbled_cases(drawing), strict=True):
+    assert list(drawing.strokes) == [case.volume for case in strokes.phantom_slices()]
+    for phantom, drawn in zip(
+        strokes.phantom_slices(), strokes.scribbled_cases(drawing), strict=True
+    ):
         assert phantom.scribble is not None and drawn.scribble is not None
         assert (drawn.scribble == phantom.scribble).all()
         assert set(np.unique(drawn.scribble)) == {0, 1, 2, 3, 4}
@@ -60,7 +62,7 @@ def test_recorded_strokes_are_the_phantoms_scribbles():
 
 
 def test_a_drawing_survives_its_file():
-    name = strokes.slices()[2].volume
+    name = strokes.phantom_slices()[2].volume
     strokes_ = {name: [Stroke(2, 1.5, [(0.25, 3), (-0.5, 63.5)]), Stroke(0, 6.0, [(9, 9)])]}
     drawing = Drawing("scnlib-strokes-1", list(HEART), strokes_)
     assert read_drawing(drawing.to_json()) == drawing and drawing.count == 2
@@ -73,7 +75,7 @@ def changed(**changes: object) -> str:
 
 def one(**changes: object) -> dict:
     stroke = {"label": 1, "width": 1, "points": [[1, 2]]} | changes
-    return {strokes.slices()[0].volume: [stroke]}
+    return {strokes.phantom_slices()[0].volume: [stroke]}
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_costs_add_up_to_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
     truth = rng.integers(0, 4, (4, 30, 30)).astype(np.uint8)
     found = np.where(rng.random(truth.shape) < 0.3, rng.integers(0, 4, truth.shape), truth)
     monkeypatch.setattr(type(record), "prediction", lambda self, name: found.astype(np.uint8))
-    rows = lost_points.score(record, [case(truth)])
+    rows = lost_points.points_lost(record, [case(truth)])
     for k, row in enumerate(rows.to_dict("records"), start=1):
         assert row["dice"] == dice(found == k, truth == k)
     table = losses(rows, record.run.dataset)
@@ -135,12 +135,12 @@ def test_costs_add_up_to_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_masks_are_asked_for() -> None:
     record = next(r for r in collect(RESULTS, "cpu") if "predictions.h5" in r.files)
     with pytest.raises(ValueError, match="p1: no masks"):
-        lost_points.score(record, [replace(case(np.zeros((1, 4, 4), np.uint8)), label=None)])
+        lost_points.points_lost(record, [replace(case(np.zeros((1, 4, 4), np.uint8)), label=None)])
 
 
 def test_the_kept_rows_are_of_the_records() -> None:
     """The committed file has every run with predictions, with the Dice of its own metrics."""
-    kept = lost_points.read(RESULTS / "cpu")
+    kept = lost_points.read_rows(RESULTS / "cpu")
     runs = [r for r in collect(RESULTS, "cpu") if "predictions.h5" in r.files]
     assert {(r.run.dataset, r.run.method, r.run.seed) for r in runs} == set(
         kept[["dataset", "method", "seed"]].itertuples(index=False, name=None)
@@ -165,10 +165,10 @@ def test_the_headline_names_its_numbers_and_needs_both_methods() -> None:
 
 
 def test_rows_of_another_data_set_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = lost_points.read(RESULTS / "cpu")
+    kept = lost_points.read_rows(RESULTS / "cpu")
     other = kept[kept["dataset"] == "mscmr"]
     other.to_csv(tmp_path / lost_points.FILE, index=False)
     monkeypatch.setattr(lost_points, "score_all", lambda records, cases: kept.head(2))
     lost_points.keep([], {"acdc": []}, tmp_path)
-    again = lost_points.read(tmp_path)
+    again = lost_points.read_rows(tmp_path)
     assert len(again) == len(other) + 2

@@ -12,7 +12,7 @@ from unittest import mock
 import nbformat
 import pytest
 
-from study.run import planning, progress
+from study.run import planning, watching
 from study.run.notebook import WIDGET, failure, lock, run_notebook, tidy, typed
 from tests.pretended import write_notebook
 
@@ -180,8 +180,8 @@ def test_progress_tells_how_far_and_how_long(tmp_path):
     watch.write_text(json.dumps(state))
     now = time.time()
     line = "[##########          ]  50%  300/600  validation Dice 81.2  90 s left"
-    assert progress.line(watch, now - 60) == line
+    assert watching.line(watch, now - 60) == line
     os.utime(watch, (now - 600, now - 600))  # of a run before this one
-    assert progress.line(watch, now - 60) == "running for 60 s"
+    assert watching.line(watch, now - 60) == "running for 60 s"
     watch.write_text("{")
-    assert progress.line(watch, now - 60) == "running for 60 s"
+    assert watching.line(watch, now - 60) == "running for 60 s"
