@@ -189,8 +189,9 @@ def attempt(job: Task, path: Path) -> bool:
         text = text if str(path) in text else f"{path}: {text}"
         print(one_line(f"error: {text}"), file=sys.stderr)
         return False
+    written = np.asarray(labels.dataobj)
     counts = zip(job.values, values, strict=True)
-    found = ", ".join(f"{n} {int((labels.dataobj == v).sum())}" for n, v in counts)
+    found = ", ".join(f"{n} {int((written == v).sum())}" for n, v in counts)
     print(f"{path} -> {target}: voxels: {found}", flush=True)
     return True
 

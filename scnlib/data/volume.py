@@ -58,7 +58,8 @@ def load_volume(path: Path) -> Volume:
         ) from error
     while array.ndim > 3 and array.shape[-1] == 1:
         array = array[..., 0]
-    scaled = image.get_data_dtype().kind in "iu" and array.dtype.kind == "f"
+    stored = np.dtype(image.get_data_dtype())
+    scaled = stored.kind in "iu" and array.dtype.kind == "f"
     step = abs(float(getattr(image.dataobj, "slope", 0.0))) if scaled else 0.0
     affine = np.asarray(image.affine, dtype=float)
     return Volume(array, _spacing(image, affine, path), affine, step)
@@ -88,7 +89,7 @@ def load_image(path: Path) -> nib.Nifti1Image:
     """
     image = _parse(path, decompressed(path))
     check_size(image.shape, str(path))
-    if not np.isfinite(image.affine).all():
+    if not np.isfinite(np.asarray(image.affine)).all():
         raise ValueError(f"{path}: its affine holds nan or infinite values: export it again")
     return image
 

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scnlib.commandline import Parser
 from scnlib.paths import README, REPOSITORY, RESULTS, results_root
@@ -55,7 +55,8 @@ def _cells(records: Sequence[Record]) -> Iterator[Fact]:
             dataset = table_dataset(number, mine, profile)
             methods = in_order([r.run.method for r in mine if r.run.dataset == dataset])
             rows = {row_title(number, method): method for method in methods}
-            for (quantity, structure), column in side_by_side(number, mine, profile).items():
+            table: Any = side_by_side(number, mine, profile)
+            for (quantity, structure), column in table.items():
                 if quantity == "Run":
                     continue
                 for row, value in column.items():

@@ -1,26 +1,38 @@
-"""`python -m tests.campaign [TRIES] [SEED]`: the long form, its counts printed as JSON.
+"""The long form: `python -m tests.campaign [--tries 120] [--kills 200] [--seed 0]`, as JSON.
 
-To keep them: > results/reliability.json
+To keep its counts: > results/reliability.json. Exit code 1 if anything was silent or differs.
 """
 
+import argparse
 import json
 import logging
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from scnlib.provenance import code_version, versions
-from tests.campaign.damage import campaign
+from tests.campaign import damage, kills
 
-tries, seed = (int(word) for word in [*sys.argv[1:], "120", "0"][:2])
+parser = argparse.ArgumentParser("python -m tests.campaign", description=__doc__)
+parser.add_argument("--tries", type=int, default=120, help="damages to each kind of file")
+parser.add_argument("--kills", type=int, default=200, help="of runs in progress")
+parser.add_argument("--seed", type=int, default=0)
+options = parser.parse_args()
 logging.getLogger("scnlib").setLevel(logging.CRITICAL)
+counts: dict[str, Any] = {}
+bad = 0
 with tempfile.TemporaryDirectory() as folder:
-    counts = campaign(Path(folder), tries, seed)
-about = {"date": time.strftime("%Y-%m-%d"), "code_version": code_version(), "seed": seed}
-total = sum(map(sum, (c.values() for c in counts.values())))
-bad = sum(
-    n for c in counts.values() for name, n in c.items() if name not in ("detected", "harmless")
-)
-print(json.dumps(about | {"tries": total, "silent": bad, "files": counts} | versions(), indent=1))
+    if options.tries:
+        found = damage.campaign(Path(folder) / "files", options.tries, options.seed)
+        total = sum(found.values(), Counter())
+        bad = total.total() - total["detected"] - total["harmless"]
+        counts["damage"] = {"tries": total.total(), "silent": bad, "files": found}
+    if options.kills:
+        counts["kills"] = kills.campaign(Path(folder) / "runs", options.kills, options.seed)
+        bad += counts["kills"]["differing"]
+about = {"date": time.strftime("%Y-%m-%d"), "code_version": code_version(), "seed": options.seed}
+print(json.dumps(about | counts | {"versions": versions()}, indent=1))
 sys.exit(int(bad > 0))

@@ -66,7 +66,7 @@ def test_names_in_metrics_stay_text(tmp_path: Path) -> None:
     )
     record = write(tmp_path, metrics=frame)
     pd.testing.assert_frame_equal(record.metrics, frame)
-    assert record.metrics.groupby("subject")["dice"].mean().size == len(names)
+    assert len(set(record.metrics["subject"])) == len(names)
 
 
 # Damage
