@@ -139,7 +139,7 @@ def run(options: Namespace) -> None:
         if name not in options.skip:
             _report(options.out / f"{name}.json", part, device)
     for text in options.runs:
-        train(wanted(options, text), text, options, data, device, end)
+        train_in_budget(wanted(options, text), text, options, data, device, end)
 
 
 def wanted(options: Namespace, text: str) -> Run:
@@ -205,7 +205,7 @@ def benchmark(options: Namespace, device: torch.device) -> Iterator[dict[str, An
         yield row
 
 
-def train(
+def train_in_budget(
     run: Run, name: str, options: Namespace, data: Path | None, device: torch.device, end: float
 ) -> None:
     """Go on with a run until it is finished or the time is over; its checkpoint goes to OUT."""
