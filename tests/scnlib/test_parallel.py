@@ -1,0 +1,38 @@
+"""One training over two processes: the loss and the gradients are those of one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scnlib import parallel, records
+from scnlib.paths import REPOSITORY
+
+
+def test_two_processes_compute_what_one_does(tmp_path: Path) -> None:
+    """Loss, gradients and statistics, for one network and two, with heads; and a run to its end."""
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    words += ["-m", "tests.scnlib.two_processes", str(tmp_path)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    ended = subprocess.run(
+        [sys.executable, *words], cwd=REPOSITORY, env=environment, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    rows = [line.split() for line in ended.stdout.splitlines() if len(line.split()) == 4]
+    assert sorted(row[0] for row in rows) == sorted(["pce", "scn", "fddseg_sgd"] * 2)
+    for name, *differences in rows:
+        loss, gradients, buffers = map(float, differences)
+        assert loss < 1e-10 and gradients < 1e-8 and buffers < 1e-10, name
+    record = records.read(tmp_path / "trained")
+    assert record.step == "eager on 2 processes" and record.summary["volumes"] == 2
+
+
+def test_it_is_started_by_torchrun(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(SystemExit):
+        parallel.main(["--out", str(tmp_path)])
+    assert "torchrun" in capsys.readouterr().err
