@@ -1,0 +1,82 @@
+"""The benchmarks, in one go: python -m study.speed [--rounds 5] [--only NAME] [--out DIR]
+
+Runs tests/benchmarks by pytest-benchmark and writes DIR/MACHINE.json (results/benchmarks by
+default), a row for each: the least and the median seconds of its rounds, and what it tells beside.
+The least is what the machine can do; where other programs share it, only that one means something,
+and `load` says how many did as it began. Steps are one of 12 slices.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scnlib import provenance
+from scnlib.commandline import Parser
+from scnlib.files import replace_text
+from scnlib.paths import REPOSITORY, RESULTS
+from scnlib.unet import bf16_supported
+
+BENCHMARKS = REPOSITORY / "tests" / "benchmarks"
+
+
+def machine(device: torch.device) -> str:
+    """The machine's name as a file's name, such as "amd-epyc-avx2-2-threads"."""
+    return re.sub(r"[^a-z0-9]+", "-", provenance.hardware(device).lower()).strip("-")
+
+
+def rows(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for each benchmark of pytest-benchmark's report."""
+    return [
+        {
+            "name": one["name"].removeprefix("bench_"),
+            "least_s": round(one["stats"]["min"], 4),
+            "median_s": round(one["stats"]["median"], 4),
+            "rounds": one["stats"]["rounds"],
+            **one["extra_info"],
+        }
+        for one in report["benchmarks"]
+    ]
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the benchmarks and write the file; pytest's exit code."""
+    parser = Parser("python -m study.speed", (__doc__ or "").split("\n")[0], __doc__ or "")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="pytest's -k")
+    parser.add_argument("--out", type=Path, default=RESULTS / "benchmarks")
+    options = parser.parse_args(words)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    load = round(os.getloadavg()[0], 1)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command = [sys.executable, "-m", "pytest", "-q", *map(str, BENCHMARKS.glob("bench_*.py"))]
+        command += ["-o", "python_functions=bench_*", "-k", options.only]
+        command += [f"--rounds={options.rounds}", f"--benchmark-json={report}"]
+        code = subprocess.run(command, cwd=REPOSITORY).returncode
+        if not report.exists() or not report.read_text():
+            return code or 1
+        found = rows(json.loads(report.read_text()))
+    content = {
+        "machine": provenance.hardware(device),
+        "bf16": bf16_supported(device),
+        "load": load,
+        "code_version": provenance.code_version(),
+        "versions": provenance.versions(),
+        "benchmarks": found,
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    place = options.out / f"{machine(device)}.json"
+    replace_text(place, json.dumps(content, indent=1) + "\n")
+    print(place)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""What a step costs: the field's plain one and each method's, at 128 and 256 pixels, batch 12.
+
+Not part of the tests: `python -m study.speed` runs these (the README says where results go).
+"""
+
+import pytest
+import torch
+
+from scnlib.experiments import RECIPES
+from scnlib.methods import METHODS
+from study.speed.steps import PLAIN, method_step, plain_step
+
+BATCH = 12
+HERE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+ROWS = [PLAIN, *(name for name in METHODS if name not in RECIPES)]  # SGD's rows cost the same
+
+
+@pytest.mark.parametrize("size", [128, 256])
+@pytest.mark.parametrize("method", ROWS)
+def bench_step(method: str, size: int, benchmark, rounds: int) -> None:
+    if method == PLAIN:
+        step = plain_step(size, BATCH, HERE)
+    else:
+        way = "graph" if HERE.type == "cuda" else "eager"
+        step = method_step(method, size, BATCH, HERE, way)
+
+    def waited() -> None:
+        step()
+        if HERE.type == "cuda":
+            torch.cuda.synchronize()
+
+    benchmark.extra_info.update(method=method, size=size, batch=BATCH, device=HERE.type)
+    benchmark.pedantic(waited, rounds=rounds, warmup_rounds=5 if HERE.type == "cuda" else 1)

@@ -1,0 +1,48 @@
+"""The benchmarks' own parts: what is timed, and what their file says."""
+
+import itertools
+
+import pytest
+import torch
+
+import study.speed.__main__ as speed
+from study.speed import steps
+
+CPU = torch.device("cpu")
+
+
+def test_the_plain_step_learns_from_its_labels_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = []
+    cross_entropy = steps.F.cross_entropy
+
+    def watched(logits: torch.Tensor, labels: torch.Tensor, **options: int) -> torch.Tensor:
+        assert logits.is_contiguous() and logits.dtype == torch.float32
+        assert 0 < int((labels < 4).sum()) < labels.numel() / 100
+        losses.append(cross_entropy(logits, labels, **options))
+        return losses[-1]
+
+    monkeypatch.setattr(steps.F, "cross_entropy", watched)
+    step = steps.plain_step(32, 4, CPU)
+    for _ in range(12):
+        step()
+    assert losses[-1].detach() < losses[0].detach()
+
+
+@pytest.mark.parametrize("method", ["scn", "s2l"])
+def test_a_methods_step_is_its_own(method: str) -> None:
+    step = steps.method_step(method, 16, 4, CPU, "eager")
+    assert step() == "eager"
+    times = steps.timed(step, CPU, repeats=3, warm=0)
+    assert 0 < times["least_ms"] <= times["median_ms"]
+    found = steps.kernels(step, CPU, steps=1)
+    assert found and all(a["ms"] >= b["ms"] for a, b in itertools.pairwise(found))
+
+
+def test_the_file_names_the_machine_and_each_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed.provenance, "hardware", lambda device: "AMD EPYC, AVX2, 2 threads")
+    assert speed.machine(CPU) == "amd-epyc-avx2-2-threads"
+    stats = {"min": 0.12345678, "median": 0.2, "rounds": 5, "mean": 1.0}
+    one = {"name": "bench_step[scn-128]", "stats": stats, "extra_info": {"size": 128}}
+    assert speed.rows({"benchmarks": [one]}) == [
+        {"name": "step[scn-128]", "least_s": 0.1235, "median_s": 0.2, "rounds": 5, "size": 128}
+    ]
