@@ -173,7 +173,7 @@ class SharedTraining(Training):
             super().save()
 
 
-def train(run: Run, folder: Path, root: Path | None = None) -> Record | None:
+def train_shared(run: Run, folder: Path, root: Path | None = None) -> Record | None:
     """`scnlib.training.train` in each process of a group; the record in the first one.
 
     On the process's GPU (LOCAL_RANK) if there are any. Raises as that one, and as `SharedStep`.
@@ -209,7 +209,7 @@ def main(words: list[str] | None = None) -> int:
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
         run = make_run(options.dataset, options.method, options.seed, options.profile)
-        train(run, run_folder(options.out, *which), options.data)
+        train_shared(run, run_folder(options.out, *which), options.data)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

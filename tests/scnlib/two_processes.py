@@ -59,7 +59,7 @@ def main() -> None:
         compare(method, folder / "compared")
     torch.set_default_dtype(torch.float32)
     torch.Tensor.float = single
-    parallel.train(tiny("scn", iterations=4, seed=1), folder / "trained")
+    parallel.train_shared(tiny("scn", iterations=4, seed=1), folder / "trained")
     if dist.get_rank() == 0:
         print("trained", flush=True)
     dist.destroy_process_group()
