@@ -1,9 +1,10 @@
-"""What notebook 02 shows: SCN's maps of one slice (`walkthrough_figures` draws them).
+"""What notebook 02b shows: SCN's maps of one slice (`walkthrough_figures` draws them).
 
 Every map comes from the functions that training calls. A cell is one place of the correlation
 map's grid, numbered row by row.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,10 @@ from scnlib.weights import trained_network
 __all__ = [
     "Maps",
     "Slice",
+    "added",
+    "candidates",
     "gather",
+    "most_voted",
     "pick_slice",
     "random_network",
     "scores",
@@ -62,11 +66,11 @@ class Maps:
     after: Pseudo
 
 
-def pick_slice(dataset: str, root: Path | None, run: Run) -> Slice:
-    """The validation slice whose smallest structure is largest, on the grid of `run`'s profile.
+def candidates(dataset: str, root: Path | None, run: Run, count: int = 64) -> list[Slice]:
+    """The `count` validation slices whose smallest structure is largest, that one first.
 
-    A training slice where the validation subjects lack scribbles or masks. `ValueError` if no
-    subject has both.
+    On the grid of `run`'s profile; training slices where the validation subjects lack scribbles or
+    masks. `ValueError` if no subject has both.
     """
     for split in ("val", "train"):
         cases = [c for c in load_split(dataset, root, split) if c.scribble is not None]
@@ -78,14 +82,43 @@ def pick_slice(dataset: str, root: Path | None, run: Run) -> Slice:
     data = stack(cases, run.profile.size, run.profile.scribble_rule)
     assert data.label is not None and data.scribble is not None
     sizes = [(data.label == k).sum(axis=(1, 2)) for k in range(1, len(cases[0].classes))]
-    best = int(np.min(sizes, axis=0).argmax())
-    case, z = data.case_index[best]
+    smallest = np.min(sizes, axis=0)
     images = torch.from_numpy(data.image)[:, None]
-    scribble, label = (
-        torch.from_numpy(a[best : best + 1]).long() for a in (data.scribble, data.label)
-    )
-    name = f"{cases[case].volume}, slice {z + 1} ({split})"
-    return Slice(name, images[best : best + 1], scribble, label, cases[case].classes, images)
+    found = []
+    for i in np.argsort(-smallest, kind="stable")[:count]:
+        case, z = data.case_index[i]
+        scribble, label = (
+            torch.from_numpy(a[i : i + 1]).long() for a in (data.scribble, data.label)
+        )
+        name = f"{cases[case].volume}, slice {z + 1} ({split})"
+        image = images[i : i + 1]
+        found.append(Slice(name, image, scribble, label, cases[case].classes, images))
+    return found
+
+
+def pick_slice(dataset: str, root: Path | None, run: Run) -> Slice:
+    """The first of `candidates`: its smallest structure is the largest of all."""
+    return candidates(dataset, root, run, count=1)[0]
+
+
+def added(maps: Maps) -> Tensor:
+    """The pixels (H, W), bool, that the vote has added to M."""
+    return (maps.after.confident & ~maps.before.confident)[0]
+
+
+def most_voted(
+    net: SCN, slices: Sequence[Slice], stricter: float = 0.99
+) -> tuple[Slice, float | None]:
+    """The slice in which the network's vote adds the most pixels to M, the first of several.
+
+    And the tau to look at it with: None for the network's own; where its vote adds nothing in any
+    slice, `stricter`, which leaves more for a vote.
+    """
+    for tau in (None, stricter):
+        counts = [int(added(gather(net, one, "", tau=tau)).sum()) for one in slices]
+        if max(counts):
+            return slices[int(np.argmax(counts))], tau
+    return slices[0], None
 
 
 def random_network(run: Run, chosen: Slice, seed: int = 0) -> SCN:
@@ -103,8 +136,18 @@ def random_network(run: Run, chosen: Slice, seed: int = 0) -> SCN:
 
 
 @torch.no_grad()
-def gather(net: SCN, chosen: Slice, title: str, seed: int = 0) -> Maps:
-    """One slice's maps, as a training step computes them (but without dropout)."""
+def gather(net: SCN, chosen: Slice, title: str, seed: int = 0, tau: float | None = None) -> Maps:
+    """One slice's maps, as a training step computes them (but without dropout).
+
+    With `tau` as the threshold in place of the network's own, if it is given.
+    """
+    if tau is not None:
+        kept = net.tau.value
+        net.tau.value_.fill_(tau)
+        try:
+            return gather(net, chosen, title, seed)
+        finally:
+            net.tau.value_.fill_(kept)
     logits, encoder, _ = net.net(chosen.image)
     P = logits.softmax(dim=1)
     C, Y_corr = net.affinity(encoder), net.propagated(encoder, logits, P)

@@ -1,4 +1,4 @@
-"""The drawings of notebook 02: each function returns a Figure, which `display.show` shows.
+"""The drawings of notebooks 02 and 02b: each function returns a Figure, which `display.show` shows.
 
 Structures have the study's colours, maps are in cividis. A cell is one place of the correlation
 map's grid, numbered row by row.
@@ -10,14 +10,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from scnlib.propagation import shape_masks
-from study.lessons.walkthrough import Maps, Slice
+from study.lessons.walkthrough import Maps, Slice, added
 from study.report import display
 from study.report.figures import outline
 
+RIGHT, WRONG = "#009E73", "#D0008F"  # what a vote added; no class of the heart has these
 COLOURS = ("#FFFFFF", *display.COLOURS, "#000000")  # background, classes, a mask
 
 
@@ -79,6 +81,43 @@ def draw_labels(
         if truth is not None:
             outline(axis, truth.numpy(), style="dashed")
     return figure
+
+
+def draw_added(maps: Maps, chosen: Slice, box: tuple[slice, slice]) -> Figure:
+    """M before the vote, and what it added: green where the truth agrees, purple where it doesn't.
+
+    The picture is cropped to `box`, made wider where something was added outside it.
+    """
+    figure, axes = panels(1, 2, size=3.4)
+    before, new = maps.before.confident[0], added(maps).numpy()
+    right = (maps.after.labels == chosen.label)[0].numpy()
+    image = chosen.image[0, 0]
+    paint(axes[0][0], maps.before.labels[0], before, image)
+    axes[0][0].set_title("M before the vote (no colour: outside)", fontsize=10)
+    axis = axes[0][1]
+    axis.imshow(image.numpy(), cmap="gray", vmin=0, vmax=1)
+    for where, colour in ((new & right, RIGHT), (new & ~right, WRONG)):
+        if where.any():
+            axis.imshow(np.ma.masked_where(~where, where), cmap=ListedColormap([colour]), alpha=0.9)
+    if new.any():
+        axis.contour(new.astype(float), [0.5], colors="white", linewidths=1.2)
+    axis.set_title(f"added: {new.sum()} pixels, {(new & right).sum()} right", fontsize=10)
+    for each in axes[0]:
+        outline(each, chosen.label[0].numpy(), style="dashed")
+    handles = [Patch(facecolor=RIGHT, edgecolor="black", label="added and right")]
+    handles += [Patch(facecolor=WRONG, edgecolor="black", label="added and wrong")]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
+    return near(figure, _wider(box, new))
+
+
+def _wider(box: tuple[slice, slice], pixels: np.ndarray, margin: int = 3) -> tuple[slice, slice]:
+    """The box, large enough to hold all of `pixels` (H, W) with a margin."""
+    found = []
+    for part, places, size in zip(box, np.nonzero(pixels), pixels.shape, strict=True):
+        low = min([part.start, *(places - margin)])
+        high = max([part.stop, *(places + margin + 1)])
+        found.append(slice(max(low, 0), min(high, size)))
+    return found[0], found[1]
 
 
 def draw_affinity(chosen: Slice, both: Sequence[Maps], cells: dict[str, int]) -> Figure:

@@ -47,7 +47,9 @@ def heart_box(labels: np.ndarray, margin: int = 12) -> tuple[slice, slice]:
     spans = [np.flatnonzero(flat.any(axis=axis))[[0, -1]] for axis in (1, 0)]
     half = max(int(last - first) for first, last in spans) // 2 + margin + 1
     centres = [int(first + last) // 2 for first, last in spans]
-    rows, columns = (slice(max(c - half, 0), c + half) for c in centres)
+    rows, columns = (
+        slice(max(c - half, 0), min(c + half, n)) for c, n in zip(centres, flat.shape, strict=True)
+    )
     return rows, columns
 
 

@@ -17,15 +17,17 @@ RUNNER = [sys.executable, "-P", "-m", "study.run.notebook"]
 RULES = {
     "explore": "01_data_exploration",
     "correlation": "02_correlation_and_propagation",
+    "heart": "02b_on_a_heart",
     "train": "03_training",
     "tables": "04_tables_and_figure",
     "pictures": "04b_figure_and_failures",
     "choices": "05_open_choices",
     "scribbles": "06_your_own_scribbles",
+    "own": "07_your_own_data",
     "losses": "08_where_points_are_lost",
 }
 AFTER = ("tables", "pictures", "choices", "losses")  # run once all trainings have ended
-NEED_DATA = ("explore", "correlation", "train")  # left out by name where none is given
+NEED_DATA = ("explore", "heart", "train")  # left out by name where none is given
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def find_jobs(options: Namespace, runs: list[Wanted]) -> list[Job]:
     trained = [job.name for job in jobs]
     scn = [name for name in trained if "_scn_seed" in name]
     needs = {rule: [] for rule in RULES if rule != "train"}
-    needs |= {"correlation": scn} | dict.fromkeys(AFTER, trained)
+    needs |= {"heart": scn} | dict.fromkeys(AFTER, trained)
     for rule, before in needs.items():
         if options.train or rule not in NEED_DATA:
             jobs.append(_job(options, rule, RULES[rule], common, before))

@@ -176,7 +176,7 @@ def _write_all(site: _Site, books: list[Path]) -> None:
         if body.h1 and book.stem in site.trainings:  # one notebook, run many times
             body.h1.append(f": {book.stem.removeprefix(TRAINING).replace('_', ' ').strip()}")
         title = body.h1.get_text() if body.h1 else book.stem
-        number = "" if book.stem in site.trainings else f"{book.stem[:2]} "
+        number = "" if book.stem in site.trainings else f"{book.stem.split('_')[0]} "
         site.titles[book.stem] = number + title
         bodies[book.stem] = str(body)
     index = site.finish(markdown(readme.read_text(encoding="utf-8")), site.root)

@@ -1,4 +1,6 @@
-"""Notebook 02's maps: one slice, an untrained network, and what the drawings take."""
+"""Notebook 02b's maps: one slice, an untrained network, and what the drawings take."""
+
+import dataclasses
 
 import pytest
 import torch
@@ -47,3 +49,39 @@ def test_drawings_are_figures(chosen: walk.Slice, maps: walk.Maps) -> None:
     cells = walk.typical_cells(chosen, (8, 8))
     assert isinstance(figures.draw_affinity(chosen, [maps, maps], cells), Figure)
     assert isinstance(figures.draw_masks(chosen, maps, cells, 0.5), Figure)
+
+
+def test_a_stricter_bar_is_taken_for_the_picture_alone(chosen: walk.Slice) -> None:
+    net = walk.random_network(make_run("phantom", "scn"), chosen)
+    before = net.tau.value
+    assert walk.gather(net, chosen, "", tau=0.99).tau == pytest.approx(0.99)
+    assert net.tau.value == before
+
+
+@pytest.mark.parametrize(("strict", "expected"), [(False, (3, None)), (True, (3, 0.99))])
+def test_the_slice_with_most_votes_is_chosen(
+    strict: bool, expected: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Votes by hand, as many as the slice's number; if `strict`, at the stricter bar alone."""
+
+    def gathered(net: object, one: int, title: str, tau: float | None = None) -> tuple:
+        return one, tau
+
+    def votes(maps: tuple) -> torch.Tensor:
+        one, tau = maps
+        return torch.ones(one) if tau or not strict else torch.zeros(1)
+
+    monkeypatch.setattr(walk, "gather", gathered)
+    monkeypatch.setattr(walk, "added", votes)
+    slices: list = [1, 3, 3, 2]
+    assert walk.most_voted(None, slices) == expected  # pyright: ignore[reportArgumentType]
+
+
+def test_what_a_vote_added_is_drawn_also_outside_the_crop(chosen: walk.Slice, maps: walk.Maps):
+    after = maps.after.confident.clone()
+    after[0, 2, 3] = True
+    changed = dataclasses.replace(maps, after=maps.after._replace(confident=after))
+    assert walk.added(changed)[2, 3]
+    picture = figures.draw_added(changed, chosen, (slice(20, 40), slice(20, 40))).axes[1]
+    assert picture.get_xlim()[0] <= 0.5 and picture.get_ylim()[1] <= 0.5
+    assert "added: " in picture.get_title()

@@ -126,6 +126,14 @@ def test_box_holds_all_classes():
     assert (labels[(slice(None), *figures.heart_box(labels, 2))] > 0).sum() == 2
 
 
+@pytest.mark.parametrize("place", [(0, 0), (0, 39), (29, 0), (29, 39), (15, 20)])
+def test_box_ends_where_the_image_ends(place: tuple[int, int]) -> None:
+    labels = np.zeros((30, 40), np.uint8)
+    labels[place] = 1
+    for box, size in zip(figures.heart_box(labels), labels.shape, strict=True):
+        assert 0 <= box.start < box.stop <= size
+
+
 @pytest.mark.parametrize(
     ("outside", "said"), [(0, []), (1, ["5% outside"]), (2, ["10% outside"]), (18, ["50% outside"])]
 )

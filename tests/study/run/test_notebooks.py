@@ -23,6 +23,8 @@ ALL = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in SOURCES + 
 PARAMETERS = {
     "explore": {"profile": str, "data": str, "out": str},
     "correlation": {"profile": str, "data": str, "out": str},
+    "own": {"profile": str, "data": str, "out": str},
+    "heart": {"profile": str, "data": str, "out": str},
     "scribbles": {"profile": str, "data": str, "out": str},
     "train": {
         "profile": str,
@@ -84,3 +86,10 @@ def test_every_open_choice_is_listed_and_every_variant_shown():
     assert [f.name for f in fields(SCNOptions) if f"`{f.name}`" not in table] == []
     shown = "".join(c.source for c in book.cells if c.source.startswith("measure("))
     assert [name for name in VARIANTS if f'"{name}"' not in shown] == []
+
+
+@pytest.mark.parametrize("name", ["02_correlation_and_propagation", "02b_on_a_heart"])
+def test_code_cells_of_the_walkthrough_are_short(name):
+    cells = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells
+    long = [cell.id for cell in cells if cell.cell_type == "code" and cell.source.count("\n") >= 12]
+    assert long == []

@@ -67,10 +67,12 @@ def test_only_trainings_without_a_record_are_left(start, tmp_path, capsys):
         "would run 03_training_phantom_full_seed1",
         "would run 01_data_exploration",
         "would run 02_correlation_and_propagation",
+        "would run 02b_on_a_heart",
         "would run 04_tables_and_figure",
         "would run 04b_figure_and_failures",
         "would run 05_open_choices",
         "would run 06_your_own_scribbles",
+        "would run 07_your_own_data",
         "would run 08_where_points_are_lost",
     ]
     assert not (tmp_path / "out/.study").exists()
@@ -83,12 +85,14 @@ def test_without_data_nothing_is_trained_and_skips_are_named(start, tmp_path, ca
     assert lines == [
         "cpu: 1 of 25 trainings have their record",
         "skipped 01_data_exploration: no --data",
-        "skipped 02_correlation_and_propagation: no --data",
+        "skipped 02b_on_a_heart: no --data",
         "skipped 03_training: no --data",
+        "would run 02_correlation_and_propagation",
         "would run 04_tables_and_figure",
         "would run 04b_figure_and_failures",
         "would run 05_open_choices",
         "would run 06_your_own_scribbles",
+        "would run 07_your_own_data",
         "would run 08_where_points_are_lost",
     ]
 
@@ -142,11 +146,13 @@ def test_notebooks_get_the_parameters_of_the_command_line(start, tmp_path, monke
     assert seen[0].watch == tmp_path / "out/cpu/acdc/scn/seed3/progress.json"
     assert {job.rule: job.needs for job in seen[1:]} == {
         "explore": [],
-        "correlation": [seen[0].name],
+        "correlation": [],
+        "heart": [seen[0].name],
         "tables": [seen[0].name],
         "pictures": [seen[0].name],
         "choices": [seen[0].name],
         "scribbles": [],
+        "own": [],
         "losses": [seen[0].name],
     }
 

@@ -42,7 +42,7 @@ def test_no_page_asks_the_network_for_anything(page, pages):
 
 
 def test_the_clickable_map_lives_on_the_site(page, pages):
-    page.goto(pages["02_correlation_and_propagation"].as_uri())
+    page.goto(pages["02b_on_a_heart"].as_uri())
     page.locator("iframe[srcdoc]").scroll_into_view_if_needed()
     frame = page.frame_locator("iframe[srcdoc]")
     text, canvas = frame.get_by_role("status"), frame.locator("#slice")
