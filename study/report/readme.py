@@ -35,7 +35,7 @@ def keep_phantom(results: Path = RESULTS) -> None:
 def blocks(results: Path = RESULTS) -> dict[str, str]:
     """The text of each of the README's blocks, by name, from the cpu profile under `results`."""
     records = collect(results, "cpu")
-    gain = lost_points.headline(lost_points.read(results / "cpu"))
+    gain = lost_points.headline(lost_points.read_rows(results / "cpu"))
     found = [text for text in (gain, *headlines(records)) if text]
     return {
         "findings": "\n".join(f"{i}. {text}" for i, text in enumerate(found, 1)),
