@@ -1,4 +1,6 @@
 // The pad of notebook 06: strokes on slices, kept as JSON in the model's `drawing`.
+// The drawing also stays in the browser's own storage, so that it outlives a restarted kernel and a
+// pad that is made again; what the kernel does not answer within PATIENCE is said.
 // Points are in pixels, centres at whole numbers, as study/lessons/strokes.py reads them.
 const STYLE = `
 .pad { font: 14px/1.4 sans-serif; color: #1a1a1a; background: #fff; padding: 8px; max-width: 760px; }
@@ -10,8 +12,18 @@ const STYLE = `
 .pad .swatch { display: inline-block; width: 12px; height: 12px; margin-right: 5px; border: 1px solid #1a1a1a; }
 .pad canvas { display: block; width: 448px; max-width: 100%; touch-action: none; cursor: crosshair; }
 .pad :focus-visible { outline: 3px solid #005a9c; outline-offset: 2px; }
+.pad .silent { border: 2px solid #9a3412; color: #7c2d12; background: #fff7ed; padding: 4px 8px; }
 .pad img { max-width: 100%; }
 `;
+
+const KEPT = "scribble-study-strokes", PATIENCE = 4000; // ms
+const SILENT = "The kernel has not answered. If other cells are still running, wait for them, then run "
+  + "the cells from section 2 on again. If it was restarted, run the cells from the first on again. "
+  + "Your strokes are kept.";
+
+// Storage may be forbidden, as in a sandboxed frame: then nothing is kept.
+function kept() { try { return localStorage.getItem(KEPT); } catch { return null; } }
+function keep(text) { try { localStorage.setItem(KEPT, text); } catch {} }
 
 function render({ model, el }) {
   const [H, W] = model.get("shape"), names = model.get("names"), colours = model.get("colours");
@@ -38,9 +50,25 @@ function render({ model, el }) {
     const left = change(list);
     if (left.length) drawing.strokes[names[at]] = left;
     else delete drawing.strokes[names[at]];
-    model.set("drawing", JSON.stringify(drawing));
+    send(JSON.stringify(drawing));
+  }
+  function send(text) {
+    keep(text);
+    model.set("drawing", text);
     model.save_changes();
     refresh();
+    await_answer();
+  }
+  const total = () => Object.values(read().strokes).reduce((n, list) => n + list.length, 0);
+  // An answer is any word of the kernel's: what it heard, that it is busy, or a status.
+  let waiting = null;
+  function await_answer() {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { silent.hidden = model.get("busy"); }, PATIENCE);
+  }
+  function answered() {
+    clearTimeout(waiting);
+    silent.hidden = true;
   }
 
   const canvas = make("canvas", { width: W * scale, height: H * scale, tabIndex: 0 });
@@ -128,9 +156,7 @@ function render({ model, el }) {
     try {
       const drawing = JSON.parse(text);
       if (drawing.format !== read().format || typeof drawing.strokes !== "object") throw Error();
-      model.set("drawing", text); // Python checks the rest, and puts the old one back if it is wrong
-      model.save_changes();
-      refresh();
+      send(text); // Python checks the rest, and puts the old one back if it is wrong
     } catch {
       say("That file holds no strokes: load one that was saved here.");
     }
@@ -138,23 +164,25 @@ function render({ model, el }) {
   const train = button("Train", () => {
     model.set("wanted", model.get("wanted") + 1);
     model.save_changes();
+    await_answer();
   });
   const status = make("p");
   status.setAttribute("role", "status");
+  const silent = make("p", { className: "silent", textContent: SILENT, hidden: true });
+  silent.setAttribute("role", "alert");
   const result = make("img", { hidden: true });
 
   function refresh() {
     const count = strokes().length;
-    const total = Object.values(read().strokes).reduce((n, list) => n + list.length, 0);
     kinds.forEach((node, k) => node.setAttribute("aria-pressed", k === label));
     undo.disabled = clear.disabled = count === 0;
-    train.disabled = model.get("busy") || total === 0;
+    train.disabled = model.get("busy") || total() === 0;
     canvas.setAttribute("aria-label", `${names[at]}, ${count} strokes; draw with mouse, pen or finger`);
-    say(`${count} strokes on this slice, ${total} in all. Next: ${classes[label]}.`);
+    say(`${count} strokes on this slice, ${total()} in all. Next: ${classes[label]}.`);
     draw();
   }
-  const told = () => say(model.get("status"));
-  const busy = () => { train.disabled = model.get("busy"); };
+  const told = () => { answered(); say(model.get("status")); };
+  const busy = () => { answered(); train.disabled = model.get("busy"); };
   function picture() {
     const png = model.get("result");
     if (!png || !png.byteLength) return;
@@ -163,7 +191,7 @@ function render({ model, el }) {
     result.alt = model.get("result_alt");
     result.hidden = false;
   }
-  const watched = { "change:drawing": refresh, "change:status": told, "change:busy": busy, "change:result": picture };
+  const watched = { "change:drawing": refresh, "change:heard": answered, "change:status": told, "change:busy": busy, "change:result": picture };
   for (const [name, act] of Object.entries(watched)) model.on(name, act);
   el.append(make("div", { className: "pad" },
     make("style", { textContent: STYLE }),
@@ -171,9 +199,14 @@ function render({ model, el }) {
     canvas,
     make("div", { className: "bar" }, make("label", {}, "Brush (pixels) ", size, shown), undo, clear, save,
       make("label", {}, "Load ", file)),
-    make("div", { className: "bar" }, train), status, result));
+    make("div", { className: "bar" }, train), silent, status, result));
   refresh();
   picture();
+  const before = kept();
+  if (before && total() === 0 && before !== model.get("drawing")) {
+    send(before);
+    say(`Your ${total()} strokes are back. Clear each slice to begin anew.`);
+  }
   return () => { for (const [name, act] of Object.entries(watched)) model.off(name, act); };
 }
 

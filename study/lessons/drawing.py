@@ -14,7 +14,7 @@ import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
-from study.lessons.learning import draw_learnt, learn
+from study.lessons.learning import SEEDS, draw_learnt, learn
 from study.lessons.strokes import Drawing, empty, phantom_slices, read_drawing, recorded
 from study.report.display import class_colours
 from study.report.figures import BACKGROUND, make_grid
@@ -31,6 +31,7 @@ class Pad(anywidget.AnyWidget):
     names = traitlets.List().tag(sync=True)
     classes = traitlets.List().tag(sync=True)
     colours = traitlets.List().tag(sync=True)
+    heard = traitlets.Int(0).tag(sync=True)  # strokes that have arrived here
     drawing = traitlets.Unicode().tag(sync=True)  # JSON of a Drawing
     wanted = traitlets.Int(0).tag(sync=True)  # how often Train was pressed
     busy = traitlets.Bool(False).tag(sync=True)
@@ -60,7 +61,7 @@ class Pad(anywidget.AnyWidget):
 
     def _check(self, change: Any) -> None:
         try:
-            read_drawing(change["new"], "this file")
+            self.heard = read_drawing(change["new"], "this file").count
         except ValueError as error:
             self.drawing = change["old"]
             self.status = str(error)
@@ -70,8 +71,9 @@ class Pad(anywidget.AnyWidget):
             self.status = text
 
         self.busy = True
+        seed = SEEDS[(change["new"] - 1) % len(SEEDS)]  # another at each press: chance is seen
         try:
-            learnt = learn(self.strokes, report=report)
+            learnt = learn(self.strokes, report=report, seed=seed)
         except ValueError as error:
             self.status = str(error)
         else:
@@ -83,7 +85,9 @@ class Pad(anywidget.AnyWidget):
             means = ", ".join(f"{method} {mean}" for method, mean in dice.items())
             self.result_alt = f"Strokes, predictions and truth for each slice; mean Dice: {means}"
             self.result = _png(draw_learnt(learnt))
-            self.status = f"Done in {learnt.seconds:.0f} s. Mean Dice on these slices: {means}."
+            self.status = (
+                f"Done in {learnt.seconds:.0f} s. Mean Dice on these slices: {means} (seed {seed})."
+            )
         finally:
             self.busy = False
 

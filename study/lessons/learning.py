@@ -4,7 +4,7 @@ The loop, losses, networks and augmentation are the study's own (`scnlib.trainin
 the slices come from a drawing. Six slices and few steps: this shows how strokes act, no more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scnlib.config import Run
@@ -25,10 +26,12 @@ from scnlib.training import Training
 from study.lessons.strokes import Drawing, scribbled_cases
 from study.report.display import class_colours
 from study.report.figures import BACKGROUND, make_grid, outline
+from study.report.glance import fill, key, truth_border
 from study.report.titles import title
 
 BATCH = 6
 ITERATIONS = 200
+SEEDS = (0, 1, 2)
 Report = Callable[[str], None]
 
 
@@ -81,6 +84,44 @@ def learn(
     return Learnt(sets["drawn on"], predictions, scores, seconds)
 
 
+def learn_seeds(
+    drawing: Drawing, seeds: Sequence[int] = SEEDS, iterations: int = ITERATIONS
+) -> dict[int, Learnt]:
+    """`learn` with each of several seeds, which shows how much of the result is chance."""
+    return {seed: learn(drawing, iterations=iterations, seed=seed) for seed in seeds}
+
+
+def seed_table(learnt: Mapping[int, Learnt], where: str = "drawn on") -> pd.DataFrame:
+    """Mean Dice (fractions) of each method, a column a seed, on one set of slices of `learn`."""
+    found = {f"seed {seed}": one.scores["mean"].xs(where, level=1) for seed, one in learnt.items()}
+    return pd.DataFrame(found)
+
+
+def draw_seeds(learnt: Mapping[int, Learnt]) -> Figure:
+    """A row for each slice: strokes, then each method's prediction of every seed, and the truth.
+
+    Predictions are filled, with the truth's border on them.
+    """
+    first = next(iter(learnt.values()))
+    methods = list(first.predictions)
+    panels = [(name, seed) for name in methods for seed in learnt]
+    figure, grid = make_grid(len(first.cases), 2 + len(panels), 1.25)
+    for line, case in zip(grid, first.cases, strict=True):
+        assert case.label is not None
+        for axes in line:
+            axes.imshow(case.image[0], cmap="gray", vmin=0, vmax=1)
+        _draw_strokes(line[0], case)
+        for axes, (name, seed) in zip(line[1:], panels, strict=False):
+            fill(axes, learnt[seed].predictions[name][case.volume][0])
+            truth_border(axes, case.label[0])
+        fill(line[-1], case.label[0])
+    titles = ["strokes", *(f"{name}\nseed {seed}" for name, seed in panels), "truth"]
+    for axes, name in zip(grid[0], titles, strict=True):
+        axes.set_title(name, fontsize=9)
+    key(figure, first.cases[0].classes)
+    return figure
+
+
 def _train(run: Run, cases: list[Case], folder: Path, report: Report | None) -> Training:
     # Every batch is full, also if only one slice was drawn on: it comes several times then.
     repeated = cases * ceil(BATCH / len(cases))
@@ -101,13 +142,10 @@ def draw_learnt(learnt: Learnt) -> Figure:
     titles = list(learnt.predictions)
     figure, grid = make_grid(len(learnt.cases), 2 + len(titles), 1.6)
     for line, case in zip(grid, learnt.cases, strict=True):
-        assert case.scribble is not None and case.label is not None
-        K, image = len(case.classes), case.image[0]
+        assert case.label is not None
         for axes in line:
-            axes.imshow(image, cmap="gray", vmin=0, vmax=1)
-        for k, colour in enumerate([BACKGROUND, *class_colours(K)]):
-            y, x = np.nonzero(case.scribble[0] == k)
-            line[0].scatter(x, y, s=4, c=colour, marker="s", linewidths=0)
+            axes.imshow(case.image[0], cmap="gray", vmin=0, vmax=1)
+        _draw_strokes(line[0], case)
         for axes, name in zip(line[1:], titles, strict=False):
             outline(axes, case.label[0], style="dashed")
             outline(axes, learnt.predictions[name][case.volume][0])
@@ -116,3 +154,11 @@ def draw_learnt(learnt: Learnt) -> Figure:
     for axes, name in zip(grid[0], ["strokes", *titles, "truth"], strict=True):
         axes.set_title(name, fontsize=10)
     return figure
+
+
+def _draw_strokes(axes: Axes, case: Case) -> None:
+    """The scribbled pixels of a case of one slice, in their classes' colours."""
+    assert case.scribble is not None
+    for k, colour in enumerate([BACKGROUND, *class_colours(len(case.classes))]):
+        y, x = np.nonzero(case.scribble[0] == k)
+        axes.scatter(x, y, s=4, c=colour, marker="s", linewidths=0)

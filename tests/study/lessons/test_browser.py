@@ -99,6 +99,7 @@ def pad(page, tmp_path):
         "classes": list(strokes.HEART),
         "colours": ["#A8A8A8", "#0072B2", "#F0E442", "#D55E00"],
         "drawing": strokes.empty().to_json(),
+        "heard": 0,
         "wanted": 0,
         "busy": False,
         "status": "",
@@ -153,3 +154,27 @@ def test_pad_draws_undoes_clears_and_saves(pad, tmp_path):
     pad.get_by_label("Load").set_input_files(wrong)
     api.expect(pad.get_by_role("status")).to_contain_text("That file holds no strokes")
     assert len(drawn(pad)["one"]) == 2
+
+
+def test_strokes_outlive_a_pad_that_is_made_again(pad):
+    stroke(pad, (10, 20), (30, 20))
+    pad.reload()  # as a cell that is run again: the model begins empty
+    pad.get_by_test_id("pad").wait_for()
+    api.expect(pad.get_by_role("status")).to_contain_text("Your 1 strokes are back")
+    assert len(drawn(pad)["one"]) == 1
+    pad.get_by_role("button", name="Clear slice").click()
+    pad.reload()
+    api.expect(pad.get_by_role("status")).to_contain_text("0 strokes on this slice")
+
+
+def test_a_kernel_that_does_not_answer_is_said(pad):
+    warning = pad.get_by_role("alert")
+    stroke(pad, (10, 20), (30, 20))
+    api.expect(warning).to_contain_text("The kernel has not answered")  # after four seconds
+    pad.evaluate("model.set('heard', 1)")
+    api.expect(warning).to_be_hidden()
+    pad.get_by_role("button", name="Train").click()
+    api.expect(warning).to_be_visible()
+    assert not faults(pad)
+    pad.evaluate("model.set('busy', true)")
+    api.expect(warning).to_be_hidden()

@@ -8,7 +8,7 @@ import pytest
 from scnlib.data.cases import HEART
 from study.lessons import strokes
 from study.lessons.drawing import Pad
-from study.lessons.learning import draw_learnt, learn
+from study.lessons.learning import draw_learnt, draw_seeds, learn, learn_seeds, seed_table
 from study.lessons.strokes import Drawing, Stroke, rasterise, read_drawing
 
 
@@ -131,11 +131,23 @@ def test_learns_from_one_slice_and_is_the_same_twice():
     assert len(draw_learnt(first).axes) == 3
 
 
+def test_several_seeds_stand_side_by_side():
+    recorded = strokes.recorded()
+    name = next(iter(recorded.strokes))
+    alone = Drawing(recorded.format, recorded.classes, {name: recorded.strokes[name]})
+    learnt = learn_seeds(alone, seeds=(0, 1), iterations=1)
+    table = seed_table(learnt)
+    assert table.shape == (2, 2) and list(table.columns) == ["seed 0", "seed 1"]
+    axes = draw_seeds(learnt).axes
+    assert [a.get_title() for a in axes[1:3]] == ["PCE\nseed 0", "PCE\nseed 1"]
+    assert len(axes) == 2 + 2 * 2
+
+
 def test_the_pad_keeps_the_recorded_strokes_until_something_is_drawn():
     pad = Pad()
     assert pad.strokes == strokes.recorded()
     pad.drawing = changed(strokes=one())
-    assert pad.strokes.count == 1
+    assert pad.strokes.count == pad.heard == 1
     pad.drawing = "{}"  # a wrong file: what was drawn stays, and the pad says why
     assert pad.strokes.count == 1 and "not a file of strokes" in pad.status
     pad.wanted += 1

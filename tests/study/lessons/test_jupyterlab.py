@@ -56,10 +56,10 @@ def jupyter(folder: Path) -> tuple[subprocess.Popen, str]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
-    """A server whose folder holds notebook 02, and 06 up to the pad (the rest trains again)."""
+    """A server whose folder holds notebook 02b, and 06 up to the pad (the rest trains again)."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "work").mkdir()
-    shutil.copy(NOTEBOOKS / "02_correlation_and_propagation.ipynb", folder / "work" / "two.ipynb")
+    shutil.copy(NOTEBOOKS / "02b_on_a_heart.ipynb", folder / "work" / "two.ipynb")
     book = json.loads((NOTEBOOKS / "06_your_own_scribbles.ipynb").read_text())
     pad_cell = next(i for i, cell in enumerate(book["cells"]) if "Pad()" in "".join(cell["source"]))
     book["cells"] = book["cells"][: pad_cell + 1]
@@ -125,7 +125,7 @@ def test_strokes_are_drawn_and_learned_from_in_notebook_06(page, address):
     pad.get_by_role("button", name="background").click()
     stroke(page, (8, 8), (56, 8))
     pad.get_by_role("button", name="Train").click()
-    done = re.compile(r"Done in \d+ s. Mean Dice")
+    done = re.compile(r"Done in \d+ s with seed 0. Mean Dice")
     api.expect(status).to_contain_text(done, timeout=PATIENCE)
     assert page.locator(".pad img").get_attribute("alt").startswith("Strokes, predictions")
     page.locator(".pad img").scroll_into_view_if_needed()
