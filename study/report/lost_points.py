@@ -72,9 +72,10 @@ def far_from(truth: np.ndarray, spacing: Sequence[float], limit: float = FAR) ->
     """
     step = [s if np.isfinite(s) else 1.0 for s in spacing[1:]]
     far = np.zeros(truth.shape, dtype=np.bool_)
-    for z, there in enumerate((truth > 0).any(axis=(1, 2))):
-        if there:
-            far[z] = ndimage.distance_transform_edt(truth[z] == 0, sampling=step) > limit
+    for z, labels in enumerate(truth):
+        if labels.any():
+            distance: Any = ndimage.distance_transform_edt(labels == 0, sampling=step)
+            far[z] = distance > limit
     return far
 
 
@@ -165,7 +166,7 @@ def losses(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
     structures, then over seeds; volumes where a structure is in neither mask are left out.
     """
     found: dict[str, pd.Series] = {}
-    rows = rows[rows["dataset"] == dataset]
+    rows = _of(rows, dataset)
     columns = ["dice", *STEPS[:-1], *PRIORS]
     for method in in_order(set(rows["method"])):
         part: Any = rows[rows["method"] == method]
@@ -177,6 +178,11 @@ def losses(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
         row |= {f"with {prior}": mean[prior] for prior in PRIORS}
         found[title(method)] = pd.Series(row | {"seeds": part["seed"].nunique()})
     return pd.DataFrame(found).T
+
+
+def _of(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    found: Any = rows[rows["dataset"] == dataset] if len(rows) else rows
+    return found
 
 
 def against_scn(rows: pd.DataFrame, prior: str = "heart") -> pd.DataFrame:
@@ -202,7 +208,7 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
 
     Numbers are of the seeds that kept predictions; intervals are 95% bootstrap over patients.
     """
-    tests = against_scn(rows[rows["dataset"] == dataset])
+    tests: Any = against_scn(_of(rows, dataset))
     tests = tests[tests["method"] == "pce"]
     table = losses(rows, dataset)
     if tests.empty or title("scn") not in table.index:
@@ -222,15 +228,15 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
 
 def headline(rows: pd.DataFrame, dataset: str = "acdc") -> str:
     """The finding in a line of Markdown; "" without rows of PCE and SCN."""
-    rows = rows[rows["dataset"] == dataset] if len(rows) else rows
-    if rows.empty or not {"pce", "scn"} <= set(rows["method"]):
+    mine: Any = _of(rows, dataset)
+    if mine.empty or not {"pce", "scn"} <= set(mine["method"]):
         return ""
-    rows = rows[rows["seed"] == rows["seed"].min()]
-    table = losses(rows, dataset)
+    seed = mine["seed"].min()
+    table = losses(mine[mine["seed"] == seed], dataset)
     pce, scn = table.loc[title("pce")], table.loc[title("scn")]
     return (
         f"**SCN's gain lies far from the heart**: of {scn['Dice'] - pce['Dice']:.1f} points above "
-        f"PCE on {data_title(dataset)} (seed {rows['seed'].min()}), {pce['far'] - scn['far']:.1f} "
+        f"PCE on {data_title(dataset)} (seed {seed}), {pce['far'] - scn['far']:.1f} "
         f"are floods over {FAR:g} mm away. If only the largest connected part is kept, PCE has "
         f"{pce['with heart']:.1f}%, SCN {scn['with heart']:.1f}%."
     )

@@ -128,7 +128,7 @@ def test_costs_add_up_to_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
         assert row["dice"] == dice(found == k, truth == k)
     table = losses(rows, record.run.dataset)
     assert float(table[["Dice", *STEPS]].sum(axis=1).iloc[0]) == pytest.approx(100)
-    assert (table["near the heart"] >= table["Dice"]).all()
+    assert np.all(table["near the heart"] >= table["Dice"])
     assert {f"with {prior}" for prior in PRIORS} <= set(table.columns)
 
 
