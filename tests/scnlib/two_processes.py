@@ -32,7 +32,7 @@ def step(begun: Training, loss, seed: int) -> tuple[Tensor, list[Tensor], dict[s
 
 
 def compare(method: str, folder: Path) -> None:
-    """One process's step against the shared one's; the differences are printed."""
+    """One process's step against the shared one's; the differences go to a file of each rank."""
     run = tiny(method, size=32, batch=4)
     alone = Training(run, folder, None, CPU)
     expected, theirs, before = step(alone, alone.method.loss, seed=3)
@@ -42,7 +42,8 @@ def compare(method: str, folder: Path) -> None:
     scale = max(float(g.abs().max()) for g in theirs)
     worst = max(float((a - b).abs().max()) for a, b in zip(ours, theirs, strict=True)) / scale
     buffers = max(float((after[name] - before[name]).abs().max()) for name in before)
-    print(f"{method} {float(abs(found / expected - 1))} {worst} {buffers}", flush=True)
+    with (folder / f"rank{dist.get_rank()}.txt").open("a") as file:
+        file.write(f"{method} {float(abs(found / expected - 1))} {worst} {buffers}\n")
 
 
 def main() -> None:
@@ -56,12 +57,10 @@ def main() -> None:
     dist.init_process_group("gloo")
     folder = Path(sys.argv[1])
     for method in ("pce", "scn", "fddseg_sgd"):
-        compare(method, folder / "compared")
+        compare(method, folder)
     torch.set_default_dtype(torch.float32)
     torch.Tensor.float = single
     parallel.train_shared(tiny("scn", iterations=4, seed=1), folder / "trained")
-    if dist.get_rank() == 0:
-        print("trained", flush=True)
     dist.destroy_process_group()
 
 
