@@ -195,7 +195,8 @@ def benchmark(options: Namespace, device: torch.device) -> Iterator[dict[str, An
             step = plain_step(options.size, options.batch, device)
         else:
             step = method_step(name, options.size, options.batch, device, way)
-        for _ in range(5 if on_gpu else 1):
+        took = step()
+        for _ in range(4 if on_gpu else 0):
             took = step()
         ready = round(time.monotonic() - began, 1)
         times = timed(step, device, repeats=5, inner=20 if on_gpu else 1)

@@ -8,6 +8,7 @@ augmentation, losses, gradients, optimiser.
 import time
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -111,7 +112,7 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def kernels(action: Action, device: torch.device, steps: int = 5) -> list[dict[str, object]]:
+def kernels(action: Action, device: torch.device, steps: int = 5) -> list[dict[str, Any]]:
     """The device's kernels (on a CPU torch's operators) by time: name, calls and ms a step."""
     kinds = [torch.profiler.ProfilerActivity.CPU]
     on_gpu = device.type == "cuda"

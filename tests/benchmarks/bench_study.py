@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from scnlib.data import load_split
@@ -46,7 +45,7 @@ def bench_evaluation_of_40_volumes(data_root: Path, benchmark, rounds: int) -> N
 
     def evaluated() -> None:
         rows = [row for one, case in zip(moved, cases, strict=True) for row in score(one, case)]
-        assert pd.DataFrame(rows)["hd95_mm"].notna().any()
+        assert np.isfinite([row["hd95_mm"] for row in rows]).any()
 
     benchmark.extra_info.update(volumes=len(cases))
     benchmark.pedantic(evaluated, rounds=min(rounds, 3))

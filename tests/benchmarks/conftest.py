@@ -9,4 +9,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def rounds(request: pytest.FixtureRequest) -> int:
-    return request.config.getoption("--rounds")
+    return int(str(request.config.getoption("--rounds")))

@@ -1,6 +1,7 @@
 """The benchmarks' own parts: what is timed, and what their file says."""
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ def test_the_plain_step_learns_from_its_labels_alone(monkeypatch: pytest.MonkeyP
     losses = []
     cross_entropy = steps.F.cross_entropy
 
-    def watched(logits: torch.Tensor, labels: torch.Tensor, **options: int) -> torch.Tensor:
+    def watched(logits: torch.Tensor, labels: torch.Tensor, **options: Any) -> torch.Tensor:
         assert logits.is_contiguous() and logits.dtype == torch.float32
         assert 0 < int((labels < 4).sum()) < labels.numel() / 100
         losses.append(cross_entropy(logits, labels, **options))
