@@ -22,9 +22,11 @@ from pygments.formatters import HtmlFormatter
 from scnlib.experiments import PROFILES
 from study.run.notebook import ROOT, failure
 from study.site.links import problems
+from study.site.reading import add_contents, enlarge, fold_code, keep_numbers_whole
 from study.site.text import markdown, notebook
 
 TRAINING = "03_training"
+REPORT = "REPORT.md"
 STYLE = Path(__file__).with_name("site.css")
 MARK = '<meta name="generator" content="study.site">'
 PAGE = f"""<!doctype html>
@@ -64,6 +66,10 @@ class _Site:
         self.trainings = [book.stem for book in books if book.stem.startswith(f"{TRAINING}_")]
         self.titles = {"index": "Index"}
         self.pages = {root / "README.md": "index.html"}
+        # What the README leads to: the lesson plan, and the profile's report.
+        texts = {"lesson": root / "notebooks" / "README.md", "report": books[0].parents[1] / REPORT}
+        self.texts = {stem: path for stem, path in texts.items() if path.is_file()}
+        self.pages |= {path.resolve(): f"{stem}.html" for stem, path in self.texts.items()}
         if self.trainings:
             self.pages[root / "notebooks" / f"{TRAINING}.ipynb"] = "index.html#training-runs"
         for book in books:
@@ -89,6 +95,7 @@ class _Site:
             table.wrap(soup.new_tag("div", attrs=frame | {"aria-label": f"Table {number}"}))
         for tag in soup.find_all(["a", "img"]):
             self._lead(tag, "href" if tag.name == "a" else "src", base)
+        keep_numbers_whole(soup)
         return soup
 
     def _lead(self, tag, key: str, base: Path) -> None:
@@ -112,8 +119,9 @@ class _Site:
     def write(self, stem: str, body: str) -> None:
         """The page `stem` with links to the index, the page before and the page after."""
         index = stem == "index"
-        before = [("Previous", name) for name in self.chain if name < stem and not index]
-        after = [("Next", name) for name in self.chain if name > stem or index]
+        chain = [] if stem in self.texts else self.chain
+        before = [("Previous", name) for name in chain if name < stem and not index]
+        after = [("Next", name) for name in chain if name > stem or index]
         places = [("Index", "index")] * (not index) + before[-1:] + after[:1]
         links = " ".join(self._link(name, word) for word, name in places)
         page = PAGE.format(title=html.escape(self.titles[stem]), links=links, body=body)
@@ -173,12 +181,20 @@ def _write_all(site: _Site, books: list[Path]) -> None:
     readme = site.root / "README.md"
     for book in books:
         body = site.finish(notebook(book), site.root / "notebooks")
+        add_contents(body)
+        fold_code(body)
+        enlarge(body)
         if body.h1 and book.stem in site.trainings:  # one notebook, run many times
             body.h1.append(f": {book.stem.removeprefix(TRAINING).replace('_', ' ').strip()}")
         title = body.h1.get_text() if body.h1 else book.stem
         number = "" if book.stem in site.trainings else f"{book.stem.split('_')[0]} "
         site.titles[book.stem] = number + title
         bodies[book.stem] = str(body)
+    for stem, path in site.texts.items():
+        page = site.finish(markdown(path.read_text(encoding="utf-8")), path.parent)
+        add_contents(page)
+        site.titles[stem] = page.h1.get_text() if page.h1 else stem
+        bodies[stem] = str(page)
     index = site.finish(markdown(readme.read_text(encoding="utf-8")), site.root)
     if index.h1:
         site.titles["index"] = index.h1.get_text()

@@ -209,13 +209,41 @@ def luminance(colour: str) -> float:
 
 
 def test_colours_of_text_contrast():
-    style = site.STYLE.read_text()
-    grounds = re.findall(r"background: (#\w+)", style)
-    inks = re.findall(r"[ {]color: (#\w+)", style)
+    light, dark = site.STYLE.read_text().split("@media (prefers-color-scheme: dark)")
+    grounds = re.findall(r"background: (#\w+)", light)
+    inks = re.findall(r"[ {]color: (#\w+)", light)
     inks += [f"#{part['color']}" for _, part in get_style_by_name("xcode") if part["color"]]
     assert len(inks) > 10 and "#f6f6f6" in grounds
     darkest = min(luminance(ground) for ground in grounds)
     assert (darkest + 0.05) / (max(luminance(ink) for ink in inks) + 0.05) >= 4.5
+    ground = luminance(re.findall(r"body { background: (#\w+)", dark)[0])
+    inks = [luminance(ink) for ink in re.findall(r"[ {]color: (#\w+)", dark)]
+    assert len(inks) == 2 and (min(inks) + 0.05) / (ground + 0.05) >= 4.5
+
+
+def test_long_pages_have_contents_folded_code_and_pictures_to_enlarge(root):
+    text = "# Long\n\n" + "\n\n".join(f"## Part {n}\n\nwords" for n in range(5))
+    png = shown(png=base64.b64encode(DOT).decode())
+    put(root, "05_long", new_markdown_cell(text), code(png))
+    pages = built(root)
+    links = pages["05_long"].select("nav.contents a")
+    assert [a["href"] for a in links] == [f"#part-{n}" for n in range(5)]
+    assert not pages["01_first"].select("nav.contents")
+    assert pages["05_long"].select_one("details.code > summary").get_text() == "code 1, 1 line"
+    assert pages["05_long"].select_one("details.picture > summary > img")["alt"] == "A dot"
+    assert not pages["01_first"].select("details.picture img.math")
+
+
+def test_the_lesson_and_the_report_are_pages_that_the_readme_leads_to(root):
+    (root / "notebooks").mkdir(exist_ok=True)
+    (root / "notebooks" / "README.md").write_text("# The lesson\n\n[back](../README.md)")
+    (root / "results" / "cpu" / "REPORT.md").write_text("# All of it")
+    more = "[plan](notebooks/README.md) and [report](results/cpu/REPORT.md)"
+    (root / "README.md").write_text(f"{README}\n{more}\n")
+    pages = built(root)
+    links = {a.get_text(): a["href"] for a in pages["index"].main("a")}
+    assert (links["plan"], links["report"]) == ("lesson.html", "report.html")
+    assert pages["lesson"].find("a", string="back")["href"] == "index.html"
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="there is no chromium on this machine")

@@ -51,3 +51,31 @@ def test_the_clickable_map_lives_on_the_site(page, pages):
     canvas.focus()
     page.keyboard.press("ArrowRight")
     api.expect(text).not_to_have_text(before)
+
+
+def test_a_phone_scrolls_tables_and_not_the_page(page, pages):
+    page.set_viewport_size({"width": 390, "height": 800})
+    for file in pages.values():
+        page.goto(file.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, file.name
+
+
+def test_a_picture_grows_when_it_is_chosen_and_code_unfolds(page, pages):
+    page.set_viewport_size({"width": 600, "height": 800})
+    page.goto(pages["04_tables_and_figure"].as_uri())
+    picture = page.locator("details.picture img").first
+    before = picture.bounding_box()["width"]
+    picture.click()
+    assert picture.bounding_box()["width"] > before
+    code = page.locator("details.code").first
+    assert not code.locator("pre").is_visible()
+    code.locator("summary").press("Enter")
+    assert code.locator("pre").is_visible()
+
+
+def test_a_dark_scheme_is_legible(page, pages):
+    page.emulate_media(color_scheme="dark")
+    for name in ("index", "04_tables_and_figure"):
+        page.goto(pages[name].as_uri())
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 22, 22)"
+        assert not faults(page)
