@@ -106,7 +106,8 @@ def failures(
             axes.set_title(f"{name}\nslice {z + 1}, Dice {100 * found['dice']:.0f}%", fontsize=6.5)
             words = what_went_wrong(predicted, truth, k, dict(enumerate(case.classes)))
             rows.append((title(method), volume, 100 * found["dice"], z + 1, words))
-    figure.get_layout_engine().set(h_pad=0.08, wspace=0.03)  # pyright: ignore[reportOptionalMemberAccess]
+    layout: Any = figure.get_layout_engine()
+    layout.set(h_pad=0.08, wspace=0.03)
     first = next(iter(cases.values()))
     key(figure, first.classes)
     columns = ["method", "volume", "Dice (%)", "slice", "what went wrong"]

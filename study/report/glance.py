@@ -41,7 +41,7 @@ def best_baseline(runs: Mapping[str, Record]) -> str | None:
 def few_methods(runs: Mapping[str, Record]) -> list[str]:
     """PCE, the best baseline, SCN and full supervision, of which there are runs."""
     wanted = ("pce", best_baseline(runs), "scn", "full")
-    return [method for method in wanted if method in runs]
+    return [method for method in wanted if method and method in runs]
 
 
 def telling_slice(record: Record, truths: Mapping[str, np.ndarray]) -> tuple[str, int] | None:

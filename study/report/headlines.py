@@ -45,7 +45,7 @@ def _ahead(records: Sequence[Record]) -> str:
     for dataset, rows in ahead.groupby("dataset", sort=False):
         methods = ", ".join(row_title(1, m) for m in in_order(rows["method"].tolist()))
         named.append(f"{methods} on {data_title(str(dataset))}")
-    proven = int((ahead["verdict"] == "better").sum())
+    proven = ahead["verdict"].tolist().count("better")
     return (
         f"**Ahead of SCN** in mean Dice or 95HD: {'; '.join(named) or 'no row'}; "
         f"{len(ahead)} of {len(tests)} comparisons, {proven or 'none'} of them significant."

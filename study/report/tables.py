@@ -5,6 +5,7 @@ The numbers are from `scores` (ours) and `paper` (printed).
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -151,7 +152,8 @@ def _means_lines(table: pd.DataFrame, name: str) -> list[str]:
     """One table of means as Markdown without padding, which would double the README's length."""
     lines = [f"| {name} | Dice (%) | printed | Δ | 95HD | printed | Δ | seeds |"]
     lines.append("| --- |" + " ---: |" * 7)
-    for title, row in table.iterrows():
+    rows: Any = table.iterrows()
+    for title, row in rows:
         cells: list[str] = []
         for quantity in ("Dice", "95HD"):
             ours, spread, printed, apart = (
@@ -160,9 +162,8 @@ def _means_lines(table: pd.DataFrame, name: str) -> list[str]:
             cells += [number_text(ours, spread), number_text(printed)]
             cells.append(number_text(apart, sign=True))
         seeds = row["Run", "seeds"]
-        lines.append(
-            f"| {title} | {' | '.join(cells)} | {'not run' if pd.isna(seeds) else seeds} |"
-        )
+        cells.append("not run" if pd.isna(seeds) else str(seeds))
+        lines.append(f"| {title} | {' | '.join(cells)} |")
     return lines
 
 

@@ -36,7 +36,7 @@ def ahead_of_scn(tests: pd.DataFrame) -> pd.DataFrame:
     """
     if not len(tests):
         return tests
-    unit = tests["metric"].map({"dice": 100.0, "hd95_voxel": -1.0})
+    unit: Any = tests["metric"].replace({"dice": 100.0, "hd95_voxel": -1.0}).astype(float)
     ahead: Any = tests[unit * tests["mean_difference"] >= 0.005]
     place = {method: i for i, method in enumerate(in_order(ahead["method"].tolist()))}
     ahead = ahead.assign(place=ahead["method"].map(place))
@@ -67,7 +67,8 @@ def significance(records: Sequence[Record]) -> list[str]:
     if not len(tests):
         return []
     said = []
-    for (dataset, metric), rows in tests.groupby(["dataset", "metric"], sort=False):
+    groups: Any = tests.groupby(["dataset", "metric"], sort=False)
+    for (dataset, metric), rows in groups:
         by = {v: in_order(part["method"].tolist()) for v, part in rows.groupby("verdict")}
         parts = [f"{words} {_titles(by[v])}" for v, words in _WORDS.items() if v in by]
         said.append(f"{data_title(str(dataset))}, {_UNITS[str(metric)][0]}: {'; '.join(parts)}.")
