@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -154,7 +155,7 @@ def test_the_kept_rows_are_of_the_records() -> None:
 
 
 def test_the_headline_names_its_numbers_and_needs_both_methods() -> None:
-    kept = lost_points.read_rows(RESULTS / "cpu")
+    kept: Any = lost_points.read_rows(RESULTS / "cpu")
     text = lost_points.headline(kept)
     seed0 = kept[(kept["dataset"] == "acdc") & (kept["seed"] == 0)]
     for method in ("pce", "scn"):
