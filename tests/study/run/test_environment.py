@@ -93,7 +93,7 @@ def test_help_needs_no_packages():
     bare = [sys.executable, "-S", "-P", "-m", "study.run.command", "--help"]
     out = subprocess.run(bare, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert out.returncode == 0, out.stderr
-    assert "--profile {demo,cpu,paper}" in out.stdout
+    assert "--profile {demo,cpu,night,paper}" in out.stdout
 
 
 def test_without_python_one_clear_line(tmp_path):
