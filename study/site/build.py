@@ -22,7 +22,7 @@ from pygments.formatters import HtmlFormatter
 from scnlib.experiments import PROFILES
 from study.run.notebook import ROOT, failure
 from study.site.links import problems
-from study.site.reading import add_contents, enlarge, fold_code, keep_numbers_whole
+from study.site.reading import add_contents, fold_code, keep_numbers_whole, let_pictures_grow
 from study.site.text import markdown, notebook
 
 TRAINING = "03_training"
@@ -183,7 +183,7 @@ def _write_all(site: _Site, books: list[Path]) -> None:
         body = site.finish(notebook(book), site.root / "notebooks")
         add_contents(body)
         fold_code(body)
-        enlarge(body)
+        let_pictures_grow(body)
         if body.h1 and book.stem in site.trainings:  # one notebook, run many times
             body.h1.append(f": {book.stem.removeprefix(TRAINING).replace('_', ' ').strip()}")
         title = body.h1.get_text() if body.h1 else book.stem

@@ -31,7 +31,7 @@ def fold_code(soup: BeautifulSoup) -> None:
         _fold(soup, cell, f"code {number}, {lines} line{'s' if lines > 1 else ''}", "code")
 
 
-def enlarge(soup: BeautifulSoup) -> None:
+def let_pictures_grow(soup: BeautifulSoup) -> None:
     """Every displayed picture is as large as it is when it is chosen, by mouse or by key."""
     for image in soup.select(".output img"):
         if "math" not in (image.get("class") or []):
