@@ -56,13 +56,12 @@ def test_a_run_that_could_not_be_tested_is_shown(clinic, capsys):
     assert "Not tested: a note." in capsys.readouterr().out
 
 
-def test_a_run_without_any_defined_score_is_shown(clinic, capsys, monkeypatch):
+def test_a_run_without_any_defined_score_is_shown(clinic, capsys):
     """Each patient lacks a class in truth and prediction: no patient is the median one."""
     nowhere = {"volume": ["a_ED"], "subject": ["a"], "structure": ["RV"], "dice": [float("nan")]}
     nowhere |= {"frame": ["ED"], "hd95_voxel": [float("nan")], "hd95_mm": [float("nan")]}
-    monkeypatch.setattr(sample_record, "METRICS", pd.DataFrame(nowhere))
-    run = make_run("clinic", "scn")
-    sample_record.write(run_folder(clinic / "out", "demo", "clinic", "scn", 0), run)
+    run, folder = make_run("clinic", "scn"), run_folder(clinic / "out", "demo", "clinic", "scn", 0)
+    sample_record.write(folder, run, metrics=pd.DataFrame(nowhere))
     given = {"data": str(clinic), "out": str(clinic / "out"), "dataset": "clinic"}
     assert run_cells("03_training", **given)["chosen"] == []
     assert "No slice is shown" in capsys.readouterr().out
