@@ -36,6 +36,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     # As the benchmark's public code trains PCE: SGD, poly decay, element-wise dropout.
     "sgd": {"profile": _SGD | {"lr": 0.03}},
     "nearest": {"profile": {"scribble_rule": "nearest"}},
+    # Labels that nobody drew: the corners that a rotation brings in, labelled as background.
+    "background": {"profile": {"padding": "background"}},
     # What holds SCN back: the map's grid (at 128 pixels, stride 4 has the cells that stride 8 has
     # at 256), or PAP's labels, which this grid blurs along the borders.
     "stride4": {"scn": {"stride": 4}},
