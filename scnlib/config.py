@@ -1,8 +1,9 @@
 """What a run is: the profile (protocol), SCN's choices, and the run itself, frozen and checked.
 
 An unknown name or a wrong type fails when the object is made, before anything is trained. All
-methods share one profile; only `SCNOptions` belongs to one method. A field's comment says where
-its value comes from; "paper silent" marks a choice of ours.
+methods share one profile; `SCNOptions` belongs to SCN alone, and a field of `ComparedOptions` to
+the method in its name. A field's comment says where its value comes from; "paper silent" marks a
+choice of ours.
 """
 
 import json
@@ -100,6 +101,30 @@ class SCNOptions:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class ComparedOptions:
+    """Where compared methods differ from their public code: the study's default stands first."""
+
+    # S2L averages predictions from a tenth of the run on, from the first prediction; or, as there,
+    # from the start and from zero, so that nothing is sure before the eighth pass.
+    s2l_passes: Literal["late", "throughout"] = "late"
+    # Pixels that no superpixel claims are unlabelled; or background, as there.
+    fddseg_rest: Literal["unlabelled", "background"] = "unlabelled"
+    # Labels and superpixels are mixed; or, as there in effect, kept where they agree.
+    fddseg_target: Literal["mixed", "agreed"] = "mixed"
+    # The smaller window of a smaller image weighs less; or a boundary costs as much as at 256.
+    rloss_weight: Literal["fixed", "compensated"] = "fixed"
+    # The original's level set and the regions' length; the level set alone; or, as there, the level
+    # set of swapped arguments, with a length that trains nothing.
+    mloss_form: Literal["original", "no length", "swapped"] = "original"
+
+    @staticmethod
+    def of(method: str) -> list[str]:
+        """The options that belong to a method, by name."""
+        names = [field.name for field in fields(ComparedOptions)]
+        return [name for name in names if name.split("_")[0] == method.split("_")[0]]
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Run:
     """One training: a method on a data set with a seed, under a profile."""
 
@@ -108,6 +133,7 @@ class Run:
     profile: Profile
     seed: int = Field(default=0, ge=0)
     scn: SCNOptions = SCNOptions()
+    compared: ComparedOptions = ComparedOptions()
     variant: str = ""  # name of a departure from the protocol; such a run is never tested
 
     def to_json(self) -> str:
@@ -122,11 +148,12 @@ class Run:
         """
         content = json.loads(text)
         if isinstance(content, dict):
+            content.setdefault("compared", {})  # the first records are older than all of it
             content = {
                 name: EARLIER.get(name, {}) | part if isinstance(part, dict) else part
                 for name, part in content.items()
             }
-            parts = {"": Run, "profile": Profile, "scn": SCNOptions}
+            parts = {"": Run} | PARTS
             for part, kind in parts.items():
                 there = content.get(part) if part else content
                 if isinstance(there, dict):
@@ -135,6 +162,8 @@ class Run:
                         raise ValueError(f"{part or 'run'} has no {', '.join(absent)}")
         return TypeAdapter(Run).validate_json(json.dumps(content))
 
+
+PARTS = {"profile": Profile, "scn": SCNOptions, "compared": ComparedOptions}
 
 # Options that came after the first records: what the code did before there was a choice.
 EARLIER: dict[str, dict[str, Any]] = {
@@ -145,5 +174,12 @@ EARLIER: dict[str, dict[str, Any]] = {
         "mask_grid": "cells",
         "connected": False,
         "means_over": "batch",
+    },
+    "compared": {
+        "s2l_passes": "late",
+        "fddseg_rest": "unlabelled",
+        "fddseg_target": "mixed",
+        "rloss_weight": "fixed",
+        "mloss_form": "original",
     },
 }

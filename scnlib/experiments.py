@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from typing import Any
 
-from scnlib.config import Profile, Run, SCNOptions
+from scnlib.config import ComparedOptions, Profile, Run, SCNOptions
 
 PROFILES = {
     # The phantom in minutes on two cores: a demonstration, not evidence.
@@ -38,6 +38,13 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "nearest": {"profile": {"scribble_rule": "nearest"}},
     # Labels that nobody drew: the corners that a rotation brings in, labelled as background.
     "background": {"profile": {"padding": "background"}},
+    # Where a compared method differs from its public code, by that method's own options.
+    "throughout": {"compared": {"s2l_passes": "throughout"}},
+    "restbackground": {"compared": {"fddseg_rest": "background"}},
+    "agreed": {"compared": {"fddseg_rest": "background", "fddseg_target": "agreed"}},
+    "compensated": {"compared": {"rloss_weight": "compensated"}},
+    "nolength": {"compared": {"mloss_form": "no length"}},
+    "swapped": {"compared": {"mloss_form": "swapped"}},
     # What holds SCN back: the map's grid (at 128 pixels, stride 4 has the cells that stride 8 has
     # at 256), or PAP's labels, which this grid blurs along the borders.
     "stride4": {"scn": {"stride": 4}},
@@ -80,6 +87,7 @@ def make_run(
         seed=seed,
         profile=_change(PROFILES[profile], {**recipe, **changes.get("profile", {}), **protocol}),
         scn=_change(SCNOptions(), changes.get("scn", {})),
+        compared=_change(ComparedOptions(), changes.get("compared", {})),
         variant=variant,
     )
     if variant:
@@ -90,10 +98,12 @@ def make_run(
 def _check_effect(run: Run, changes: dict[str, dict[str, Any]], usual: Profile) -> None:
     """Refuse, with ValueError, a variant of which something changes nothing for the method."""
     idle = list(changes.get("scn", {})) if run.method != "scn" else []
+    idle += changes.get("compared", {}).keys() - ComparedOptions.of(run.method)
     unused = {"lr_factor", "lr_steps"} if run.profile.schedule != "step" else set()
     unused |= {"scribble_rule"} if run.method == "full" else set()
     idle += [name for name in changes.get("profile", {}) if name in unused]
-    if not idle and run.scn == SCNOptions() and run.profile == usual:
+    same = run.scn == SCNOptions() and run.compared == ComparedOptions()
+    if not idle and same and run.profile == usual:
         idle = sorted({name for part in changes.values() for name in part})
     if idle:
         raise ValueError(

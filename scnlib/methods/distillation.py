@@ -22,6 +22,15 @@ def mixed_target(labels: Tensor, spread: Tensor, share: Tensor | float, classes:
     return torch.lerp(other, one, share)
 
 
+def agreed_target(labels: Tensor, spread: Tensor, classes: int) -> Tensor:
+    """onehot(labels) where `spread` says the same or nothing (K), and no class elsewhere.
+
+    What the public code's target comes to. Arguments and result as in `mixed_target`.
+    """
+    agreed = (labels == spread) | (spread == classes)
+    return one_hot(torch.where(agreed, labels, classes), classes).float()
+
+
 def shrink_labels(labels: Tensor, classes: int, factor: int) -> Tensor:
     """Each cell's most frequent class (a tie: the lower one), (B, H, W) to (B, H / f, W / f) long.
 

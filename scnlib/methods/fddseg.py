@@ -22,11 +22,14 @@ Faults of the public code, repaired here:
   distillation): here every head is, once.
 - Class indices are mixed where Y meets S, with a random real share, and compared with 0..3 for
   equality: only pixels where Y = S keep a label, and the others' empty targets still count in the
-  denominators. Where Y is resized to a scale, half a 1 and half a 3 make class 2. Here one-hot
-  labels are mixed, and a scale's labels are the majority's.
+  denominators (`fddseg_target="agreed"` does that). Where Y is resized to a scale, half a 1 and
+  half a 3 make class 2. Here one-hot labels are mixed, and a scale's labels are the majority's.
 - The distillation's non-target term sets the target's logit to 0 in place of leaving it out, and
   its softmax runs over classes and rows together: here over the other classes alone. Its two
   target terms are equal, as ours are.
+
+The encoder of the public code can't be run as it stands: its second downsampling calls a block that
+is not there. Ours is the U-Net's.
 
 Y holds the labels of barely trained networks at first; in our run with the study's shared Adam they
 won over the scribbles, as with DMPLS. Hence the second row, `fddseg_sgd`.
@@ -45,6 +48,7 @@ from scnlib.losses import partial_cross_entropy
 from scnlib.methods.base import Batch, Losses, Now
 from scnlib.methods.dice import dice_to_target, soft_dice
 from scnlib.methods.distillation import (
+    agreed_target,
     decoupled_distillation,
     mixed_target,
     shrink_labels,
@@ -72,7 +76,8 @@ class Fddseg(PCE):
 
     def prepare(self, images: Tensor, scribbles: Tensor) -> None:
         pairs = zip(images.cpu().numpy(), scribbles.cpu().numpy(), strict=True)
-        spread = [spread_scribble(image, scribble, self.classes) for image, scribble in pairs]
+        rest = self.run.compared.fddseg_rest
+        spread = [spread_scribble(image, scribble, self.classes, rest) for image, scribble in pairs]
         self.spread = torch.from_numpy(np.stack(spread)).to(scribbles.device)
 
     def draw(self, batch: Batch, now: Now) -> dict[str, Tensor]:
@@ -85,7 +90,10 @@ class Fddseg(PCE):
         *scaled2, logits2 = self.second_heads(self.second, batch.image, drop=True)
         p1, p2 = logits1.softmax(dim=1), logits2.softmax(dim=1)
         labels = mixed_labels(p1, p2, drawn["beta"])
-        target = mixed_target(labels, spread, drawn["gamma"], self.classes)
+        if self.run.compared.fddseg_target == "agreed":
+            target = agreed_target(labels, spread, self.classes)
+        else:
+            target = mixed_target(labels, spread, drawn["gamma"], self.classes)
 
         both = (partial_cross_entropy(one, batch.scribble) for one in (logits1, logits2))
         pce = torch.stack(list(both)).mean()

@@ -13,7 +13,8 @@ m_c is an image's mean of I, weighted by P_c. Choices:
   the variation term the same share at every size.
 - WSL4MIS passes the two arguments in swapped order: its level set asks the bright pixels for one
   common prediction, whatever it is, and its variation term is the image's and trains nothing (in
-  later versions the prediction's). Here they stand as in the original paper.
+  later versions the prediction's). Here they stand as in the original paper; `mloss_form="swapped"`
+  is as there, and "no length" tells the two changes apart.
 - Padding by a rotation is left out (`valid`).
 """
 
@@ -33,9 +34,12 @@ class MLoss(PCE):
     def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:
         logits = self.net(batch.image).logits
         pce = partial_cross_entropy(logits, batch.scribble)
-        length = batch.image.shape[2] / 256
-        P = logits.softmax(dim=1)
-        shape = mumford_shah(P, batch.image, valid=batch.valid, length=length)
+        form, P = self.run.compared.mloss_form, logits.softmax(dim=1)
+        if form == "swapped":
+            shape = swapped_level_set(P, batch.image, valid=batch.valid)
+        else:
+            length = batch.image.shape[2] / 256 if form == "original" else 0.0
+            shape = mumford_shah(P, batch.image, valid=batch.valid, length=length)
         return pce + WEIGHT * shape, {"pce": pce.detach(), "mumford_shah": shape.detach()}
 
 
@@ -70,6 +74,21 @@ def level_set(probabilities: Tensor, image: Tensor, *, valid: Tensor | None = No
         size = P.sum(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(P.dtype).tiny)
         means = (P * image).sum(dim=(2, 3), keepdim=True) / size  # (B, K, 1, 1)
     return ((image - means).square() * P).sum()
+
+
+def swapped_level_set(
+    probabilities: Tensor, image: Tensor, *, valid: Tensor | None = None
+) -> Tensor:
+    r"""1/N sum over pixels and classes of I (P_c - m_c)^2, m_c an image's I-weighted mean of P_c.
+
+    Source: the call in WSL4MIS, which gives the functional the image for the prediction and the
+    prediction for the image. Arguments as in `mumford_shah`.
+    """
+    P, image, used = masked(probabilities, image, valid)
+    with torch.no_grad():  # as in `level_set`
+        bright = image.sum(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(P.dtype).tiny)
+        means = (P * image).sum(dim=(2, 3), keepdim=True) / bright
+    return ((P - means).square() * image).sum() / used.sum().clamp(min=1)
 
 
 def total_variation(probabilities: Tensor, *, valid: Tensor | None = None) -> Tensor:

@@ -11,7 +11,10 @@ Choices:
 - pCE is alone for the first tenth of the run (6,000 of WSL4MIS's 60,000 iterations). Then come 40
   passes over the training set, the first at once, evenly spaced, and at most one a step. A period
   scaled down with the run would spend more time on passes than on training.
-- A starts at the first prediction, so that it sums to 1 from then on.
+- A starts at the first prediction, so that it sums to 1 from then on: the first pseudo-labels are
+  those of one prediction. In the public code about 60 predictions are averaged before, from zero
+  (the authors' own: 20); with `s2l_passes="throughout"` passes come from the start, as often, and A
+  starts at 0, so that it can't pass 0.8 before the eighth.
 - A pass is made in evaluation mode (WSL4MIS: training mode, a slice at a time): dropout off,
   BatchNorm's statistics used and not changed, and no random number drawn.
 - A is turned with its slice, by the batch's affine, bilinearly as the image is; what a rotation
@@ -37,13 +40,22 @@ CONFIDENT = 0.8
 WEIGHT = 0.5
 
 
-def pass_due(iteration: int, iterations: int) -> bool:
-    """Whether a pass over the training set comes before this step (both from `Now`)."""
-    start = -(-iterations // 10)
-    since, rest = iteration - start, iterations - start
-    if since <= 0:
-        return since == 0
-    passes = min(PASSES, rest)
+def warm_up(iterations: int) -> int:
+    """Steps at the run's start that pCE trains alone."""
+    return -(-iterations // 10)
+
+
+def pass_due(iteration: int, iterations: int, throughout: bool = False) -> bool:
+    """Whether a pass over the training set comes before this step (both from `Now`).
+
+    The first is at the end of the warm-up; or, `throughout`, as long after the run's start as one
+    pass is after another.
+    """
+    late = iterations - warm_up(iterations)
+    since, rest = (iteration, iterations) if throughout else (iteration - iterations + late, late)
+    if since <= 0 or late == 0:
+        return since == 0 and not throughout
+    passes = min(PASSES * rest // late, rest)
     return since * passes // rest > (since - 1) * passes // rest
 
 
@@ -58,18 +70,23 @@ class S2L(PCE):
         super().__init__(run, classes, bf16)
         self.register_buffer("average", torch.empty(0, dtype=torch.float16))
 
+    @property
+    def throughout(self) -> bool:
+        return self.run.compared.s2l_passes == "throughout"
+
     def every(self, now: Now, images: Tensor) -> None:
         """When a pass is due, predict the unaugmented images (S, H, W) and average."""
-        if pass_due(now.iteration, now.iterations):
+        if pass_due(now.iteration, now.iterations, self.throughout):
             self.update(images)
 
     @torch.no_grad()
     def update(self, images: Tensor) -> None:
         """One pass: A <- 0.2 P + 0.8 A for every slice of images (S, H, W); at first A <- P."""
-        first = self.average.numel() == 0
-        if first:
+        empty = self.average.numel() == 0
+        if empty:
             S, H, W = images.shape
-            self.average = self.average.new_empty(S, self.classes, H, W)
+            self.average = self.average.new_zeros(S, self.classes, H, W)
+        first = empty and not self.throughout
         training = self.training
         self.eval()
         size = self.run.profile.batch
@@ -81,7 +98,7 @@ class S2L(PCE):
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
         logits = self.net(batch.image).logits
         pce = partial_cross_entropy(logits, batch.scribble)
-        if self.average.numel() == 0:
+        if self.average.numel() == 0 or now.iteration < warm_up(now.iterations):
             return pce, {"pce": pce.detach(), "pseudo": 0.0, "share_pseudo": 0.0}
         target = self.pseudo_labels(batch)
         pseudo = partial_cross_entropy(logits, target)

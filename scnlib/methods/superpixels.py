@@ -14,25 +14,32 @@ MIN_SIZE = 30  # pixels of a superpixel
 SCALE, SIGMA = 50, 0.5  # Felzenszwalb's own; not scaled, they hardly matter on ACDC at 128
 
 
-def spread_scribble(image: np.ndarray, scribble: np.ndarray, classes: int) -> np.ndarray:
+def spread_scribble(
+    image: np.ndarray, scribble: np.ndarray, classes: int, rest: str = "unlabelled"
+) -> np.ndarray:
     """Give the superpixels that a scribble touches its class, near the scribble.
 
     Felzenszwalb's superpixels of the foreground scribbles' box, with a margin; every class's part
     within `REACH` of its scribble. Lengths shrink with the image, areas with its square.
 
     Choices. The public code lets background scribbles spread nowhere, calls all that is left
-    background, and lets a later class overwrite an earlier one; here all classes spread alike, a
-    pixel that two classes claim is unlabelled, and so is all that no class claims. Scribbled
-    pixels keep their class always. A slice without a foreground scribble has its scribbles alone.
+    background, in every slice, and lets a later class overwrite an earlier one; here all classes
+    spread alike, a pixel that two classes claim is unlabelled, and so is all that no class claims.
+    Scribbled pixels keep their class always. A slice without a foreground scribble has its
+    scribbles alone. With `rest` "background" it is as in the public code, but for pixels that two
+    structures claim.
 
     Args:
         image: (H, W) float in 0..1.
         scribble: (H, W) integer in 0..K, K = `classes` = unlabelled.
+        rest: what pixels are that no class claims, "unlabelled" or "background".
 
     Returns:
         (H, W) of the scribble's type, in 0..K.
     """
     spread = scribble.copy()
+    if rest == "background":
+        spread[scribble == classes] = 0
     rows, columns = np.nonzero((scribble > 0) & (scribble < classes))
     if rows.size == 0:
         return spread
@@ -51,8 +58,11 @@ def spread_scribble(image: np.ndarray, scribble: np.ndarray, classes: int) -> np
             for k in range(classes)
         ]
     )  # (K, h, w)
-    sure = (near == classes) & (claims.sum(axis=0) == 1)
-    given[sure] = claims.argmax(axis=0)[sure]
+    if rest == "background":
+        claims[0] = False
+    open_, claimed = near == classes, claims.sum(axis=0)
+    given[open_ & (claimed > 1)] = classes
+    given[open_ & (claimed == 1)] = claims.argmax(axis=0)[open_ & (claimed == 1)]
     return spread
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scnlib.config import EARLIER, Profile, Run, SCNOptions
+from scnlib.config import EARLIER, PARTS, ComparedOptions, Profile, Run, SCNOptions
 from scnlib.experiments import PROFILES, RECIPES, VARIANTS, make_run, without_recipe
 from scnlib.methods import METHODS, get_method
 
@@ -60,6 +60,12 @@ WRONG_RUN: list[dict[str, Any]] = [
 ]
 
 
+def suited(variant: str) -> str:
+    """A method for which the variant changes something."""
+    owners = [name.split("_")[0] for name in VARIANTS.get(variant, {}).get("compared", {})]
+    return owners[0] if owners else "scn"
+
+
 def named(change: dict[str, Any]) -> str:
     return ",".join(f"{name}={value!r}" for name, value in change.items())
 
@@ -96,7 +102,7 @@ def test_a_run_cannot_be_changed_afterwards() -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("variant", ["", *VARIANTS])
 def test_json_gives_an_equal_run_back(profile: str, variant: str) -> None:
-    run = make_run("acdc", "scn", 3, profile, variant)
+    run = make_run("acdc", suited(variant), 3, profile, variant)
     assert Run.from_json(run.to_json()) == run
     other = replace(run, scn=replace(run.scn, mask_threshold=None, tau=1.0), seed=4)
     assert Run.from_json(other.to_json()) == other != run
@@ -155,14 +161,16 @@ def test_profiles_go_by_their_own_name_and_differ_in_size_alone() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_variant_changes_only_what_it_names(variant: str) -> None:
-    plain, changed = make_run("acdc", "scn"), make_run("acdc", "scn", variant=variant)
-    for part in ("profile", "scn"):
+    method = suited(variant)
+    plain, changed = make_run("acdc", method), make_run("acdc", method, variant=variant)
+    for part in PARTS:
         before, after = asdict(getattr(plain, part)), asdict(getattr(changed, part))
         assert after == before | VARIANTS[variant].get(part, {})
-    assert set(VARIANTS[variant]) <= {"profile", "scn"}
+    assert set(VARIANTS[variant]) <= PARTS.keys()
     assert changed.variant == variant
     assert changed != plain
-    assert replace(changed, profile=plain.profile, scn=plain.scn, variant="") == plain
+    same = {part: getattr(plain, part) for part in PARTS}
+    assert replace(changed, **same, variant="") == plain
 
 
 @pytest.mark.parametrize(
@@ -171,6 +179,9 @@ def test_a_variant_changes_only_what_it_names(variant: str) -> None:
         ("pce", "nopap", "lambda2"),
         ("full", "nearest", "scribble_rule"),
         ("full", "imagemeans", "means_over"),
+        ("scn", "throughout", "s2l_passes"),
+        ("s2l", "swapped", "mloss_form"),
+        ("fddseg_sgd", "compensated", "rloss_weight"),
         ("dmpls_sgd", "factor03", "lr_factor, lr_steps"),
         ("fddseg_sgd", "factor085", "lr_factor, lr_steps"),
     ],
@@ -201,7 +212,16 @@ def without(part: str, names: Collection[str]) -> str:
     return json.dumps(content)
 
 
-@pytest.mark.parametrize(("part", "kind"), [("profile", Profile), ("scn", SCNOptions)])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_option_of_a_compared_method_is_of_one_that_exists(method: str) -> None:
+    every = {name for other in METHODS for name in ComparedOptions.of(other)}
+    assert every == {field.name for field in fields(ComparedOptions)}
+    assert ComparedOptions.of(method) == ComparedOptions.of(without_recipe(method))
+    with pytest.raises(ValueError, match="s2l_passes"):
+        ComparedOptions(s2l_passes="never")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(("part", "kind"), PARTS.items())
 def test_a_text_says_every_option_or_it_is_older_than_the_option(part, kind) -> None:
     assert Run.from_json(without(part, EARLIER[part])) == WHOLE
     for field in fields(kind):

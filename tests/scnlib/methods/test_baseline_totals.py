@@ -10,6 +10,8 @@ from torch import Tensor
 
 from scnlib import losses
 from scnlib.methods.base import Batch
+from scnlib.methods.mloss import swapped_level_set
+from scnlib.methods.rloss import boundary_cost
 from tests.scnlib.methods.test_methods import K, batch_of, build, now
 
 LOGITS = torch.randn(2, K, 32, 32, generator=torch.Generator().manual_seed(3))
@@ -26,6 +28,18 @@ def gated_crf(P: Tensor, given: Batch) -> Tensor:
     return 0.1 * losses.gated_crf(P, given.image, valid=given.valid, **scale)
 
 
+def no_length(P: Tensor, given: Batch) -> Tensor:
+    return 0.786432 * losses.mumford_shah(P, given.image, valid=given.valid, length=0.0)
+
+
+def swapped(P: Tensor, given: Batch) -> Tensor:
+    return 0.786432 * swapped_level_set(P, given.image, valid=given.valid)
+
+
+def compensated(P: Tensor, given: Batch) -> Tensor:
+    return gated_crf(P, given) * boundary_cost(256) / boundary_cost(32)
+
+
 def entropy(P: Tensor, given: Batch) -> Tensor:
     return 0.1 * losses.entropy(P, valid=given.valid) / 1.3862943611  # ln 4
 
@@ -35,14 +49,22 @@ def soft_dice(P: Tensor, given: Batch) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("name", "second"),
-    [("mloss", mumford_shah), ("rloss", gated_crf), ("meloss", entropy), ("full", soft_dice)],
+    ("name", "variant", "second"),
+    [
+        ("mloss", "", mumford_shah),
+        ("mloss", "nolength", no_length),
+        ("mloss", "swapped", swapped),
+        ("rloss", "", gated_crf),
+        ("rloss", "compensated", compensated),
+        ("meloss", "", entropy),
+        ("full", "", soft_dice),
+    ],
 )
 def test_total_is_the_cross_entropy_and_the_weighted_loss(
-    name: str, second: Callable[[Tensor, Batch], Tensor]
+    name: str, variant: str, second: Callable[[Tensor, Batch], Tensor]
 ) -> None:
     method, given, logits = (
-        build(name),
+        build(name, variant=variant),
         batch_of(whole=name == "full"),
         LOGITS.clone().requires_grad_(),
     )

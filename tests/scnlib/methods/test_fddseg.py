@@ -11,9 +11,11 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from scnlib.data import load_split
+from scnlib.experiments import make_run
 from scnlib.losses import dice_to_target, soft_dice
 from scnlib.methods import fddseg as module
 from scnlib.methods.distillation import (
+    agreed_target,
     decoupled_distillation,
     mixed_target,
     shrink_labels,
@@ -82,6 +84,19 @@ def test_background_spreads_in_the_box_only_and_alone_not_at_all() -> None:
     assert line[100] == 0 and line[112] == 2
 
 
+def test_the_rest_is_background_where_asked_as_in_the_public_code() -> None:
+    """Structures claim as before, background no more than what they leave, in every slice."""
+    scribble = np.full((256, 256), K, np.uint8)
+    image = np.zeros((256, 256), np.float32)
+    assert (spread_scribble(image, scribble, K, "background") == 0).all()
+    scribble[80, 100], scribble[80, 106], scribble[80, 112] = 1, 3, 0
+    middle = spread_scribble(image, scribble, K, "background")[80, 90:121]
+    expected = [0] * 3 + [1] * 6 + [K, 1] + [K] * 5 + [3, K] + [3] * 4 + [0] + [3] + [0] * 7
+    assert middle.tolist() == expected
+    far = spread_scribble(image, scribble, K, "background")
+    assert (far[:60] == 0).all() and (far[:, 200:] == 0).all()
+
+
 def test_real_strokes_are_kept_and_nothing_lies_far_from_one() -> None:
     case = load_split("phantom", None, "train")[0]
     assert case.scribble is not None
@@ -120,6 +135,29 @@ def test_one_hot_labels_are_mixed_and_not_their_numbers() -> None:
     """Half of a 1 and half of a 3 are not a 2; where nothing is spread, the network's class."""
     target = mixed_target(row(1, 1, 2), row(3, K, 2), 0.25, K)
     assert target.movedim(1, 3)[0, 0].tolist() == [[0, 0.25, 0, 0.75], [0, 1, 0, 0], [0, 0, 1, 0]]
+
+
+def test_only_what_both_say_is_kept_where_asked() -> None:
+    """A 1 against a 3 has no class; where nothing is spread, the network's is kept."""
+    target = agreed_target(row(1, 1, 2), row(3, K, 2), K)
+    assert target.movedim(1, 3)[0, 0].tolist() == [[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]
+
+
+@pytest.mark.parametrize("variant", ["", "restbackground", "agreed"])
+def test_the_options_reach_the_targets(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = Fddseg(make_run("phantom", "fddseg", variant=variant, size=SIZE), K)
+    method.prepare(torch.zeros(1, SIZE, SIZE), torch.full((1, SIZE, SIZE), K, dtype=torch.uint8))
+    assert method.spread is not None
+    assert (method.spread == (0 if variant else K)).all()
+    used = []
+    for name in ("mixed_target", "agreed_target"):
+        plain = getattr(module, name)
+        spy = lambda *given, plain=plain, name=name: (used.append(name), plain(*given))[1]  # noqa: E731
+        monkeypatch.setattr(module, name, spy)
+    given = batch_of()
+    method.spread = torch.zeros(len(given.image), SIZE, SIZE, dtype=torch.uint8)
+    method.loss(given, now())
+    assert used == ["agreed_target" if variant == "agreed" else "mixed_target"]
 
 
 def test_dice_to_a_soft_target() -> None:

@@ -13,9 +13,12 @@ from study.report.titles import TITLES
 K, SIZE = 4, 32
 
 
-def build(name: str, seed: int = 0, classes: int = K, bf16: bool = False) -> Method:
+def build(
+    name: str, seed: int = 0, classes: int = K, bf16: bool = False, variant: str = ""
+) -> Method:
     torch.manual_seed(seed)
-    method = get_method(name)(make_run("phantom", name, size=SIZE), classes, bf16)
+    run = make_run("phantom", name, variant=variant, size=SIZE)
+    method = get_method(name)(run, classes, bf16)
     batch = batch_of()
     method.prepare(batch.image[:, 0], batch.scribble.clamp(max=classes))
     return method

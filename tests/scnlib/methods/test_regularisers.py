@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from scnlib import losses
 from scnlib.losses import entropy, gated_crf, mumford_shah
-from scnlib.methods.mloss import WEIGHT, level_set, total_variation
-from scnlib.methods.rloss import window
+from scnlib.methods.mloss import WEIGHT, level_set, swapped_level_set, total_variation
+from scnlib.methods.rloss import boundary_cost, window
 from tests.drawn import P, check, pixels, row
 
 ln = math.log
@@ -91,6 +91,19 @@ def test_swapped_arguments_would_not_see_the_prediction() -> None:
     for loss in (mumford_shah, gated_crf, level_set):
         with pytest.raises(ValueError, match="give the probabilities first"):
             loss(BRIGHT, OPEN)
+
+
+def test_swapped_level_set_by_hand() -> None:
+    """Bright pixels (2 x 2 of the right half) are to agree, and nobody asks the dark ones."""
+    check(swapped_level_set(FITTED, BRIGHT), 0)  # all bright pixels say class 1
+    P = FITTED.clone()
+    P[:, :, :, 0] = 0.5  # dark
+    check(swapped_level_set(P, BRIGHT), 0)
+    P[0, :, 0, 3] = torch.tensor([1.0, 0.0])  # bright: one of four says class 0, so 3/4 is the mean
+    check(swapped_level_set(P, BRIGHT), 2 * (3 * (1 / 4) ** 2 + (3 / 4) ** 2) / 8)
+    valid = torch.ones(1, 2, 4, dtype=torch.bool)
+    valid[0, 0, 3] = False
+    check(swapped_level_set(P, BRIGHT, valid=valid), 0)
 
 
 def test_mumford_shah_equals_loops_over_pixels() -> None:
@@ -176,6 +189,17 @@ def test_crf_window_follows_the_images_size() -> None:
     ]
 
 
+def test_cost_of_a_boundary_is_the_losss_own_energy() -> None:
+    """A vertical boundary through a flat image; the window is cut at the image's upper edge."""
+    for size in (64, 128):
+        P = torch.zeros(1, 2, size, size, dtype=torch.float64)
+        P[:, 0, :, : size // 2] = 1
+        P[:, 1] = 1 - P[:, 0]
+        radius, sigma_xy = window(size)
+        energy = gated_crf(P, torch.zeros_like(P[:, :1]), radius=radius, sigma_xy=sigma_xy)
+        assert float(energy) == pytest.approx(boundary_cost(size), rel=0.03)
+
+
 # All of them
 
 
@@ -232,6 +256,7 @@ def test_losses_are_found_beside_the_papers() -> None:
 # Gradients
 
 GRADIENTS: dict[str, Callable[..., Tensor]] = {
+    "swapped": lambda P, image, valid: swapped_level_set(P, image, valid=valid),
     "entropy": lambda P, image, valid: entropy(P, valid=valid),
     "mumford-shah": lambda P, image, valid: mumford_shah(P, image, valid=valid, length=0.5),
     "crf": lambda P, image, valid: gated_crf(P, image, valid=valid, radius=1, sigma_intensity=0.5),

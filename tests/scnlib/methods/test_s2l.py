@@ -31,8 +31,8 @@ class Stub(nn.Module):
         return Output(self.scale * P.clamp(min=1e-9).log(), [], x)
 
 
-def stubbed(batch: int = 2) -> S2L:
-    method = S2L(make_run("phantom", "s2l", size=SIZE, batch=batch), K)
+def stubbed(batch: int = 2, variant: str = "") -> S2L:
+    method = S2L(make_run("phantom", "s2l", variant=variant, size=SIZE, batch=batch), K)
     method.net = Stub()  # pyright: ignore[reportAttributeAccessIssue]
     return method.train()
 
@@ -69,6 +69,38 @@ def test_forty_passes_evenly_spaced_after_a_tenth_of_the_run(iterations: int) ->
 @pytest.mark.parametrize(("iterations", "due"), [(1, []), (4, [1, 2, 3]), (10, list(range(1, 10)))])
 def test_short_run_has_a_pass_at_every_step(iterations: int, due: list[int]) -> None:
     assert [i for i in range(iterations) if pass_due(i, iterations)] == due
+
+
+@pytest.mark.parametrize(("iterations", "first"), [(30_000, 682), (3_000, 69), (600, 14)])
+def test_passes_throughout_come_as_often_and_from_the_start(iterations: int, first: int) -> None:
+    due = [i for i in range(iterations) if pass_due(i, iterations, throughout=True)]
+    late = [i for i in range(iterations) if pass_due(i, iterations)]
+    gaps = {b - a for a, b in pairwise([0, *due])}
+    assert due[0] == first and max(gaps) - min(gaps) <= 1
+    # 40 in nine tenths of the run are 44 in all of it; the last would come after the last step.
+    assert len(due) == 43 and len([i for i in due if i > iterations / 10]) == len(late) - 1
+    assert not any(pass_due(i, 1, throughout=True) for i in range(1))
+
+
+def test_average_from_zero_is_sure_of_nothing_before_the_eighth_pass() -> None:
+    """Always as sure as can be of class 1: after n passes A is 1 - 0.8^n, above 0.8 from 8 on."""
+    method = stubbed(variant="throughout")
+    batch = batch_of(torch.full((1, 2, 2), K))
+    sums = []
+    for n in range(1, 10):
+        method.update(torch.ones(1, 2, 2))
+        sums.append(float(method.average[0, 1, 0, 0]))
+        labelled = bool((method.pseudo_labels(batch) == 1).all())
+        assert labelled == (n >= 8)
+    assert sums == pytest.approx([1 - 0.8**n for n in range(1, 10)], abs=2e-3)
+
+
+def test_pseudo_labels_wait_for_the_end_of_the_warm_up() -> None:
+    method = stubbed(variant="throughout")
+    method.average = torch.ones(1, K, 2, 2, dtype=torch.float16)
+    batch = batch_of(torch.tensor([[[0, K], [K, K]]]))
+    assert method.loss(batch, now(9))[1]["share_pseudo"] == 0
+    assert float(method.loss(batch, now(10))[1]["share_pseudo"]) == 0.75
 
 
 def test_average_by_hand() -> None:
