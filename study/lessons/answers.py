@@ -90,6 +90,11 @@ def outputs(function: Any) -> list[np.ndarray] | None:
     return found
 
 
+def misshapen(found: list[np.ndarray]) -> bool:
+    """Whether any of the outputs of `outputs` has not the shape of its P."""
+    return any(x.shape != P.shape for x, (_, P) in zip(found, trials(), strict=True))
+
+
 def close(a: float, b: float) -> bool:
     """Equal but for rounding to two digits."""
     return abs(a - b) <= 0.005

@@ -38,15 +38,38 @@ LV_SCRIBBLE = _grid("2022 2122 2120 2222")  # 0 background, 1 LV, 2 unlabelled
 VOTE_LABELS = _grid("0000 0233 0233 0223")
 VOTE_TRUSTED = _grid("1111 1110 0101 1100") == 1  # M
 VOTE_MASK = _grid("0000 0111 0111 0111") == 1
+# Notebook 03: rows of iteration, training loss, validation Dice and test Dice (%)
+RUN = np.array(
+    [[500, 0.42, 61, 60], [1000, 0.21, 78, 74], [1500, 0.15, 76, 77], [2000, 0.12, 71, 70]]
+)
+SCHEDULE = {"iterations": 3000, "batch": 12, "slices": 900}
 # Notebook 04
 PREDICTION = _grid("00000 01110 01110 00000")
 TRUTH = _grid("00000 00110 00010 00010")
 PVALUES = {"K": 0.004, "L": 0.015, "M": 0.03, "N": 0.4}  # made up: four methods against SCN
+# Notebook 05: validation Dice (%) of the protocol by seed, and of variants with seed 0
+SEEDS = {0: 84.0, 1: 85.1, 2: 83.7}
+VARIANTS = {1: 84.9, 2: 82.9, 3: 80.2, 4: 86.2, 5: 83.2}
+LINE = np.array([0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 3, 3, 3, 2, 2, 0, 0, 0])  # a mask's row of pixels
+CELL = 3
+# Notebook 06, (8, 10) each: a mask, strokes in it, and what a network predicts
+HEART_MASK = _grid(
+    "0000000000 0000000000 0001220000 0011232000 0001220000 0000000000 0000000000 0000000000"
+)
+HEART_STROKES = _grid(
+    "4444444444 4400000044 4441424444 4414434444 0444444444 4440000044 4444444444 4444444444"
+)
+FLOODED = _grid(
+    "0000000000 0000000111 0001220111 0011232111 0001220111 0000000111 0011111111 0000000000"
+)
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise: how an answer is read, what is right, and the hints for common wrong answers."""
+    """An exercise: how an answer is read, what is right, and the hints for common wrong answers.
+
+    `wrong` has a hint for each value, or for each test of a value; the first that fits is given.
+    """
 
     read: Callable[[Any], Any]  # ValueError says what kind of answer is expected
     right: Any
@@ -118,8 +141,9 @@ def _propagation() -> Exercise:
             "scaling hides that the sum ran over the wrong axis; sum over the other one.",
         ),
         (of(lambda C, P: (C @ P).argmax(1)), "probabilities are asked for, not the classes."),
+        (answers.misshapen, shape),
     )
-    hint = f"row i of C weighs the cells that cell i reads from; sum over those. {shape}"
+    hint = "row i of C weighs the cells that cell i reads from: sum over those, and do no more."
     return Exercise(answers.outputs, of(lambda C, P: C @ P), wrong, hint, answers.alike)
 
 
@@ -163,6 +187,36 @@ def _partial_cross_entropy() -> Exercise:
     return Exercise(answers.number, loss.mean(), wrong, hint, answers.close)
 
 
+def _best_weights() -> Exercise:
+    iteration, loss, validation, test = RUN.T
+    best = float(iteration[validation.argmax()])
+    wrong = (
+        (float(iteration[-1]), "training may have gone on for too long. Which column tells?"),
+        (float(iteration[test.argmax()]), "who chooses by the test has nothing left to test with."),
+        (float(validation.max()), "that is a score; the task asks for its iteration."),
+        (float(loss.min()), "that is a loss; the task asks for an iteration, and not by the loss."),
+        (int(validation.argmax()), "give the iteration itself, not the number of its row."),
+    )
+    hint = "one column was made for choosing: it is not the test, and not what was trained on."
+    return Exercise(answers.number, best, wrong, hint, answers.close)
+
+
+def _passes() -> Exercise:
+    steps, batch, n = (SCHEDULE[name] for name in ("iterations", "batch", "slices"))
+    wrong = (
+        (steps / n, "an iteration sees more than one slice."),
+        (steps * batch, "that is of all slices together; share it out among them."),
+        (
+            steps / batch,
+            "an iteration sees a batch: its size is a factor. And the slices?",
+        ),
+        (n / batch, "that is how many iterations see each slice once."),
+        (n / (steps * batch), "the other way round: slices seen over slices there are."),
+    )
+    hint = "how many slices do all iterations see together, and how many are there to share them?"
+    return Exercise(answers.number, steps * batch / n, wrong, hint, answers.close)
+
+
 def _dice() -> Exercise:
     A, B = PREDICTION == 1, TRUTH == 1
     both, a, b = int((A & B).sum()), int(A.sum()), int(B.sum())
@@ -204,6 +258,86 @@ def _holm() -> Exercise:
     return Exercise(answers.letter, "B", wrong, "choose one of the five.")
 
 
+def _beyond_chance() -> Exercise:
+    low, high = min(SEEDS.values()), max(SEEDS.values())
+    gains = {name: dice - SEEDS[0] for name, dice in VARIANTS.items()}
+    beyond = {name for name, gain in gains.items() if abs(gain) > high - low}
+    better = {name for name, gain in gains.items() if gain > 0}
+    outside = {name for name, dice in VARIANTS.items() if not low <= dice <= high}
+    wrong = (
+        (better, "those are better than seed 0, by whatever amount. How far do seeds lie apart?"),
+        (better & beyond, "a loss can lie beyond chance as well."),
+        (beyond - better, "a gain can lie beyond chance as well."),
+        (outside, "compare a difference with the range: seed 0 is not in the range's middle."),
+        (set(VARIANTS), "even the smallest difference? Seeds alone make some."),
+        (set(VARIANTS) - beyond, "those are the ones that seeds alone could make."),
+        (set(), "how far do the three seeds lie apart? Some differences are larger."),
+    )
+    hint = "which differences to seed 0 are larger than the highest seed minus the lowest?"
+    sets = tuple((frozenset(w), h) for w, h in wrong)
+    return Exercise(answers.integer_set, frozenset(beyond), sets, hint)
+
+
+def _coarse_cells() -> Exercise:
+    cells = [int(np.bincount(cell).argmax()) for cell in LINE.reshape(-1, CELL)]
+    seen = np.repeat(cells, CELL)
+
+    def dice(k: int) -> float:
+        a, b = seen == k, LINE == k
+        return float(2 * (a & b).sum() / (a.sum() + b.sum()))
+
+    kept = ((seen == 2) & (LINE == 2)).sum()
+    wrong = (
+        (100 * dice(2), "that is in percent; give a fraction, in 0..1."),
+        (1, "the prediction is perfect, but a cell has one class for all its pixels."),
+        (kept / (LINE == 2).sum(), "that is the share of MYO that stays; a pixel also became MYO."),
+        (kept / (seen == 2).sum(), "that is the share that is right of what is called MYO."),
+        (dice(3), "that is the LV's, which is wider than a cell."),
+        ((seen == LINE).mean(), "that is the share of right pixels over all classes."),
+        (kept / ((seen == 2) | (LINE == 2)).sum(), "that is the Jaccard index."),
+        (0, "one cell does have more MYO than anything else."),
+    )
+    hint = "write each cell's commonest class under its pixels, and compare both rows for MYO."
+    return Exercise(answers.number, dice(2), wrong, hint, answers.close)
+
+
+def _seen_flood() -> Exercise:
+    flood, drawn = FLOODED != HEART_MASK, HEART_STROKES < 4
+    wrong = (
+        (int(flood.sum()), "those are all that are wrong. Where is the loss measured?"),
+        (int(drawn.sum()), "those are all that are scribbled; most of them are predicted rightly."),
+        (int((HEART_STROKES == 0).sum()), "that is all of the background's strokes."),
+        (int((flood & ~drawn).sum()), "those are the ones that it does not see."),
+        (0, "follow the background's strokes, number 0, to their right end."),
+    )
+    hint = "lay strokes and prediction over each other: where is a stroke under the flood?"
+    return Exercise(answers.number, int((flood & drawn).sum()), wrong, hint, answers.close)
+
+
+def _next_stroke() -> Exercise:
+    flood, heart = (FLOODED != HEART_MASK).sum(axis=1), (HEART_MASK > 0).any(axis=1)
+    best = int(np.where(heart, 0, flood).argmax())
+
+    def through_the_heart(row: float) -> bool:
+        return row in np.flatnonzero(heart)
+
+    def dry(row: float) -> bool:
+        return row in np.flatnonzero(flood == 0)
+
+    def less(row: float) -> bool:
+        return row in np.flatnonzero((flood > 0) & (flood < flood[best]) & ~heart)
+
+    wrong = (
+        (best + 1, "rows are counted from 0, as Python does."),
+        (int(flood[best]), "that is how many pixels of the flood it would meet; which row is it?"),
+        (through_the_heart, "there it would run over the heart, and teach an error."),
+        (dry, "no flood is there: the loss would learn nothing new."),
+        (less, "that is allowed, but another row meets more of the flood."),
+    )
+    hint = "give a row of the image, the top one being 0."
+    return Exercise(answers.number, best, wrong, hint, answers.close)
+
+
 EXERCISES = {
     "scribble_share": _shares(),
     "slices_without_rv": _slices(),
@@ -211,9 +345,15 @@ EXERCISES = {
     "propagation": _propagation(),
     "vote": _vote(),
     "partial_cross_entropy": _partial_cross_entropy(),
+    "best_weights": _best_weights(),
+    "passes": _passes(),
     "dice": _dice(),
     "holm": _holm(),
     "flooding": _flooding(),
+    "beyond_chance": _beyond_chance(),
+    "coarse_cells": _coarse_cells(),
+    "seen_flood": _seen_flood(),
+    "next_stroke": _next_stroke(),
 }
 
 
@@ -236,8 +376,10 @@ def verdict(name: str, answer: Any) -> str:
         return NOT_ATTEMPTED
     if exercise.same(value, exercise.right):
         return RIGHT
-    hints = (hint for wrong, hint in exercise.wrong if exercise.same(value, wrong))
-    return NOT_YET + next(hints, exercise.hint)
+    for wrong, hint in exercise.wrong:
+        if wrong(value) if callable(wrong) else exercise.same(value, wrong):
+            return NOT_YET + hint
+    return NOT_YET + exercise.hint
 
 
 def check(name: str, answer: Any) -> None:

@@ -22,6 +22,9 @@ def pairs(table: dict[str, list[Any]]) -> list[Any]:
     return [pytest.param(*row, id=f"{row[0]}-{i}") for i, row in enumerate(rows)]
 
 
+TRIED = {name: [wrong for wrong, _ in COMMON[name]] + OTHER[name] for name in EXERCISES}
+
+
 def test_every_exercise_is_tried() -> None:
     for table in (ACCEPTED, COMMON, UNREADABLE, OTHER):
         assert set(table) == set(EXERCISES)
@@ -58,6 +61,14 @@ def test_common_wrong_answers_get_their_own_hint(name: str, row: tuple[Any, str]
 def test_every_prepared_hint_is_reached(name: str) -> None:
     said = {verdict(name, answer).removeprefix(NOT_YET) for answer, _ in COMMON[name]}
     assert said == {hint for _, hint in EXERCISES[name].wrong}
+
+
+@pytest.mark.parametrize("name, answer", pairs({"propagation": TRIED["propagation"]}))
+def test_a_hint_speaks_of_the_shape_where_the_shape_is_wrong_alone(name: str, answer: Any) -> None:
+    found = answers.outputs(answer)
+    assert found is not None
+    right = all(x.shape == P.shape for x, (_, P) in zip(found, answers.trials(), strict=True))
+    assert not (right and "shape" in verdict(name, answer))
 
 
 @pytest.mark.parametrize("name, answer", pairs(OTHER))
