@@ -13,7 +13,10 @@ def validated(method: str, best: float, variant: str, dice: float = 0.0) -> Any:
     run = SimpleNamespace(dataset="acdc", method=method, seed=0, variant=variant)
     profile = SimpleNamespace(name="cpu", iterations=3000, lr=0.03)
     made.run = SimpleNamespace(**vars(run), profile=profile)
+    if variant:
+        made.run = make_run("acdc", method, 0, "cpu", variant)
     made.validation = {"best": {"dice": best}}
+    made.dtype = "float32" if variant else "bfloat16"
     return made
 
 
@@ -43,6 +46,21 @@ def test_gains_bound_and_baseline_are_differences_of_means():
     assert "43.33% mean Dice on ACDC, 68.02% printed" in sentences["PCE"]
     other = sentences["Other recipes"]
     assert "PCE on ACDC 56.00% (SGD at 0.03) instead of 41.00%" in other
+
+
+def test_labelled_corners_are_compared_with_the_same_seed_and_move_the_lead():
+    runs = [validated(m, best, "", 0.5) for m, best in (("pce", 0.7), ("scn", 0.85), ("s2l", 0.8))]
+    variants = [validated("pce", 0.78, "background"), validated("scn", 0.86, "background")]
+    text = said(runs, variants)["Labels that nobody drew"]
+    assert "PCE on ACDC 78.00% instead of 70.00% (seed 0)" in text
+    assert (
+        "SCN on ACDC 86.00% instead of 85.00% (seed 0)" in text and "S2L" not in text.split(":")[1]
+    )
+    assert "is then +8.00 points, not +15.00 (ACDC, seed 0)" in text
+    assert text.endswith("They were trained in float32, the default's in bfloat16.")
+    # One of the two says nothing of the lead; a variant without its default says nothing at all.
+    assert "lead" not in said(runs, variants[1:])["Labels that nobody drew"]
+    assert "Labels that nobody drew" not in said(runs[:1], variants[1:])
 
 
 def test_a_row_with_a_recipe_of_its_own_is_compared_with_the_shared_protocol():
