@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+HASHES = Path("study/run/hashes.txt")  # in the repository
 # Import names, the rare ones first: an environment that lacks one is then found out at once.
 NEEDS = (
     "snakemake papermill medpy nibabel anywidget safetensors tabulate seaborn pytest hypothesis "
@@ -60,6 +61,10 @@ def _install(own: Path) -> None:
         if not _succeeds([str(own / "bin" / "python"), "-m", "pip", "--version"]):
             _run([sys.executable, "-m", "venv", "--clear", str(own)])
         pip = [str(own / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+        # Each file's sha256 is checked, but for torch (and what a platform adds): it comes from
+        # several places, built for other GPUs or none, and so has no one sum.
+        hashes = own.parent / HASHES
+        _run([*pip, "--quiet", "--no-deps", "--require-hashes", "--requirement", str(hashes)])
         _run([*pip, "--quiet", "--requirement", str(lock)])
         # Written last: without it an interrupted installation is repaired at the next start.
         (own / "complete").write_text(_checksum(lock))

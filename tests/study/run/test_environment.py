@@ -26,7 +26,8 @@ def house(tmp_path, monkeypatch):
         return command[0] in state.working or (is_own and command[1:2] != ["-P"])
 
     def run(command):
-        state.calls.append("pip" if "pip" in command else "venv")
+        pip = "hashes" if "--require-hashes" in command else "pip"
+        state.calls.append(pip if "pip" in command else "venv")
         if "venv" in command:
             Path(own).parent.mkdir(parents=True)
             Path(own).touch()
@@ -45,14 +46,14 @@ def house(tmp_path, monkeypatch):
 def test_first_use_makes_its_own_environment_once(house):
     assert environment.choose(house.root) == house.own
     assert environment.choose(house.root) == house.own
-    assert house.calls == ["venv", "pip"]
+    assert house.calls == ["venv", "hashes", "pip"]
 
 
 def test_a_changed_lock_is_installed_into_the_same_environment(house):
     environment.choose(house.root)
     (house.root / "requirements.lock").write_text("torch==2\n")
     environment.choose(house.root)
-    assert house.calls == ["venv", "pip", "pip"]
+    assert house.calls == ["venv", "hashes", "pip", "hashes", "pip"]
 
 
 def test_an_interrupted_installation_is_repaired(house):
@@ -61,7 +62,7 @@ def test_an_interrupted_installation_is_repaired(house):
         environment.choose(house.root)
     house.fail = False
     assert environment.choose(house.root) == house.own
-    assert house.calls == ["venv", "pip", "pip"]
+    assert house.calls == ["venv", "hashes", "hashes", "pip"]
 
 
 @pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
@@ -73,7 +74,7 @@ def test_an_active_environment_that_works_is_used_and_never_installed_into(
     assert environment.choose(house.root) == "/somewhere/env/bin/python"
     house.working = set()
     assert environment.choose(house.root) == house.own
-    assert house.calls == ["venv", "pip"]
+    assert house.calls == ["venv", "hashes", "pip"]
 
 
 def test_a_container_with_everything_installed_needs_no_environment(house, monkeypatch):
@@ -87,6 +88,22 @@ def test_the_present_environment_has_what_the_lock_names():
     pins = [line for line in locked if line and not line.startswith("#")]
     assert all(line.count("==") == 1 and "+" not in line and "/" not in line for line in pins)
     assert "torch==2.13.0" in pins
+
+
+def test_all_but_torch_have_sums():
+    text = (ROOT / environment.HASHES).read_text()
+    sums = r"^(\S+==\S+)((?: \\\n {4}--hash=sha256:[0-9a-f]{64})+)$"
+    entries = re.findall(sums, text, re.MULTILINE)
+    assert text.count("--hash=") == sum(found.count("--hash=") for _, found in entries)
+    locked = (ROOT / "requirements.lock").read_text().splitlines()
+    pins = {line for line in locked if not line.startswith(("#", "torch=="))}
+    assert sorted(pin for pin, _ in entries) == sorted(map(_normal, pins))
+
+
+def _normal(pin):
+    """As package indexes spell it: the name in lower case, with dashes only."""
+    name, version = pin.split("==")
+    return f"{re.sub('[-_.]+', '-', name).lower()}=={version}"
 
 
 def test_help_needs_no_packages():
