@@ -14,6 +14,7 @@ from scnlib.records import collect
 from study.report import lost_points
 from study.report.full_report import measured_times, phantom_line, report_text
 from study.report.headlines import headlines
+from study.report.reproducibility import reproducibility_text
 from study.report.tables import means_tables
 from study.report.titles import in_order
 
@@ -45,7 +46,7 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
 
 
 def write_reports(results: Path = RESULTS) -> list[Path]:
-    """Write REPORT.md beside the records of each committed profile that has any; the paths."""
+    """Write each committed profile's REPORT.md, and REPRODUCIBILITY.md of `cpu`; the paths."""
     written = []
     for profile in ("cpu", "paper"):
         records, variants = (collect(results, profile, variants=kind) for kind in (False, True))
@@ -53,6 +54,10 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
             path = results / profile / "REPORT.md"
             phantom = phantom_line(results / "phantom.json")
             replace_text(path, report_text(records, variants, profile, phantom))
+            written.append(path)
+        if records and profile == "cpu":
+            path = results / "REPRODUCIBILITY.md"
+            replace_text(path, reproducibility_text(records, variants))
             written.append(path)
     return written
 

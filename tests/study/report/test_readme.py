@@ -25,7 +25,7 @@ def test_numbers_are_those_of_the_records(tmp_path):
 
 
 def test_reports_are_those_of_the_records():
-    paths = [RESULTS / "cpu" / "REPORT.md"]
+    paths = [RESULTS / "cpu" / "REPORT.md", RESULTS / "REPRODUCIBILITY.md"]
     committed = {path: path.read_text() for path in paths}
     try:
         assert readme.write_reports() == paths

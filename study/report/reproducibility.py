@@ -1,0 +1,202 @@
+"""The reproducibility report: what was claimed, what came out, what was open, and where it is told.
+
+`results/REPRODUCIBILITY.md`, written by `python -m study.report.readme`. Verdicts and numbers are
+computed from the records; the causes and the checklist are prose, each with a file to look into.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nbformat
+import pandas as pd
+
+from scnlib.paths import REPOSITORY
+from scnlib.records import Record
+from study.report.means import difference, mean_dice, seeds_text
+from study.report.paper import paper_table
+from study.report.titles import ROWS, data_title, in_order, paper_row, row_title, title
+from study.report.verdicts import ahead_of_scn, tests_against_scn
+
+_PAGE = """# Reproducibility report
+
+Written from the records by `python -m study.report.readme`.
+
+## What reproduced, and what did not
+
+{claims}
+
+A mean holds within {close} of the print, a gain where it has the printed sign, a comparison where
+it is significant (signed-rank test over patients, Holm's adjustment). All of it is of profile
+`cpu`: 128 x 128 pixels, batch 12, 3,000 steps, where the paper has 256 x 256, 24 and 30,000.
+[The full report](cpu/REPORT.md) has every number with its interval.
+
+## What was open, and what was chosen
+
+{choices}
+
+What the choices cost on validation subjects: notebook `05_open_choices`. Splits, seeds and the rest
+of the protocol: `scnlib/experiments.py`; what each compared method does otherwise than its public
+code: the head of its file in `scnlib/methods`, and `ComparedOptions` in `scnlib/config.py`.
+
+## Hours
+
+{hours}
+
+## Checklist
+
+After the machine learning reproducibility checklist (Pineau et al. 2021, version 2.0).
+
+{checklist}
+"""
+
+CLOSE = 1.0  # points of Dice
+
+
+class Claim(NamedTuple):
+    """A claim of the paper, what came out, the verdict, and the likely cause where it fails."""
+
+    claim: str
+    here: str
+    holds: bool
+    cause: str
+
+
+CHECKLIST = pd.read_csv(Path(__file__).with_name("checklist.csv"))  # item, answer, path
+
+
+def reproducibility_text(records: Sequence[Record], variants: Sequence[Record]) -> str:
+    """The page, from the runs of profile `cpu` and their departures."""
+    return _PAGE.format(
+        claims=_claims_table(claims(records)),
+        close=f"{CLOSE:g} point of Dice",
+        choices=choices(),
+        hours=hours([*records, *variants]),
+        checklist=_rows(
+            ("item", "answer", "where"),
+            [(row.item, row.answer, f"[`{row.path}`](../{row.path})") for row in _answers()],
+        ),
+    )
+
+
+def _answers() -> list[Any]:
+    return list(CHECKLIST.itertuples(index=False))
+
+
+def claims(records: Sequence[Record]) -> list[Claim]:
+    """The paper's claims that the runs at hand can answer."""
+    return [*_levels(records), *_gains(records), *_comparisons(records)]
+
+
+def _levels(records: Sequence[Record]) -> list[Claim]:
+    """Printed mean Dice of SCN and of its baseline."""
+    causes = {
+        "scn": "a quarter of the pixels and a twentieth of the training; PAP's labels are no finer "
+        "than the map's grid (notebook 05, section 6)",
+        "pce": "chance: where no stroke says background, a network floods or does not, and seeds "
+        "lie far apart (notebook 04b; REPORT, Chance)",
+    }
+    found = []
+    for number, dataset in ((1, "acdc"), (2, "mscmr")):
+        ours = mean_dice(records, dataset)
+        for method in ("scn", "pce"):
+            if method in ours:
+                printed = paper_table(number).loc[paper_row(number, method)]["Dice", "Mean"]
+                value = 100 * ours[method]
+                found.append(
+                    Claim(
+                        f"{title(method)} has {printed:.2f}% mean Dice on {data_title(dataset)}",
+                        f"{value:.2f}%, {value - printed:+.2f}",
+                        abs(value - printed) <= CLOSE,
+                        causes[method],
+                    )
+                )
+    return found
+
+
+def _gains(records: Sequence[Record]) -> list[Claim]:
+    """What Table 3 says that the parts add."""
+    causes = {
+        "cale": "",
+        "scn": "the printed gain is smaller than what seeds differ by here",
+    }
+    printed: Any = paper_table(3)["Dice"]["Mean"]  # pyright: ignore[reportArgumentType]
+    found = []
+    for one, two in zip(ROWS[3], ROWS[3][1:], strict=False):
+        points, seeds = difference(records, "acdc", one, two)
+        if seeds:
+            names = [row_title(3, method) for method in (one, two)]
+            gain = printed[paper_row(3, two)] - printed[paper_row(3, one)]
+            found.append(
+                Claim(
+                    f"{names[1]} is {gain:+.2f} points from {names[0]} on ACDC",
+                    f"{points:+.2f} points ({seeds_text(seeds)})",
+                    points * gain > 0,
+                    causes.get(two, ""),
+                )
+            )
+    return found
+
+
+def _comparisons(records: Sequence[Record]) -> list[Claim]:
+    """SCN before all others, in Dice and 95HD, and significantly so."""
+    tests = tests_against_scn(records)
+    if not len(tests):
+        return []
+    ahead = ahead_of_scn(tests)
+    names = in_order(list(dict.fromkeys(ahead["method"].tolist())))
+    proven = int((tests["verdict"] == "worse").sum())
+    return [
+        Claim(
+            "SCN has the best mean Dice and 95HD on both sets",
+            f"ahead of it in one of them: {', '.join(row_title(1, n) for n in names) or 'none'}",
+            not names,
+            "compared methods come closer when each has the optimiser of its public code",
+        ),
+        Claim(
+            "SCN's lead is significant (p < 0.05, test not named)",
+            f"in {proven} of {len(tests)} comparisons",
+            proven == len(tests),
+            "twenty and fifteen test patients tell no small differences apart",
+        ),
+    ]
+
+
+def _claims_table(found: Sequence[Claim]) -> str:
+    rows = [
+        (c.claim, c.here, "holds" if c.holds else "does not hold", "" if c.holds else c.cause)
+        for c in found
+    ]
+    return _rows(("the paper", "here", "verdict", "likely cause"), rows)
+
+
+def choices() -> str:
+    """The list of open choices, as notebook 05 has it.
+
+    Raises `ValueError` if the notebook has none.
+    """
+    path = REPOSITORY / "notebooks" / "05_open_choices.ipynb"
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown" and "| Eq. 1 |" in cell.source:
+            return "\n".join(line for line in cell.source.splitlines() if line.startswith("|"))
+    raise ValueError(f"{path}: no table of the open choices; it begins with | Where |")
+
+
+def hours(records: Sequence[Record]) -> str:
+    """Runs and hours by kind of processor and number format, as a table with a sum."""
+    sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0, 0.0, 0.0])
+    for record in records:
+        row = sums[record.hardware, record.dtype]
+        row[0] += 1
+        row[1] += record.seconds_training / 3600
+        row[2] += record.seconds_evaluation / 3600
+    rows = [(*key, f"{int(n)}", f"{a:.1f}", f"{b:.1f}") for key, (n, a, b) in sorted(sums.items())]
+    total = [sum(column) for column in zip(*sums.values(), strict=True)] or [0, 0.0, 0.0]
+    rows.append(("all", "", f"{int(total[0])}", f"{total[1]:.1f}", f"{total[2]:.1f}"))
+    return _rows(("processor", "numbers", "runs", "hours of training", "of evaluation"), rows)
+
+
+def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,59 @@
+"""The reproducibility report: verdicts from records of known numbers, and files that exist."""
+
+import pytest
+
+from scnlib.config import SCNOptions
+from scnlib.paths import REPOSITORY
+from study.report import reproducibility
+from study.report.reproducibility import CHECKLIST, choices, claims, hours
+from tests.study.report.test_tables import record
+
+
+def verdicts(records: list) -> dict[str, bool]:
+    return {claim.claim: claim.holds for claim in claims(records)}
+
+
+def test_a_level_holds_within_a_point_of_the_print():
+    # `record` adds 0.1 to LV: the mean is a thirtieth more than the number given.
+    printed = 88.51
+    for off, holds in ((-2.0, False), (-0.9, True), (0.9, True), (2.0, False)):
+        found = verdicts([record("scn", (printed + off) / 100 - 0.1 / 3)])
+        assert found == {f"SCN has {printed:.2f}% mean Dice on ACDC": holds}
+
+
+@pytest.mark.parametrize(("scn", "holds"), [(0.71, True), (0.69, False)])
+def test_a_gain_holds_where_it_has_the_printed_sign(scn: float, holds: bool):
+    found = claims([record("pce", 0.4), record("cale", 0.7), record("scn", scn)])
+    gains = {c.claim: c for c in found if "points from" in c.claim}
+    cale = gains["PCE+CALE is +20.33 points from PCE on ACDC"]
+    assert cale.holds and cale.here == "+30.00 points (seed 0)"
+    both = gains["PCE+CALE+CACL is +0.16 points from PCE+CALE on ACDC"]
+    assert both.holds == holds
+    assert all(c.cause for c in found if not c.holds)
+
+
+def test_without_records_nothing_is_claimed():
+    assert claims([]) == []
+    assert hours([]).splitlines()[-1] == "| all |  | 0 | 0.0 | 0.0 |"
+
+
+def test_the_list_of_choices_is_the_notebooks():
+    lines = choices().splitlines()
+    assert lines[0].startswith("| Where |") and len(lines) > 15
+    assert all(line.count("|") == 5 for line in lines)
+    assert "`pap_target`" in choices() and SCNOptions().pap_target == "hard"
+
+
+@pytest.mark.parametrize(("item", "path"), CHECKLIST[["item", "path"]].to_numpy().tolist())
+def test_every_answer_of_the_checklist_leads_to_a_file(item: str, path: str):
+    assert item.split(":")[0] in ("Models", "Theory", "Data", "Code", "Results")
+    assert (REPOSITORY / path).is_file()
+
+
+def test_a_lone_notebook_without_the_list_is_said(monkeypatch, tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    text = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    (tmp_path / "notebooks" / "05_open_choices.ipynb").write_text(text)
+    monkeypatch.setattr(reproducibility, "REPOSITORY", tmp_path)
+    with pytest.raises(ValueError, match=r"05_open_choices\.ipynb: no table of the open choices"):
+        choices()
