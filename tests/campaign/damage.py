@@ -135,8 +135,8 @@ def _told(path: Path, read: Read, whole: Any) -> str:
     return "detected" if data and read(path)[-1] != whole[-1] else "silent"
 
 
-def campaign(folder: Path, tries: int, seed: int) -> dict[str, Counter[str]]:
-    """Damage each kind of file `tries` times; the outcomes counted, by kind."""
+def campaign(folder: Path, tries: int, seed: int) -> dict[str, Any]:
+    """Damage each kind of file `tries` times; the outcomes counted by kind, and those not told."""
     rng = np.random.default_rng(seed)
     counts = {}
     for kind, (path, read) in files(folder).items():
@@ -147,4 +147,6 @@ def campaign(folder: Path, tries: int, seed: int) -> dict[str, Counter[str]]:
             counts[kind][outcome(path, read, whole)] += 1
         path.write_bytes(content)
         assert read(path) == whole
-    return counts
+    total = sum(counts.values(), Counter())
+    silent = total.total() - total["detected"] - total["harmless"]
+    return {"tries": total.total(), "silent": silent, "files": counts}

@@ -46,13 +46,15 @@ def result(folder: Path) -> tuple[Any, ...]:
     return record.summary, record.validation, curve, kept
 
 
-def campaign(folder: Path, kills: int, seed: int) -> dict[str, Any]:
+def campaign(folder: Path, kills: int, seed: int, done: int = 0) -> dict[str, Any]:
     """Runs are killed `kills` times in all, at instants drawn from the time a whole one takes.
+
+    `done` kills of earlier calls let this one draw other instants.
 
     Counts the kills, those during a saving (a part of a file was left), the iterations lost, the
     runs that were finished, and those of them whose results differ.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, done])
     seconds = finish(RUN, folder / "whole")
     whole = result(folder / "whole")
     counts = {"kills": 0, "in_a_saving": 0, "lost_iterations": 0, "runs": 0, "differing": 0}
