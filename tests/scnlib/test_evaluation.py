@@ -95,6 +95,62 @@ def test_cropping_does_not_change_the_distance(
     assert hd95(other, one, spacing) == pytest.approx(expected)
 
 
+@settings(max_examples=40, deadline=None)
+@given(masks, masks, st.tuples(steps, steps, steps), st.data())
+def test_properties_of_the_scores(
+    one: np.ndarray, other: np.ndarray, spacing: tuple[float, float, float], data: st.DataObject
+) -> None:
+    """Symmetry, a place elsewhere, wider and narrower volumes, turned axes, scale and order."""
+    one[1, 4, 3] = other[2, 5, 1] = True
+    scores = dice(one, other), pytest.approx(hd95(one, other, spacing))
+
+    def of(change, steps=spacing) -> tuple[float, float]:
+        return dice(change(one), change(other)), hd95(change(one), change(other), steps)
+
+    margins = data.draw(st.tuples(*[st.tuples(st.integers(0, 4), st.integers(0, 4))] * 3))
+    wide = of(lambda mask: np.pad(mask, margins))  # with another margin it is a translation
+    box = tuple(slice(a.min(), a.max() + 1) for a in np.nonzero(one | other))
+    order = data.draw(st.permutations(range(3)))
+    turned = tuple(spacing[axis] for axis in order)
+    assert wide == of(lambda mask: mask[box]) == scores
+    assert (dice(other, one), hd95(other, one, spacing)) == scores
+    assert of(lambda mask: np.flip(mask, order[0])) == scores
+    assert of(lambda mask: mask.transpose(order), turned) == scores
+
+    factor, longer = data.draw(st.floats(0.1, 10)), data.draw(st.tuples(*[st.floats(1, 3)] * 3))
+    scaled = tuple(factor * step for step in spacing)
+    assert hd95(one, other, scaled) == pytest.approx(factor * hd95(one, other, spacing))
+    stretched = tuple(a * b for a, b in zip(longer, spacing, strict=True))
+    assert hd95(one, other, stretched) >= hd95(one, other, spacing) * (1 - 1e-12)
+    assert 0 <= hd95(one, other, spacing) <= np.linalg.norm(np.array(one.shape) * spacing)
+
+
+@settings(max_examples=40, deadline=None)
+@given(masks, masks)
+def test_dice_rises_with_a_right_voxel_and_falls_with_a_wrong_one(
+    one: np.ndarray, truth: np.ndarray
+) -> None:
+    truth[0, 0, 0] = one[0, 0, 1] = True
+    truth[0, 0, 1] = one[0, 0, 0] = False
+    right, wrong = one.copy(), one.copy()
+    right[0, 0, 0] = True
+    wrong[2, 8, 6] = True
+    assert dice(one, truth) < dice(right, truth) <= 1
+    if not (truth | one)[2, 8, 6] and (one & truth).any():
+        assert dice(wrong, truth) < dice(one, truth)
+    assert dice(one, one) == 1 and hd95(one, one, ISOTROPIC) == 0
+
+
+@given(st.integers(1, 6), st.integers(1, 6), steps)
+def test_the_distance_grows_with_the_way(near: int, more: int, step: float) -> None:
+    row = np.zeros((3, 1, 1, 20), bool)
+    for mask, place in zip(row, (0, near, near + more), strict=True):
+        mask[0, 0, place] = True
+    spacing = (1.0, 1.0, step)
+    assert hd95(row[0], row[1], spacing) == pytest.approx(near * step)
+    assert hd95(row[0], row[2], spacing) == pytest.approx((near + more) * step)
+
+
 def test_bad_masks_and_spacings_are_refused() -> None:
     mask = cube()
     for metric in (dice, lambda a, b: hd95(a, b, ISOTROPIC)):
