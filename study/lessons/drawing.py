@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 from study.lessons.learning import SEEDS, draw_learnt, learn
 from study.lessons.strokes import Drawing, empty, phantom_slices, read_drawing, recorded
-from study.report.display import class_colours
-from study.report.figures import BACKGROUND, make_grid
+from study.report.display import scribble_colours
+from study.report.figures import make_grid
 
 ALT = "The six phantom slices to draw on: short-axis views of a heart in a chest."
 
@@ -47,7 +47,7 @@ class Pad(anywidget.AnyWidget):
             shape=list(images.shape[1:]),
             names=[case.volume for case in cases],
             classes=list(cases[0].classes),
-            colours=[BACKGROUND, *class_colours(len(cases[0].classes))],
+            colours=scribble_colours(len(cases[0].classes)),
             drawing=empty().to_json(),
         )
         self.observe(self._check, "drawing")

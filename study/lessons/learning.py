@@ -24,9 +24,9 @@ from scnlib.evaluation import evaluate
 from scnlib.experiments import make_run
 from scnlib.training import Training
 from study.lessons.strokes import Drawing, scribbled_cases
-from study.report.display import class_colours
-from study.report.figures import BACKGROUND, make_grid, outline
-from study.report.glance import fill, key, truth_border
+from study.report.display import key, scribble_colours
+from study.report.figures import make_grid
+from study.report.glance import fill, truth_border
 from study.report.titles import title
 
 BATCH = 6
@@ -97,28 +97,60 @@ def seed_table(learnt: Mapping[int, Learnt], where: str = "drawn on") -> pd.Data
     return pd.DataFrame(found)
 
 
+def painted_table(learnt: Mapping[int, Learnt]) -> pd.DataFrame:
+    """How often each method paints the truth's number of heart pixels, on the slices drawn on.
+
+    A row for each method and a column a seed: 1 is as many as the truth has, and far above it is a
+    flood.
+    """
+    truth = {case.volume: case.label for case in next(iter(learnt.values())).cases}
+    total = sum(int((label > 0).sum()) for label in truth.values() if label is not None)
+    return pd.DataFrame(
+        {
+            f"seed {seed}": {
+                name: sum(int((found[volume] > 0).sum()) for volume in truth) / total
+                for name, found in one.predictions.items()
+            }
+            for seed, one in learnt.items()
+        }
+    )
+
+
 def draw_seeds(learnt: Mapping[int, Learnt]) -> Figure:
     """A row for each slice: strokes, then each method's prediction of every seed, and the truth.
 
     Predictions are filled, with the truth's border on them.
     """
     first = next(iter(learnt.values()))
-    methods = list(first.predictions)
-    panels = [(name, seed) for name in methods for seed in learnt]
-    figure, grid = make_grid(len(first.cases), 2 + len(panels), 1.25)
-    for line, case in zip(grid, first.cases, strict=True):
+    found = {
+        f"{name}\nseed {seed}": one.predictions[name]
+        for name in first.predictions
+        for seed, one in learnt.items()
+    }
+    return _draw(first.cases, found, 1.25)
+
+
+def draw_learnt(learnt: Learnt) -> Figure:
+    """`draw_seeds` of one seed, larger."""
+    return _draw(learnt.cases, learnt.predictions, 1.6)
+
+
+def _draw(
+    cases: Sequence[Case], predictions: Mapping[str, Mapping[str, np.ndarray]], side: float
+) -> Figure:
+    figure, grid = make_grid(len(cases), 2 + len(predictions), side)
+    for line, case in zip(grid, cases, strict=True):
         assert case.label is not None
         for axes in line:
             axes.imshow(case.image[0], cmap="gray", vmin=0, vmax=1)
         _draw_strokes(line[0], case)
-        for axes, (name, seed) in zip(line[1:], panels, strict=False):
-            fill(axes, learnt[seed].predictions[name][case.volume][0])
+        for axes, found in zip(line[1:], predictions.values(), strict=False):
+            fill(axes, found[case.volume][0])
             truth_border(axes, case.label[0])
         fill(line[-1], case.label[0])
-    titles = ["strokes", *(f"{name}\nseed {seed}" for name, seed in panels), "truth"]
-    for axes, name in zip(grid[0], titles, strict=True):
+    for axes, name in zip(grid[0], ["strokes", *predictions, "truth"], strict=True):
         axes.set_title(name, fontsize=9)
-    key(figure, first.cases[0].classes)
+    key(figure, cases[0].classes)
     return figure
 
 
@@ -137,28 +169,9 @@ def _train(run: Run, cases: list[Case], folder: Path, report: Report | None) -> 
     return training
 
 
-def draw_learnt(learnt: Learnt) -> Figure:
-    """A row for each slice: strokes, each method's prediction (solid) on the truth (dashed)."""
-    titles = list(learnt.predictions)
-    figure, grid = make_grid(len(learnt.cases), 2 + len(titles), 1.6)
-    for line, case in zip(grid, learnt.cases, strict=True):
-        assert case.label is not None
-        for axes in line:
-            axes.imshow(case.image[0], cmap="gray", vmin=0, vmax=1)
-        _draw_strokes(line[0], case)
-        for axes, name in zip(line[1:], titles, strict=False):
-            outline(axes, case.label[0], style="dashed")
-            outline(axes, learnt.predictions[name][case.volume][0])
-        outline(line[-1], case.label[0], style="dashed")
-        line[0].set_ylabel(case.volume, fontsize=7)
-    for axes, name in zip(grid[0], ["strokes", *titles, "truth"], strict=True):
-        axes.set_title(name, fontsize=10)
-    return figure
-
-
 def _draw_strokes(axes: Axes, case: Case) -> None:
     """The scribbled pixels of a case of one slice, in their classes' colours."""
     assert case.scribble is not None
-    for k, colour in enumerate([BACKGROUND, *class_colours(len(case.classes))]):
+    for k, colour in enumerate(scribble_colours(len(case.classes))):
         y, x = np.nonzero(case.scribble[0] == k)
         axes.scatter(x, y, s=4, c=colour, marker="s", linewidths=0)

@@ -17,7 +17,7 @@ from torch.nn.functional import interpolate
 from scnlib.propagation import shape_masks
 from study.lessons.walkthrough import Maps, Slice, added
 from study.report import display
-from study.report.figures import outline
+from study.report.glance import truth_border
 
 RIGHT, WRONG = "#009E73", "#D0008F"  # what a vote added; no class of the heart has these
 COLOURS = ("#FFFFFF", *display.COLOURS, "#000000")  # background, classes, a mask
@@ -59,6 +59,9 @@ def paint(axis: Axes, labels: Tensor, known: Tensor, image: Tensor | None = None
     """Labels (H, W) in the structures' colours where `known`; elsewhere grey, or the image."""
     if image is None:
         axis.imshow(np.full(labels.shape, 0.75), cmap="gray", vmin=0, vmax=1)
+        h, w = labels.shape  # lines between the cells: yellow is pale beside white
+        axis.hlines(np.arange(h - 1) + 0.5, -0.5, w - 0.5, color="black", linewidth=0.8)
+        axis.vlines(np.arange(w - 1) + 0.5, -0.5, h - 0.5, color="black", linewidth=0.8)
     else:
         axis.imshow(image.numpy(), cmap="gray")
     shown = np.ma.masked_where(~known.numpy(), labels.numpy())
@@ -73,13 +76,13 @@ def draw_labels(
     image: Tensor | None = None,
     truth: Tensor | None = None,
 ) -> Figure:
-    """Panels of (labels, where they are known), (H, W) each, by `paint`; truth dashed."""
+    """Panels of (labels, where they are known), (H, W) each; the truth's border on them."""
     figure, axes = panels(1, len(panels_))
     for axis, (title, (labels, known)) in zip(axes[0], panels_.items(), strict=True):
         paint(axis, labels, known, image)
         axis.set_title(title, fontsize=10)
         if truth is not None:
-            outline(axis, truth.numpy(), style="dashed")
+            truth_border(axis, truth.numpy())
     return figure
 
 
@@ -103,7 +106,7 @@ def draw_added(maps: Maps, chosen: Slice, box: tuple[slice, slice]) -> Figure:
         axis.contour(new.astype(float), [0.5], colors="white", linewidths=1.2)
     axis.set_title(f"added: {new.sum()} pixels, {(new & right).sum()} right", fontsize=10)
     for each in axes[0]:
-        outline(each, chosen.label[0].numpy(), style="dashed")
+        truth_border(each, chosen.label[0].numpy())
     handles = [Patch(facecolor=RIGHT, edgecolor="black", label="added and right")]
     handles += [Patch(facecolor=WRONG, edgecolor="black", label="added and wrong")]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
@@ -156,7 +159,7 @@ def draw_masks(chosen: Slice, maps: Maps, cells: dict[str, int], threshold: floa
         ]
         for line, values, title in zip(axes, fine, ("scaled", "mask"), strict=True):
             line[i].imshow(values.numpy(), cmap="cividis", vmin=0, vmax=1)
-            outline(line[i], chosen.label[0].numpy(), style="dashed")
+            truth_border(line[i], chosen.label[0].numpy())
             line[i].set_title(f"{name}: {title}", fontsize=10)
     return figure
 
@@ -169,13 +172,15 @@ def draw_points(stages: dict[str, tuple[Tensor, Tensor, Tensor]], known: Tensor)
             colour = COLOURS[k + 1]
             for chosen, fill in ((known, colour), (~known, "white")):
                 at = points[(classes == k) & chosen].T.numpy()
-                axis.scatter(*at, c=fill, edgecolors=colour if fill == "white" else "black", s=36)
-            axis.annotate(
-                "",
-                tuple(means[k].tolist()),
-                (0, 0),
-                arrowprops={"color": colour, "width": 2, "headwidth": 8},
-            )
+                dots = axis.scatter(*at, c=fill, edgecolors=colour, s=36, linewidths=1.5)
+                dots.set_path_effects(display.dark_edge(1.5))
+            arrow = {
+                "color": colour,
+                "width": 2,
+                "headwidth": 8,
+                "path_effects": display.dark_edge(1),
+            }
+            axis.annotate("", tuple(means[k].tolist()), (0, 0), arrowprops=arrow)
         axis.set(title=title, xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal")
     return figure
 

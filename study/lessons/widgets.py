@@ -23,12 +23,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from scnlib.propagation import shape_masks
-from study.report.display import PALETTE, class_colours
-from study.report.figures import BACKGROUND, outline
+from study.report.display import PALETTE, scribble_colours
+from study.report.glance import truth_border
 
 LEVELS = 250  # a multiple of 10, so that 0.5 is a place of the slider
 MAX_BYTES = 400_000
-HEIGHT = 500  # of the frame, in CSS pixels
+# The frame's height: up to 515 px of screen the panels stand below each other, all of them in it.
+HEIGHT = "clamp(500px, (515px - 100vw) * 999, 330px + 150vw)"
 
 
 class Page:
@@ -41,7 +42,7 @@ class Page:
         # In a frame, scripts and styles of page and notebook can't touch each other.
         frame = (
             f'<iframe title="{html.escape(self.title)}" sandbox="allow-scripts" loading="lazy" '
-            f'style="width: 100%; max-width: 880px; height: {HEIGHT}px; border: 1px solid #767676" '
+            f'style="width: 100%; max-width: 880px; height: {HEIGHT}; border: 1px solid #767676" '
             f'srcdoc="{html.escape(self.page)}"></iframe>'
         )
         return {"text/html": frame, "text/plain": f"{self.title} (interactive; needs a browser)"}
@@ -96,7 +97,7 @@ def clickable_map(
         "threshold": LEVELS // 2,
         "cell": (h // 2) * w + w // 2 if cell is None else cell,
         "classes": list(classes),
-        "colours": [BACKGROUND, *class_colours(len(classes))],
+        "colours": scribble_colours(len(classes)),
         "image": _text(np.rint(np.clip(image, 0, 1) * 255)),
         **_rows(C.detach().float().cpu()),
         **{name: None if array is None else _text(array) for name, array in labels.items()},
@@ -151,7 +152,7 @@ def draw_atlas(
     figure = Figure(figsize=(10.2, 3.7), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     left.imshow(image, cmap="gray", vmin=0, vmax=1)
-    outline(left, truth, style="dashed")
+    truth_border(left, truth)
     for axis, count, length in ((left.axhline, h, H), (left.axvline, w, W)):
         for k in range(1, count):
             axis(k * length / count - 0.5, color="white", linewidth=0.5, alpha=0.6)

@@ -12,9 +12,10 @@ from matplotlib.lines import Line2D
 
 from scnlib.data.cases import Case
 from scnlib.records import Record
+from study.report.display import key
 from study.report.failures import what_went_wrong, worst_slice, worst_volumes
 from study.report.figures import heart_box, make_grid, note_outside
-from study.report.glance import fill, key, truth_border, whole_slice
+from study.report.glance import fill, truth_border, whole_slice
 from study.report.statistics import ALPHA
 from study.report.titles import in_order, title
 

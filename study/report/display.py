@@ -2,15 +2,20 @@
 
 import base64
 import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from IPython.display import Markdown, display  # pyright: ignore[reportPrivateImportUsage]
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.patheffects import Normal, withStroke
 from PIL.Image import Image
 from PIL.Image import open as open_image
 
-# Told apart in the three kinds of colour blindness.
+# Told apart in the three kinds of colour blindness. On a white ground yellow and grey are too pale
+# without a dark edge.
+BACKGROUND = "#A8A8A8"  # the background's scribble
 PALETTE = {"RV": "#0072B2", "MYO": "#F0E442", "LV": "#D55E00"}
 COLOURS = (*PALETTE.values(), "#CC79A7", "#009E73", "#56B4E9")
 
@@ -18,6 +23,38 @@ COLOURS = (*PALETTE.values(), "#CC79A7", "#009E73", "#56B4E9")
 def class_colours(classes: int) -> list[str]:
     """The colours of the classes 1 to classes - 1; from the seventh on they repeat."""
     return [COLOURS[k % len(COLOURS)] for k in range(classes - 1)]
+
+
+def scribble_colours(classes: int) -> list[str]:
+    """The colours of the classes 0 to classes - 1, of which 0 is the background."""
+    return [BACKGROUND, *class_colours(classes)]
+
+
+def dark_edge(width: float) -> Any:
+    """Path effects: a dark edge around lines of a width in points, to be seen on every ground."""
+    return [withStroke(linewidth=width + 0.9, foreground="black"), Normal()]
+
+
+def key(
+    figure: Figure,
+    classes: Sequence[str],
+    border: bool = True,
+    shown: Iterable[int] | None = None,
+) -> None:
+    """A legend under a figure: the classes' colours with a dark edge, and the truth's border.
+
+    `shown` are the classes' numbers; by default all but the background.
+    """
+    colours = scribble_colours(len(classes))
+    handles = [
+        Patch(facecolor=colours[k], edgecolor="black", linewidth=0.6, label=classes[k])
+        for k in (range(1, len(classes)) if shown is None else sorted(shown))
+    ]
+    if border:
+        look: Any = {"edgecolor": "black", "facecolor": "none", "linewidth": 1.5}
+        handles.append(Patch(**look, label="border of the truth"))
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=10)
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -11,8 +11,9 @@ from scnlib.data.cases import HEART
 from scnlib.data.folders import ACDC
 from scnlib.evaluation import dice
 from scnlib.records import Record
+from study.report.display import key
 from study.report.figures import make_grid
-from study.report.glance import fill, key, slice_dice, truth_border, whole_slice
+from study.report.glance import fill, slice_dice, truth_border, whole_slice
 from study.report.statistics import patient_values
 from study.report.titles import title
 

@@ -14,15 +14,13 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from scnlib.data.cases import Case
 from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
-from study.report.display import class_colours
+from study.report.display import dark_edge, key, scribble_colours
 from study.report.titles import TITLES, data_title, in_order, title
 
-BACKGROUND = "#A8A8A8"  # the background's scribble
 # Of the methods' curves: of the colour-blind palette what is not like a class's colour, and five
 # dark ones.
 _, _, _GREEN, _, _PURPLE, _BROWN, _PINK, _GREY, _, _SKY = sns.color_palette("colorblind", 10)
@@ -53,18 +51,6 @@ def heart_box(labels: np.ndarray, margin: int = 12) -> tuple[slice, slice]:
     return rows, columns
 
 
-def outline(axes: Axes, labels: np.ndarray, style: str = "solid", width: float = 1.4) -> None:
-    """Draw the border of each class of a label map (H, W) on axes that show the image.
-
-    `width` is a solid line's, in points; others are a fifth thinner.
-    """
-    line = width if style == "solid" else 0.8 * width
-    for k, colour in enumerate(class_colours(int(labels.max()) + 1), start=1):
-        if (labels == k).any():
-            mask = np.asarray(labels == k, dtype=float)
-            axes.contour(mask, [0.5], colors=[colour], linewidths=line, linestyles=style)
-
-
 def note_outside(axes: Axes, labels: np.ndarray, box: tuple[slice, slice]) -> None:
     """Say on a cropped picture how much of a label map (H, W) lies outside, from 5% on."""
     total = (labels > 0).sum()
@@ -75,55 +61,54 @@ def note_outside(axes: Axes, labels: np.ndarray, box: tuple[slice, slice]) -> No
         axes.text(0.02, 0.03, text, transform=axes.transAxes, fontsize=6, bbox=ground)
 
 
-def slices(case: Case, numbers: Sequence[int], box: tuple[slice, slice]) -> Figure:
-    """Image, scribble and mask of slices of a case beside each other, one slice a row."""
-    columns = ["image"] + ["scribble"] * (case.scribble is not None)
-    columns += ["mask"] * (case.label is not None)
-    figure, grid = make_grid(len(numbers), len(columns), 2.2)
-    colours = [BACKGROUND, *class_colours(len(case.classes))]
+def slices(case: Case, numbers: Sequence[int], box: tuple[slice, slice], dataset: str) -> Figure:
+    """Image, scribble and mask of slices of a case beside each other, one slice a row.
+
+    The data set and the volume stand above, below the classes that are seen.
+    """
+    maps = {"image": None, "scribble": case.scribble, "mask": case.label}
+    maps = {name: labels for name, labels in maps.items() if name == "image" or labels is not None}
+    figure, grid = make_grid(len(numbers), len(maps), 2.2)
+    colours, seen = scribble_colours(len(case.classes)), set()
     for row, z in zip(grid, numbers, strict=True):
-        for axes, name in zip(row, columns, strict=True):
+        for axes, (name, labels) in zip(row, maps.items(), strict=True):
             axes.imshow(case.image[z][box], cmap="gray", vmin=0, vmax=1)
             axes.set_title(f"slice {z + 1}: {name}", fontsize=8)
-            labels = {"scribble": case.scribble, "mask": case.label}.get(name)
-            if labels is not None:
-                hide = (labels[z] == len(case.classes)) | ((labels[z] == 0) & (name == "mask"))
-                cut = np.ma.masked_array(labels[z], hide)[box]
-                alpha = 1.0 if name == "scribble" else 0.55
-                top = len(colours) - 0.5
-                axes.imshow(
-                    cut,
-                    ListedColormap(colours),
-                    vmin=-0.5,
-                    vmax=top,
-                    alpha=alpha,
-                    interpolation="nearest",
-                )
-    legend = [Line2D([], [], color=c, lw=4) for c in colours]
-    figure.legend(legend, case.classes, loc="outside lower center", ncols=4, fontsize=8)
+            if labels is None:
+                continue
+            hide = (labels[z] == len(case.classes)) | ((labels[z] == 0) & (name == "mask"))
+            cut = np.ma.masked_array(labels[z], hide)[box]
+            seen |= set(cut.compressed().tolist())
+            look: Any = {"cmap": ListedColormap(colours), "interpolation": "nearest"}
+            look |= {"vmin": -0.5, "vmax": len(colours) - 0.5}
+            axes.imshow(cut, **look, alpha=1.0 if name == "scribble" else 0.55)
+    figure.suptitle(f"{data_title(dataset)}: {case.volume}", fontsize=10)
+    key(figure, case.classes, border=False, shown=seen)
     return figure
 
 
 def histograms(cases: Sequence[Case], title: str) -> Figure:
-    """Distribution of the intensity (0..1) of each class: scribbled pixels, and the mask's."""
-    figure, grid = make_grid(1, 2, 3.2, image=False, wide=1.4)
-    for axes, name in zip(grid[0], ("scribble", "mask"), strict=True):
-        classes = cases[0].classes
-        colours = [BACKGROUND, *class_colours(len(classes))]
-        for k, (structure, colour) in enumerate(zip(classes, colours, strict=True)):
-            pixels = [
-                case.image[labels == k]
-                for case in cases
-                if (labels := case.scribble if name == "scribble" else case.label) is not None
-            ]
-            if pixels:
-                counts, edges = np.histogram(np.concatenate(pixels), 50, (0, 1), density=True)
-                axes.stairs(counts, edges, color=colour, label=structure, lw=1.8)
-        axes.set(title=f"{title}: {name}", xlabel="intensity (0 to 1)", ylabel="density")
-        if axes.has_data():
-            axes.legend(fontsize=8)
-        else:
-            axes.text(0.5, 0.5, f"no {name}s in this split", ha="center", transform=axes.transAxes)
+    """Distribution of the intensity (0..1) of each class: scribbled pixels, and the mask's.
+
+    Two panels with the same axes, or one where the cases have only scribbles or only masks.
+    """
+    maps = {"scribble": [c.scribble for c in cases], "mask": [c.label for c in cases]}
+    maps = {name: found for name, found in maps.items() if any(m is not None for m in found)}
+    classes, seen = cases[0].classes, set()
+    figure, grid = make_grid(1, len(maps), 3.2, image=False, wide=1.4)
+    for axes, (name, found) in zip(grid[0], maps.items(), strict=True):
+        if axes is not grid[0, 0]:
+            axes.sharey(grid[0, 0])
+        for k, colour in enumerate(scribble_colours(len(classes))):
+            given = zip(cases, found, strict=True)
+            pixels = [case.image[labels == k] for case, labels in given if labels is not None]
+            if (pixels := np.concatenate(pixels)).size:
+                counts, edges = np.histogram(pixels, 50, (0, 1), density=True)
+                axes.stairs(counts, edges, color=colour, lw=1.8, path_effects=dark_edge(1.8))
+                seen.add(k)
+        axes.set(title=f"{title}: {name}", xlabel="intensity (0 to 1)", xlim=(0, 1.02))
+    grid[0, 0].set_ylabel("density")
+    key(figure, classes, border=False, shown=seen)
     return figure
 
 

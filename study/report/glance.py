@@ -1,25 +1,20 @@
 """Slices as a whole, predictions filled and the truth's border on them: floods can be seen."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-from matplotlib.patheffects import Normal, withStroke
 
 from scnlib.data.cases import HEART
 from scnlib.evaluation import dice
 from scnlib.experiments import without_recipe
 from scnlib.records import Record
-from study.report.display import class_colours
+from study.report.display import class_colours, dark_edge, key
 from study.report.figures import make_grid
 from study.report.titles import ROWS, title
 
-# Around white or yellow lines, to be seen on every ground.
-DARK_EDGE: Any = [withStroke(linewidth=1.5, foreground="black"), Normal()]
 _NOT_RIVALS = ("pce", "scn", "cale", "full")
 
 
@@ -73,7 +68,7 @@ def truth_border(axes: Axes, labels: np.ndarray) -> None:
     for k in range(1, int(labels.max()) + 1):
         if (labels == k).any():
             lines = axes.contour(labels == k, [0.5], colors="white", linewidths=0.6)
-            lines.set_path_effects(DARK_EDGE)
+            lines.set_path_effects(dark_edge(0.6))
 
 
 def whole_slice(axes: Axes, image: np.ndarray | None, shape: tuple[int, ...]) -> None:
@@ -109,15 +104,3 @@ def glance(
             axes.set_xlabel(f"Dice {slice_dice(predictions[name], truth):.0f}%", fontsize=11)
     key(figure, classes, border=False)
     return figure
-
-
-def key(figure: Figure, classes: Sequence[str], border: bool = True) -> None:
-    """The classes' colours, with a dark edge as yellow is too pale on white; the truth's border."""
-    handles = [
-        Patch(facecolor=colour, edgecolor="black", linewidth=0.6, label=name)
-        for colour, name in zip(class_colours(len(classes)), classes[1:], strict=True)
-    ]
-    if border:
-        look: Any = {"edgecolor": "black", "facecolor": "none", "linewidth": 1.5}
-        handles.append(Patch(**look, label="border of the truth"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=10)

@@ -34,7 +34,9 @@ def bars(table: pd.DataFrame, heading: str) -> Figure:
     axes.plot(kept, places, "D", ms=6, mfc="white", mec="#D55E00", mew=1.6, ls="", label=label)
     for y, lost in enumerate(left):
         if lost > 50:
-            axes.text(49.5, y, f"{lost:.0f}", ha="right", va="center", color="white", fontsize=9)
+            look = {"color": "white", "fontsize": 9}  # on black, whatever the bar's colour there
+            look["bbox"] = {"facecolor": "black", "linewidth": 0, "pad": 1.5}
+            axes.text(49.3, y, f"{lost:.0f}", ha="right", va="center", **look)
     axes.set_yticks(places, list(table.index))
     axes.set(xlim=(0, 50), ylim=(len(table) - 0.5, -0.5), xlabel="points of mean Dice lost")
     axes.grid(axis="x", alpha=0.3)

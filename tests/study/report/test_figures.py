@@ -12,6 +12,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from scnlib.data.cases import Case
 from scnlib.experiments import make_run
 from study.report import comparison_figures, display, figure2, figures, titles
 from tests.sample_record import write
@@ -118,6 +119,48 @@ def test_the_names_of_rows_stay_beside_their_rows(methods: int) -> None:
     boxes = [text.get_window_extent() for text in labels]
     assert len(boxes) == 4
     assert all(high.y0 >= low.y1 for high, low in itertools.pairwise(boxes))
+
+
+def case(scribble: np.ndarray | None, label: np.ndarray | None) -> Case:
+    image = np.full((1, 4, 4), 0.5, np.float32)
+    return Case("p1", "ED", image, scribble, label, (1.0, 1.0, 1.0), "drawn")
+
+
+RV_AND_GROUND = np.array([[[0, 1, 4, 4]] * 4], np.uint8)
+LV_MASK = np.array([[[0, 0, 3, 3]] * 4], np.uint8)
+
+
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for one in figure.legends for text in one.get_texts()]
+
+
+@pytest.mark.parametrize(
+    "scribble, label, panels, named",
+    [
+        (RV_AND_GROUND, None, ["scribble"], ["background", "RV"]),
+        (None, LV_MASK, ["mask"], ["LV"]),  # a mask's background is not painted
+        (RV_AND_GROUND, LV_MASK, ["scribble", "mask"], ["background", "RV", "LV"]),
+    ],
+)
+def test_slices_name_their_data_set_and_the_classes_that_are_seen(
+    scribble: Any, label: Any, panels: list[str], named: list[str]
+) -> None:
+    whole = (slice(None), slice(None))
+    figure = figures.slices(case(scribble, label), [0], whole, "mscmr")
+    titles_ = [axes.get_title() for axes in figure.axes]
+    assert titles_ == [f"slice 1: {name}" for name in ["image", *panels]]
+    assert legend(figure) == named
+    assert figure.get_suptitle() == "MSCMR: p1_ED"
+
+
+def test_histograms_share_axes_and_leave_out_what_there_is_not() -> None:
+    both = figures.histograms([case(RV_AND_GROUND, LV_MASK)], "ACDC")
+    assert [axes.get_title() for axes in both.axes] == ["ACDC: scribble", "ACDC: mask"]
+    assert both.axes[0].get_ylim() == both.axes[1].get_ylim()
+    assert legend(both) == ["background", "RV", "LV"]
+    alone = figures.histograms([case(RV_AND_GROUND, None)], "MSCMR")
+    assert [axes.get_title() for axes in alone.axes] == ["MSCMR: scribble"]
+    assert legend(alone) == ["background", "RV"]
 
 
 def test_box_holds_all_classes():

@@ -1,5 +1,6 @@
 """The committed notebooks: valid, renderable, clean, with the parameters that the runner sets."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -88,8 +89,16 @@ def test_every_open_choice_is_listed_and_every_variant_shown():
     assert [name for name in VARIANTS if f'"{name}"' not in shown] == []
 
 
-@pytest.mark.parametrize("name", ["02_correlation_and_propagation", "02b_on_a_heart"])
-def test_code_cells_of_the_walkthrough_are_short(name):
-    cells = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_code_cells_are_short(path):
+    cells = nbformat.read(path, as_version=4).cells
     long = [cell.id for cell in cells if cell.cell_type == "code" and cell.source.count("\n") >= 12]
     assert long == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_every_notebook_says_how_long_reading_and_running_take(path):
+    head = nbformat.read(path, as_version=4).cells[0].source
+    (time,) = re.findall(r"^\*\*Time\.\*\* .*$", head, re.MULTILINE)
+    assert re.search(r"\bReading takes (\d+|a|two|half)\b", time)
+    assert re.search(r"\b[Rr]unning\b", time)
