@@ -64,6 +64,34 @@ def test_clickable_map_by_mouse_keys_and_slider(page, tmp_path):
     api.expect(text).to_contain_text("Mask above 0.996: 1 of 4 cells")
 
 
+@pytest.mark.parametrize("width", [320, 390, 500])
+def test_clickable_map_fits_a_phone(page, tmp_path, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    title = "Rows of the correlation map: phantom028_ED, slice 4 (val)"  # as long as notebook 02b's
+    shown = clickable_map(np.full((4, 4), 0.5), C, (2, 2), title=title, truth=TRUTH, cell=3)
+    file = tmp_path / "phone.html"
+    head = '<!doctype html><meta name="viewport" content="width=device-width">'
+    head += '<body style="margin: 16px">'
+    file.write_text(head + shown._repr_mimebundle_()["text/html"], encoding="utf-8")
+    page.goto(file.as_uri())
+    frame = page.frame_locator("iframe")
+    text, canvas, slider = (
+        frame.get_by_role("status"),
+        frame.locator("#slice"),
+        frame.get_by_label("Threshold"),
+    )
+    api.expect(text).to_contain_text("Mask above 0.500")
+    root = frame.locator("html")
+    for side in ("Width", "Height"):  # nothing hides behind a second scroll bar
+        assert root.evaluate(f"node => node.scroll{side} <= node.client{side}"), side
+    assert canvas.bounding_box()["width"] >= 0.75 * width  # a finger's place, not a stamp
+    for part in (slider, frame.locator("#borders")):
+        assert part.bounding_box()["height"] >= 24
+    box = canvas.bounding_box()
+    canvas.click(position={"x": 0.3 * box["width"], "y": 0.1 * box["height"]})
+    api.expect(text).to_contain_text("cell row 1, column 1")
+
+
 def test_clickable_map_is_accessible(page, tmp_path):
     file = tmp_path / "map.html"  # without its frame, which axe doesn't look into
     shown = clickable_map(np.full((4, 4), 0.5), C, (2, 2), title="Test", truth=TRUTH, cell=3)
