@@ -21,6 +21,7 @@ from scnlib.data.phantom import draw_subject
 _STRICT = ConfigDict(extra="forbid")
 _Number = Annotated[float, Field(allow_inf_nan=False, ge=-4096, le=4096)]
 # (phantom subject, slice from 0): every structure is there, and no two hearts are alike.
+FRAME = 4  # pixels between the image's border and the recorded stroke along it
 SLICES = ((2, 2), (5, 3), (8, 2), (11, 3), (14, 2), (17, 3))
 
 
@@ -139,12 +140,20 @@ def trace(scribble: np.ndarray, unlabelled: int) -> list[Stroke]:
 
 
 @cache
-def recorded() -> Drawing:
-    """The phantom's own scribbles on the six slices, traced; one and the same at every call."""
+def recorded(framed: bool = True) -> Drawing:
+    """The phantom's own scribbles on the six slices, traced; one and the same at every call.
+
+    `framed` adds a stroke of background along the border of each image. Without it no stroke says
+    what the ground far from the heart is, and it is left to chance whether a method floods it.
+    """
     drawn = {}
     for case in phantom_slices():
         assert case.scribble is not None
-        drawn[case.volume] = trace(case.scribble[0], len(HEART))
+        height, width = case.scribble.shape[1:]
+        right, bottom = width - 1 - FRAME, height - 1 - FRAME
+        corners = [(FRAME, FRAME), (right, FRAME), (right, bottom), (FRAME, bottom), (FRAME, FRAME)]
+        frame = [Stroke(0, 1.0, corners)] if framed else []  # below the others, which go over it
+        drawn[case.volume] = frame + trace(case.scribble[0], len(HEART))
     return Drawing("scnlib-strokes-1", list(HEART), drawn)
 
 

@@ -8,7 +8,14 @@ import pytest
 from scnlib.data.cases import HEART
 from study.lessons import strokes
 from study.lessons.drawing import Pad
-from study.lessons.learning import draw_learnt, draw_seeds, learn, learn_seeds, seed_table
+from study.lessons.learning import (
+    draw_learnt,
+    draw_seeds,
+    learn,
+    learn_seeds,
+    painted_table,
+    seed_table,
+)
 from study.lessons.strokes import Drawing, Stroke, rasterise, read_drawing
 
 
@@ -50,7 +57,7 @@ def test_no_strokes_leave_everything_unlabelled():
 
 
 def test_recorded_strokes_are_the_phantoms_scribbles():
-    drawing = strokes.recorded()
+    drawing = strokes.recorded(framed=False)
     assert list(drawing.strokes) == [case.volume for case in strokes.phantom_slices()]
     for phantom, drawn in zip(
         strokes.phantom_slices(), strokes.scribbled_cases(drawing), strict=True
@@ -59,6 +66,23 @@ def test_recorded_strokes_are_the_phantoms_scribbles():
         assert (drawn.scribble == phantom.scribble).all()
         assert set(np.unique(drawn.scribble)) == {0, 1, 2, 3, 4}
         assert strokes.trace(phantom.scribble[0], 4) == drawing.strokes[phantom.volume]
+
+
+def test_the_recorded_frame_is_background_along_the_border_and_below_all_others():
+    bare, framed = strokes.recorded(framed=False), strokes.recorded()
+    for name, (frame, *others) in framed.strokes.items():
+        assert others == bare.strokes[name] and frame.label == 0
+        alone = rasterise([frame], (64, 64), 4)
+        square = np.full((64, 64), 4)
+        square[4:60, 4:60], square[5:59, 5:59] = 0, 4
+        assert (alone == square).all()
+    for plain, case in zip(
+        strokes.scribbled_cases(bare), strokes.scribbled_cases(framed), strict=True
+    ):
+        assert plain.scribble is not None and case.scribble is not None and case.label is not None
+        drawn = plain.scribble < 4
+        assert (case.scribble[drawn] == plain.scribble[drawn]).all()
+        assert (case.label[(case.scribble == 0)] == 0).all()  # no stroke teaches an error
 
 
 def test_a_drawing_survives_its_file():
@@ -138,6 +162,11 @@ def test_several_seeds_stand_side_by_side():
     learnt = learn_seeds(alone, seeds=(0, 1), iterations=1)
     table = seed_table(learnt)
     assert table.shape == (2, 2) and list(table.columns) == ["seed 0", "seed 1"]
+    painted = painted_table(learnt)
+    (case,) = learnt[0].cases
+    heart = sum((learnt[1].predictions["SCN"][name] > 0).ravel())
+    assert case.label is not None
+    assert painted.loc["SCN", "seed 1"] == heart / (case.label > 0).sum()
     axes = draw_seeds(learnt).axes
     assert [a.get_title() for a in axes[1:3]] == ["PCE\nseed 0", "PCE\nseed 1"]
     assert len(axes) == 2 + 2 * 2
