@@ -29,7 +29,7 @@ from study.report.glance import truth_border
 LEVELS = 250  # a multiple of 10, so that 0.5 is a place of the slider
 MAX_BYTES = 400_000
 # The frame's height: up to 515 px of screen the panels stand below each other, all of them in it.
-HEIGHT = "clamp(500px, (515px - 100vw) * 999, 330px + 150vw)"
+HEIGHT = "clamp(500px, (515px - 100vw) * 999, 350px + 150vw)"
 
 
 class Page:
