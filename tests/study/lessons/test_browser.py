@@ -85,6 +85,7 @@ def test_clickable_map_fits_a_phone(page, tmp_path, width):
     for side in ("Width", "Height"):  # nothing hides behind a second scroll bar
         assert root.evaluate(f"node => node.scroll{side} <= node.client{side}"), side
     assert canvas.bounding_box()["width"] >= 0.75 * width  # a finger's place, not a stamp
+    assert slider.bounding_box()["width"] >= 0.4 * width
     for part in (slider, frame.locator("#borders")):
         assert part.bounding_box()["height"] >= 24
     box = canvas.bounding_box()
