@@ -36,6 +36,7 @@ METHODS = _Methods(
         "dmpls_sgd": "dmpls.DMPLS",
         "fddseg": "fddseg.Fddseg",
         "fddseg_sgd": "fddseg.Fddseg",
+        "box": "box.Box",
         "cale": "cale.CALE",
         "scn": "scn.SCN",
         "full": "full.Full",
