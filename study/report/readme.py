@@ -5,6 +5,7 @@ two. The demo's records are not committed: `--phantom` keeps what they found in 
 """
 
 import json
+import sys
 from pathlib import Path
 
 from scnlib.commandline import Parser
@@ -14,6 +15,7 @@ from scnlib.records import collect
 from study.report import lost_points
 from study.report.full_report import measured_times, phantom_line, report_text
 from study.report.headlines import headlines
+from study.report.ledger import list_runs, no_run_is_lost
 from study.report.reproducibility import reproducibility_text
 from study.report.tables import means_tables
 from study.report.titles import in_order
@@ -46,10 +48,17 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
 
 
 def write_reports(results: Path = RESULTS) -> list[Path]:
-    """Write each committed profile's REPORT.md, and REPRODUCIBILITY.md of `cpu`; the paths."""
+    """Write each committed profile's REPORT.md, and REPRODUCIBILITY.md of `cpu`; the paths.
+
+    ValueError, and nothing is written, where a run is lost (`study.report.ledger`).
+    """
     written = []
     for profile in ("cpu", "paper"):
         records, variants = (collect(results, profile, variants=kind) for kind in (False, True))
+        no_run_is_lost(records, results / profile / "tables")
+        no_run_is_lost(variants, results / profile / "variants")
+        if variants:
+            list_runs(variants, results / profile / "variants")
         if records:
             path = results / profile / "REPORT.md"
             phantom = phantom_line(results / "phantom.json")
@@ -86,7 +95,11 @@ if __name__ == "__main__":
         "python -m study.report.readme", "Bring the README up to date with the records."
     )
     parser.add_argument("--phantom", action="store_true", help="keep what the demo found first")
-    if parser.parse_args().phantom:
-        keep_phantom()
-    write_reports()
-    main()
+    options = parser.parse_args()
+    try:
+        if options.phantom:
+            keep_phantom()
+        write_reports()
+        main()
+    except ValueError as error:
+        sys.exit(f"error: {error}")

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from scnlib.records import Record
+from study.report.ledger import list_runs
 from study.report.paper import group
 from study.report.scores import (
     FOOTNOTES,
@@ -27,18 +28,17 @@ _LATEX = {"±": r"$\pm$", "†": r"\textsuperscript{\dag}", "Δ": r"$\Delta$"}
 
 
 def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[Path]:
-    """Writes table{1,2,3}.{md,csv,tex} to the folder and returns the paths.
+    """Writes table{1,2,3}.{md,csv,tex} and runs.txt to the folder and returns the paths.
 
     The csv holds plain numbers, one line a method; md and tex are for reading (tex needs booktabs).
-    ValueError for a record of another profile.
+    ValueError for a record of another profile, and as `no_run_is_lost`.
     """
     other = {record.run.profile.name for record in records} - {profile}
     if other:
         raise ValueError(
             f"tables of profile {profile} cannot hold runs of {', '.join(sorted(other))}"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    written = [list_runs(records, folder)]
     for number in ROWS:
         title, note = (f(number, records, profile) for f in (table_title, note_on_tests))
         parts = sections(number, records, profile)

@@ -141,6 +141,7 @@ def test_dice_rises_with_a_right_voxel_and_falls_with_a_wrong_one(
     assert dice(one, one) == 1 and hd95(one, one, ISOTROPIC) == 0
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(1, 6), steps)
 def test_the_distance_grows_with_the_way(near: int, more: int, step: float) -> None:
     row = np.zeros((3, 1, 1, 20), bool)

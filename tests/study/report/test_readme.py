@@ -12,6 +12,7 @@ from scnlib.paths import README, REPOSITORY, RESULTS, run_folder
 from scnlib.records import collect
 from study.report import full_report, readme
 from study.report.claims import answers
+from study.report.ledger import list_runs
 from study.report.tables import write_tables
 from study.run.command import parse
 from tests import sample_record
@@ -50,6 +51,25 @@ def test_the_tables_are_those_of_the_records(tmp_path):
     for path in write_tables(collect(RESULTS, "cpu"), tmp_path, "cpu"):
         committed = RESULTS / "cpu" / "tables" / path.name
         assert path.read_text() == committed.read_text(), REDO
+
+
+@pytest.mark.parametrize("variant", ["", "stride4"])
+def test_a_report_is_not_written_without_a_run_it_had(tmp_path, variant):
+    made = [run_folder(tmp_path, "cpu", "acdc", "scn", seed, variant) for seed in (0, 1)]
+    for seed, folder in enumerate(made):
+        sample_record.write(folder, make_run("acdc", "scn", seed, "cpu", variant=variant))
+    records = collect(tmp_path, "cpu", variants=bool(variant))
+    list_runs(records, tmp_path / "cpu" / ("variants" if variant else "tables"))
+    shutil.rmtree(made[1])
+    with pytest.raises(ValueError, match=r"runs\.txt: .*acdc/scn/seed1"):
+        readme.write_reports(tmp_path)
+    assert not (tmp_path / "cpu" / "REPORT.md").exists()
+
+
+def test_the_lists_are_of_the_committed_runs(tmp_path):
+    for kind, folder in ((False, "tables"), (True, "variants")):
+        path = list_runs(collect(RESULTS, "cpu", variants=kind), tmp_path / folder)
+        assert path.read_text() == (RESULTS / "cpu" / folder / path.name).read_text(), REDO_REPORT
 
 
 def test_the_executed_notebooks_say_what_the_records_say():

@@ -56,7 +56,7 @@ def record(
             )
     metrics = pd.DataFrame(rows)
     settings = SimpleNamespace(name=profile, iterations=3000)
-    run = SimpleNamespace(dataset=dataset, method=method, seed=seed, profile=settings)
+    run = SimpleNamespace(dataset=dataset, method=method, seed=seed, profile=settings, variant="")
     return SimpleNamespace(
         run=run, metrics=metrics, summary=summary(metrics), validation={"best": None}
     )
@@ -190,7 +190,9 @@ def test_files_of_the_three_tables(tmp_path: Path) -> None:
     runs = [record("scn", 0.85), record("pce", 0.4, empty=True), record("full", 0.85)]
     paths = write_tables(runs, tmp_path / "tables", "cpu")
     names = {f"table{n}.{suffix}" for n in (1, 2, 3) for suffix in ("md", "csv", "tex")}
-    assert {path.name for path in paths} == names and all(path.stat().st_size for path in paths)
+    assert {path.name for path in paths} == names | {"runs.txt"} and all(
+        path.stat().st_size for path in paths
+    )
     markdown = (tmp_path / "tables" / "table1.md").read_text(encoding="utf-8")
     assert markdown.startswith("# Table 1: all methods on ACDC, profile cpu\n")
     assert "| PCE† " in markdown and "| USTM (not run) " in markdown and "†: " in markdown
@@ -205,6 +207,23 @@ def test_files_of_the_three_tables(tmp_path: Path) -> None:
     assert r"PCE\textsuperscript{\dag} &" in latex and r"(\%)" in latex
 
 
+def test_tables_are_not_made_again_without_a_run_they_had(tmp_path: Path) -> None:
+    runs = [record("scn", 0.8), record("scn", 0.9, seed=1), record("pce", 0.4)]
+    paths = write_tables(runs, tmp_path, "cpu")
+    before = {path: path.read_text() for path in paths}
+    with pytest.raises(
+        ValueError, match=r"runs\.txt: .*\(acdc/pce/seed0, acdc/scn/seed1\).*delete"
+    ):
+        write_tables(runs[:1], tmp_path, "cpu")
+    assert {path: path.read_text() for path in paths} == before
+    write_tables([*runs, record("full", 0.9)], tmp_path, "cpu")  # one more is no loss
+    with pytest.raises(ValueError, match="acdc/full/seed0"):
+        write_tables(runs, tmp_path, "cpu")
+    (tmp_path / "runs.txt").unlink()
+    write_tables(runs[:1], tmp_path, "cpu")
+    assert (tmp_path / "runs.txt").read_text() == "acdc/scn/seed0\n"
+
+
 def test_the_demonstration_says_so_and_is_not_set_beside_the_paper(tmp_path: Path) -> None:
     runs = [record("scn", 0.8, dataset="phantom", profile="demo")]
     for number in (1, 2, 3):
@@ -213,7 +232,7 @@ def test_the_demonstration_says_so_and_is_not_set_beside_the_paper(tmp_path: Pat
         assert not any("paper" in str(name) or "Δ" in str(name) for name, _ in table.columns)
         assert table.iloc[-1 - (number == 1)]["Dice ours", "RV"] == pytest.approx(80.0)
     write_tables(runs, tmp_path, "demo")
-    for path in tmp_path.iterdir():
+    for path in tmp_path.glob("table*"):
         text = path.read_text(encoding="utf-8")
         assert "no evidence" in text and "phantom" in text and "88.51" not in text
     assert "no evidence" in table_title(1, [], "demo")
