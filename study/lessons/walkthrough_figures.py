@@ -5,6 +5,7 @@ map's grid, numbered row by row.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -105,11 +106,13 @@ def draw_added(maps: Maps, chosen: Slice, box: tuple[slice, slice]) -> Figure:
     if new.any():
         axis.contour(new.astype(float), [0.5], colors="white", linewidths=1.2)
     axis.set_title(f"added: {new.sum()} pixels, {(new & right).sum()} right", fontsize=10)
-    for each in axes[0]:
-        truth_border(each, chosen.label[0].numpy())
+    truth_border(axes[0][0], chosen.label[0].numpy())
+    truth_border(axis, chosen.label[0].numpy(), style="dotted")  # what was added has the solid line
     handles = [Patch(facecolor=RIGHT, edgecolor="black", label="added and right")]
     handles += [Patch(facecolor=WRONG, edgecolor="black", label="added and wrong")]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
+    look: Any = {"facecolor": "none", "edgecolor": "black", "linestyle": "dotted"}
+    handles += [Patch(**look, label="border of the truth")]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
     return near(figure, _wider(box, new))
 
 

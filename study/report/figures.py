@@ -128,6 +128,7 @@ def training_curves(curve: pd.DataFrame, validation: Sequence[Mapping[str, float
             region.plot(curve["iteration"], curve[name], label=label, ls=style, color="black")
     region.set(ylabel="tau, share of M", ylim=(0, 1.02))
     if "tau" not in curve:
+        region.set_axis_off()
         region.text(0.5, 0.5, "this method has no tau", ha="center", transform=region.transAxes)
     for axes in (axes for axes in grid.flat if axes.get_legend_handles_labels()[0]):
         axes.legend(fontsize=8)

@@ -63,11 +63,13 @@ def fill(axes: Axes, labels: np.ndarray, alpha: float = 0.6) -> None:
     axes.imshow(np.array(colours)[labels], interpolation="nearest")
 
 
-def truth_border(axes: Axes, labels: np.ndarray) -> None:
+def truth_border(axes: Axes, labels: np.ndarray, style: str = "solid") -> None:
     """The borders of all classes in white with a dark edge, to be seen on every ground."""
     for k in range(1, int(labels.max()) + 1):
         if (labels == k).any():
-            lines = axes.contour(labels == k, [0.5], colors="white", linewidths=0.6)
+            lines = axes.contour(
+                labels == k, [0.5], colors="white", linewidths=0.6, linestyles=style
+            )
             lines.set_path_effects(dark_edge(0.6))
 
 

@@ -26,7 +26,8 @@ def artists(figure: Figure) -> list:
     """What is drawn on white: in panels without an image, and in legends."""
     bare = [axes for axes in figure.axes if not axes.images]
     found = [a for axes in bare for a in (*axes.lines, *axes.patches, *axes.collections)]
-    found += [text.arrow_patch for axes in bare for text in axes.texts if text.arrow_patch]
+    arrows = (getattr(text, "arrow_patch", None) for axes in bare for text in axes.texts)
+    found += [arrow for arrow in arrows if arrow]
     legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes)]
     return found + [handle for legend in legends if legend for handle in legend.legend_handles]
 

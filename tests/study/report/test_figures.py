@@ -286,6 +286,14 @@ def test_a_loss_that_is_its_only_part_is_one_line(pce: list[float], lines: list[
     assert [line.get_label() for line in losses.get_lines()] == lines
 
 
+@pytest.mark.parametrize("kept", [{}, {"tau": [0.8, 0.9], "share_M": [0.1, 0.2]}])
+def test_a_run_without_tau_has_no_empty_axes(kept: dict[str, list[float]]) -> None:
+    curve = pd.DataFrame({"iteration": [1, 2], "lr": 1e-3, "loss": [3.0, 2.0]} | kept)
+    figure = figures.training_curves(curve, [{"iteration": 2, "dice": 0.5}])
+    assert [axes.axison for axes in figure.axes] == [True, True, True, bool(kept)]
+    assert all(axes.has_data() for axes in figure.axes if axes.axison)
+
+
 def test_no_loss_has_the_colour_of_a_class() -> None:
     parts = {name: [1.0, 2.0] for name in "abcdef"}
     curve = pd.DataFrame({"iteration": [1, 2], "lr": 1e-3, "loss": [3.0, 2.0]} | parts)
