@@ -2,13 +2,16 @@
 
 import json
 
+import nbformat
 import numpy as np
 import pytest
 
 from scnlib.data.cases import HEART
+from scnlib.paths import RESULTS
 from study.lessons import strokes
 from study.lessons.drawing import Pad
 from study.lessons.learning import (
+    SEEDS,
     draw_learnt,
     draw_seeds,
     learn,
@@ -170,6 +173,16 @@ def test_several_seeds_stand_side_by_side():
     axes = draw_seeds(learnt).axes
     assert [a.get_title() for a in axes[1:3]] == ["PCE\nseed 0", "PCE\nseed 1"]
     assert len(axes) == 2 + 2 * 2
+
+
+def test_the_recorded_strokes_keep_scn_from_a_flood():
+    book = nbformat.read(RESULTS / "cpu" / "notebooks" / "06_your_own_scribbles.ipynb", 4)
+    outputs = [out for cell in book.cells for out in cell.get("outputs", [])]
+    texts = [out.get("data", {}).get("text/markdown", "") for out in outputs]
+    (table,) = [text for text in texts if text.startswith("**Pixels painted as heart**")]
+    (row,) = [line for line in table.splitlines() if line.startswith("| SCN")]
+    painted = [float(cell) for cell in row.strip("|").split("|")[1:]]
+    assert len(painted) == len(SEEDS) and max(painted) <= 2
 
 
 def test_the_pad_keeps_the_recorded_strokes_until_something_is_drawn():
