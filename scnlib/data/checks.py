@@ -107,13 +107,23 @@ def to_classes(
     """
     check_same_shape(array.shape, shape, source, kind)
     values = _whole(array, source, kind, {*classes, unlabelled}, step)
-    found = _distinct(values)
-    if kind == "mask" and unlabelled in found - classes.keys():
+    _check_meaning(_distinct(values), source, kind, set(classes), unlabelled)
+    result = np.full(shape, count, dtype=np.uint8)
+    for value, index in classes.items():
+        result[values == value] = index
+    return result
+
+
+def _check_meaning(
+    found: set[int], source: str, kind: Kind, classes: set[int], unlabelled: int
+) -> None:
+    """Refuse values that mean nothing, and a scribble in a mask's place or the other way round."""
+    if kind == "mask" and unlabelled in found - classes:
         raise ValueError(
             f"{source}: value {unlabelled} (unlabelled) in a mask: this is a scribble, "
             "give it as one or supply the full mask"
         )
-    known = classes.keys() | ({unlabelled} if kind == "scribble" else set())
+    known = classes | ({unlabelled} if kind == "scribble" else set())
     if strange := sorted(found - known):
         raise ValueError(
             f"{source}: {kind} holds unknown values {strange[:5]}: known are {sorted(known)}"
@@ -123,10 +133,6 @@ def to_classes(
             f"{source}: scribble without an unlabelled pixel (value {unlabelled}): this is a full "
             "mask, or unlabelled was written as background; write it as its own value"
         )
-    result = np.full(shape, count, dtype=np.uint8)
-    for value, index in classes.items():
-        result[values == value] = index
-    return result
 
 
 def _whole(array: np.ndarray, source: str, kind: Kind, known: set[int], step: float) -> np.ndarray:

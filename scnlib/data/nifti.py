@@ -50,16 +50,8 @@ def read_nifti(
     array = check_image(volume.array, source)
     array = np.moveaxis(array, layout.slice_axis, 0)
     subject, frame = split_name(stem(image), layout.volume_name)
-    order = _slices_first(layout.slice_axis)
-    z, y, x = volume.spacing[order]
-    if other := slice_axis_of(array.shape, (z, y, x)):
-        log.warning(
-            "%s: slice_axis = %d seems wrong, as the voxels %s are %s mm: try slice_axis = %d in "
-            "dataset.toml (for predict, --slice-axis %d)",
-            *(source, layout.slice_axis, " x ".join(map(str, volume.array.shape))),
-            " x ".join(f"{size:.3g}" for size in volume.spacing),
-            *(order[other], order[other]),
-        )
+    _doubt_axis(volume, source, layout.slice_axis)
+    z, y, x = volume.spacing[_slices_first(layout.slice_axis)]
     return Case(
         subject=subject,
         frame=frame,
@@ -70,6 +62,21 @@ def read_nifti(
         source=source,
         classes=layout.classes,
     )
+
+
+def _doubt_axis(volume: Volume, source: str, axis: int) -> None:
+    """Warn where shape and voxel size speak for slices along another axis."""
+    order = _slices_first(axis)
+    shape = tuple(volume.array.shape[a] for a in order)
+    z, y, x = volume.spacing[order]
+    if other := slice_axis_of(shape, (z, y, x)):
+        log.warning(
+            "%s: slice_axis = %d seems wrong, as the voxels %s are %s mm: try slice_axis = %d in "
+            "dataset.toml (for predict, --slice-axis %d)",
+            *(source, axis, " x ".join(map(str, volume.array.shape))),
+            " x ".join(f"{size:.3g}" for size in volume.spacing),
+            *(order[other], order[other]),
+        )
 
 
 def nifti_split(folder: Path, split: str, layout: Layout) -> list[Case]:

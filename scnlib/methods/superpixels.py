@@ -46,24 +46,27 @@ def spread_scribble(
     ratio = max(image.shape) / SIZE
     box = tuple(_span(places, round(MARGIN * ratio)) for places in (rows, columns))
     near, given = scribble[box], spread[box]
-    pieces = felzenszwalb(
-        image[box],
-        scale=SCALE,
-        sigma=SIGMA,
-        min_size=max(1, round(MIN_SIZE * ratio**2)),
-    )
-    claims = np.stack(
-        [
-            np.isin(pieces, pieces[near == k]) & isotropic_dilation(near == k, REACH * ratio)
-            for k in range(classes)
-        ]
-    )  # (K, h, w)
+    claims = _claims(image[box], near, classes, ratio)
     if rest == "background":
         claims[0] = False
     open_, claimed = near == classes, claims.sum(axis=0)
     given[open_ & (claimed > 1)] = classes
     given[open_ & (claimed == 1)] = claims.argmax(axis=0)[open_ & (claimed == 1)]
     return spread
+
+
+def _claims(image: np.ndarray, scribble: np.ndarray, classes: int, ratio: float) -> np.ndarray:
+    """Which pixels each class's scribble claims, (K, h, w) bool; `ratio` scales the lengths."""
+    pieces = felzenszwalb(
+        image, scale=SCALE, sigma=SIGMA, min_size=max(1, round(MIN_SIZE * ratio**2))
+    )
+    return np.stack(
+        [
+            np.isin(pieces, pieces[scribble == k])
+            & isotropic_dilation(scribble == k, REACH * ratio)
+            for k in range(classes)
+        ]
+    )
 
 
 def _span(places: np.ndarray, margin: int) -> slice:
