@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from scnlib.config import Run
@@ -35,7 +35,20 @@ def save_weights(path: Path, method: Method, run: Run, names: Sequence[str]) -> 
         for name, value in method.state_dict().items()
     }
     about = {"run": run.to_json(), "classes": json.dumps(list(names))}
-    save_file(weights, path, metadata=about | {"sha256": _sum(about, weights)})
+    path.write_bytes(_ordered(save(weights, about | {"sha256": _sum(about, weights)})))
+
+
+def _ordered(content: bytes) -> bytes:
+    """A safetensors file with its metadata by name: they come in any order, other bytes each time.
+
+    Eight bytes tell the length of the header, JSON that is filled up to a multiple of eight.
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def load_weights(path: Path) -> tuple[Run, tuple[str, ...], dict[str, Tensor]]:

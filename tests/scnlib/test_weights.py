@@ -32,6 +32,17 @@ def test_weights_come_back_in_half_precision(tmp_path: Path) -> None:
     assert path.stat().st_size < 2.2 * sum(value.numel() for value in state.values())
 
 
+def test_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
+    run = make_run("phantom", "scn", size=32)
+    method, path = get_method("scn")(run, 2), tmp_path / "weights.safetensors"
+    found = set()
+    for _ in range(12):  # by chance, three entries have one order in 12 files once in 6 ** 11
+        save_weights(path, method, run, ("background", "Höhle"))
+        found.add(path.read_bytes())
+    (content,) = found
+    assert int.from_bytes(content[:8], "little") % 8 == 0  # the tensors begin at a multiple of 8
+
+
 def test_weights_that_are_missing_or_of_another_kind_are_named(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     with pytest.raises(ValueError, match=r"weights\.safetensors: no weights there"):
