@@ -1,4 +1,4 @@
-"""The long form: `python -m tests.campaign [--tries 120] [--kills 200] [--pairs 10000] [--seed 0]`.
+"""The long form: `python -m tests.campaign [--kills 200] [--tries 120] ...`; 0 leaves a part out.
 
 Prints the counts as JSON; with `--keep FILE` (results/reliability.json) each part takes its place
 in that file too, and its kills are added to those that the file has, so that 200 of them can be
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.campaign import damage, keeping, kills, scores
+from tests.campaign import damage, determinism, keeping, kills, scores
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--tries", type=int, default=120, help="damages to each kind of file")
     parser.add_argument("--kills", type=int, default=200, help="of runs in progress")
     parser.add_argument("--pairs", type=int, default=10_000, help="of masks that are scored")
+    parser.add_argument("--steps", type=int, default=12, help="of trainings that are repeated")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
@@ -33,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
             parts["damage"] = damage.campaign(Path(folder) / "files", options.tries, options.seed)
         if options.pairs:
             parts["scores"] = scores.campaign(options.pairs, options.seed)
+        if options.steps:
+            parts["determinism"] = determinism.campaign(Path(folder) / "twice", options.steps)
         if options.kills:
             done = earlier["kills"] if earlier else 0
             parts["kills"] = kills.campaign(Path(folder), options.kills, options.seed, done)

@@ -16,10 +16,10 @@ RUN = tiny("scn", iterations=12, validations=3, size=32)
 MOST_SECONDS = 300
 
 
-def finish(run: Run, folder: Path) -> float:
+def finish(run: Run, folder: Path, threads: int = 1) -> float:
     """Train to the end in a process of its own; the seconds it took."""
     began = time.monotonic()
-    with start(run, folder) as process:
+    with start(run, folder, threads) as process:
         process.communicate(timeout=MOST_SECONDS)
     if process.returncode:
         raise RuntimeError(f"{folder}: ended with code {process.returncode}")

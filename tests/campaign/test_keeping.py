@@ -8,6 +8,7 @@ import pytest
 
 from tests.campaign import __main__, damage, keeping, kills, scores
 
+ONLY_KILLS = ["--tries", "0", "--pairs", "0", "--steps", "0"]
 SLICE = {"kills": 5, "in_a_saving": 1, "lost_iterations": 7, "runs": 2, "differing": 0}
 
 
@@ -30,9 +31,10 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_slices_of_kills_add_up_and_other_parts_stay(tmp_path: Path, started: list[int]) -> None:
     file = tmp_path / "kept.json"
     keep = ["--keep", str(file)]
-    assert __main__.main(["--kills", "0", "--tries", "2", "--pairs", "3", *keep]) == 0
+    others = ["--tries", "2", "--pairs", "3", "--steps", "0", "--kills", "0"]
+    assert __main__.main([*others, *keep]) == 0
     for count in ("5", "3", "4"):
-        assert __main__.main(["--kills", count, "--tries", "0", "--pairs", "0", *keep]) == 0
+        assert __main__.main(["--kills", count, *ONLY_KILLS, *keep]) == 0
     kept = json.loads(file.read_text())
     assert started == [0, 5, 8]
     assert (kept["damage"]["tries"], kept["scores"]["pairs"]) == (2, 3)
@@ -46,18 +48,18 @@ def test_slices_of_kills_add_up_and_other_parts_stay(tmp_path: Path, started: li
     }
     assert kept["kills"]["code_version"] == "code1 then code2 then code3"
     with pytest.raises(ValueError, match="seed 0, not 1"):
-        __main__.main(["--kills", "1", "--tries", "0", "--pairs", "0", "--seed", "1", *keep])
+        __main__.main(["--kills", "1", *ONLY_KILLS, "--seed", "1", *keep])
 
 
 def test_a_slice_that_differs_ends_in_1(
     tmp_path: Path, started: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    only = ["--tries", "0", "--pairs", "0", "--keep", str(tmp_path / "kept.json")]
+    only = [*ONLY_KILLS, "--keep", str(tmp_path / "kept.json")]
     monkeypatch.setattr(kills, "campaign", lambda *given: dict(SLICE, differing=1))
     assert __main__.main(only) == 1
     assert json.loads((tmp_path / "kept.json").read_text())["kills"]["differing"] == 1
 
 
 def test_without_a_file_nothing_is_kept(tmp_path: Path, started: list[int], capsys) -> None:
-    assert __main__.main(["--kills", "5", "--tries", "0", "--pairs", "0"]) == 0
+    assert __main__.main(["--kills", "5", *ONLY_KILLS]) == 0
     assert json.loads(capsys.readouterr().out)["kills"]["kills"] == 5

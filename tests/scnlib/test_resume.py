@@ -35,7 +35,7 @@ class Kept(training.Training):
         torch.save(vars(self.state), self.folder / "state.pt")
         return super().finish()
 
-torch.set_num_threads(1)
+torch.set_num_threads(int(sys.argv[3]))
 subjects = {SUBJECTS!r}
 training.Training = Kept
 training.CHECKPOINT_SECONDS = 0
@@ -50,8 +50,8 @@ training.train(
 """
 
 
-def start(run: Run, folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", DRIVER, run.to_json(), str(folder)]
+def start(run: Run, folder: Path, threads: int = 1) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", DRIVER, run.to_json(), str(folder), str(threads)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
 
 
