@@ -74,6 +74,16 @@ def test_executed_copies_succeeded_and_tell_nothing_of_the_machine(path):
         assert all(out.output_type != "error" for out in cell.get("outputs", []))
 
 
+@pytest.mark.parametrize("path", EXECUTED, ids=lambda path: path.name)
+def test_executed_copies_are_of_the_notebooks_as_they_are(path):
+    (source,) = [source for source in SOURCES if path.stem.startswith(source.stem)]
+    texts, executed = (
+        [c.source for c in book.cells if "injected-parameters" not in c.metadata.get("tags", [])]
+        for book in (nbformat.read(source, as_version=4), nbformat.read(path, as_version=4))
+    )
+    assert texts == executed, f"run {source.name} again: python -m study.run.notebook"
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_declares_the_parameters_that_the_runner_sets(rule):
     path = ROOT / "notebooks" / f"{RULES[rule]}.ipynb"
@@ -94,6 +104,20 @@ def test_code_cells_are_short(path):
     cells = nbformat.read(path, as_version=4).cells
     long = [cell.id for cell in cells if cell.cell_type == "code" and cell.source.count("\n") >= 12]
     assert long == []
+
+
+def test_the_lesson_plan_fills_its_minutes_with_sections_that_there_are():
+    text = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
+    lines = [[cell.strip() for cell in row.strip("|").split("|")] for row in text.splitlines()]
+    rows = [cells for cells in lines if len(cells) == 5 and cells[0].isdigit()]
+    for column, minutes in ((0, 90), (1, 45)):
+        assert sum(int(cells[column]) for cells in rows if cells[column] != "-") == minutes
+    for *_, where in rows:
+        number, places = where.split(",", 1)
+        (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+        heads = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+        for section in re.findall(r"\b\d+\b", places):
+            assert f"## {section}. " in heads, where
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)

@@ -41,13 +41,20 @@ def test_no_page_asks_the_network_for_anything(page, pages):
     assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
 
 
-def test_the_clickable_map_lives_on_the_site(page, pages):
+@pytest.mark.parametrize("width, least", [(1280, 250), (390, 300)])
+def test_the_clickable_map_lives_on_the_site(page, pages, width, least):
+    page.set_viewport_size({"width": width, "height": 800})
     page.goto(pages["02b_on_a_heart"].as_uri())
     page.locator("iframe[srcdoc]").scroll_into_view_if_needed()
     frame = page.frame_locator("iframe[srcdoc]")
     text, canvas = frame.get_by_role("status"), frame.locator("#slice")
     api.expect(text).to_contain_text("Mask above 0.500")
+    root = frame.locator("html")  # nothing hides behind a second scroll bar
+    assert root.evaluate("node => node.scrollHeight <= node.clientHeight")
+    assert canvas.bounding_box()["width"] >= least
     before = text.inner_text()
+    canvas.click(position={"x": 5, "y": 5})
+    api.expect(text).to_contain_text("cell row 1, column 1 of")
     canvas.focus()
     page.keyboard.press("ArrowRight")
     api.expect(text).not_to_have_text(before)
