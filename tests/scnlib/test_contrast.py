@@ -50,6 +50,14 @@ def test_class_similarity_by_hand() -> None:
     assert S.flatten().tolist() == pytest.approx([3 / 0.5, (3 * 0.6 + 4 * 0.8) / 0.5])
 
 
+@pytest.mark.parametrize("scale", [1e-4, 1e4])
+def test_the_length_of_features_does_not_matter(scale: float) -> None:
+    means, _ = class_means(FEATURES, SCRIBBLE, K)
+    torch.testing.assert_close(class_means(scale * FEATURES, SCRIBBLE, K)[0], means)
+    expected = class_similarity(FEATURES, means)
+    torch.testing.assert_close(class_similarity(scale * FEATURES, means), expected)
+
+
 def test_similarity_of_a_zero_feature_is_finite() -> None:
     S = class_similarity(torch.zeros(1, 2, 1, 1), torch.eye(2))
     assert torch.equal(S, torch.zeros(1, 2, 1, 1))

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable
+from importlib import import_module
 
 import pytest
 import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
+from scnlib import losses
 from scnlib.losses import (
     Contrast,
     contrastive_loss,
@@ -59,6 +61,44 @@ def test_scribbles_of_any_integer_type() -> None:
         assert torch.equal(partial_cross_entropy(LOGITS, scribble.to(dtype)), expected)
 
 
+def test_one_scribbled_pixel_counts_whole() -> None:
+    check(partial_cross_entropy(LOGITS, row(K, K, K, 3)), -ln(0.4))
+
+
+def test_log_probabilities_are_taken_as_they_are() -> None:
+    values, labels, everywhere = -LOGITS, row(0, 1, 2, 3), row(True, True, True, True)
+    picked = [ln(0.7), ln(0.5), ln(0.25), ln(0.4)]  # -values at the labels, which are no log P
+    given = {"normalised": True}
+    check(partial_cross_entropy(values, labels, **given), sum(picked) / 4)
+    hard = torch.eye(K)[labels].movedim(3, 1)
+    check(propagation_loss(values, hard, **given), sum(picked) / 4)
+    soft = sum(p * ln(p) for p in P.flatten().tolist()) / 4
+    check(propagation_loss(values, P, target="soft", **given), soft)
+    check(region_loss(values, labels, everywhere, **given), sum(picked) / 4)
+    consistency = propagation_consistency_loss(P, labels, everywhere)
+    both = refinement_loss(values, P, labels, everywhere, **given)
+    check(both - consistency, sum(picked) / 4)
+
+
+def test_logits_need_not_be_log_probabilities() -> None:
+    labels, everywhere = row(0, 1, 2, 3), row(True, True, True, True)
+    for loss in (
+        lambda logits: partial_cross_entropy(logits, labels),
+        lambda logits: propagation_loss(logits, P),
+        lambda logits: propagation_loss(logits, P, target="soft"),
+        lambda logits: region_loss(logits, labels, everywhere),
+        lambda logits: refinement_loss(logits, P, labels, everywhere),
+    ):
+        check(loss(LOGITS + 3), float(loss(LOGITS)))  # of the same softmax
+
+
+def test_losses_of_the_methods_can_be_had_from_here() -> None:
+    for name, module in losses.OF_METHODS.items():
+        assert getattr(losses, name) is getattr(import_module(f"scnlib.methods.{module}"), name)
+    with pytest.raises(AttributeError, match=r"scnlib\.losses.*has no attribute 'dise'"):
+        losses.dise  # noqa: B018
+
+
 WRONG = {
     "pce": lambda: partial_cross_entropy(LOGITS, row(0, K, 2, K), reduction="total"),
     "propagation": lambda: propagation_loss(LOGITS, P, target="Hard"),
@@ -104,6 +144,9 @@ def test_propagation_loss_with_soft_targets() -> None:
     first = -(0.2 * ln(0.7) + 0.6 * ln(0.1) + 0.1 * ln(0.1) + 0.1 * ln(0.1))
     loss = propagation_loss(LOGITS[..., :1], Y_CORR[..., :1], target="soft")
     check(loss, first)
+    third = -ln(0.25) * sum(Y_CORR[0, :, 0, 2].tolist())
+    valid = row(True, False, True, False)
+    check(propagation_loss(LOGITS, Y_CORR, target="soft", valid=valid), (first + third) / 2)
 
 
 @pytest.mark.parametrize("target", ["hard", "soft"])

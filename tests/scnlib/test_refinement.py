@@ -7,7 +7,7 @@ from torch import Tensor
 
 from scnlib.confidence import Pseudo, confident_pixels
 from scnlib.propagation import cast_votes, dominant_class, grid_labels, refine, refine_image
-from tests.drawn import bits, cells
+from tests.drawn import bits, cells, row
 
 K = 4
 
@@ -71,6 +71,12 @@ def test_gate_by_hand() -> None:
     # Mask 1001: 1 of its 2 cells is in M (.5), and all of that is class 1.
     assert refine(labels, confident, bits("1001"), gate=0.6)[0].tolist() == [[1, 1, 2, 0]]
     assert refine(labels, confident, bits("1001"), gate=0.4)[0].tolist() == [[1, 1, 2, 1]]
+
+
+def test_the_labels_type_stays() -> None:
+    for dtype in (torch.uint8, torch.int32, torch.int64):
+        out, _ = refine(cells(2, 2, 0, 0).to(dtype), bits("1100")[:, 0], bits("1110"))
+        assert out.dtype == dtype and out.tolist() == [[2, 2, 2, 0]]
 
 
 def slow_refine(
@@ -162,6 +168,13 @@ def test_refine_image_brings_votes_to_the_untrusted_pixels_of_a_cell() -> None:
     printed = refine_image(Pseudo(labels, confident), bits("11"), (1, 2), K, overwrite=True)
     assert printed.labels.tolist() == [[[1, 1, 1, 1], [1, 1, 1, 1]]]
     assert printed.confident.all()
+
+
+def test_refine_image_knows_the_gate() -> None:
+    labels, confident = row(1, 1, 2, 0), row(True, True, True, False)
+    for gate, last in ((None, 1), (0.6, 1), (0.7, 0)):  # as in test_gate_by_hand
+        refined = refine_image(Pseudo(labels, confident), bits("1111"), (1, 4), K, gate=gate)
+        assert refined.labels.tolist() == [[[1, 1, 2, last]]]
 
 
 @given(st.integers(0, 10_000), st.booleans(), st.booleans())
