@@ -17,7 +17,7 @@ from study.report.failures import what_went_wrong, worst_slice, worst_volumes
 from study.report.figures import heart_box, make_grid, note_outside
 from study.report.glance import fill, truth_border, whole_slice
 from study.report.statistics import ALPHA
-from study.report.titles import in_order, title
+from study.report.titles import data_title, in_order, title
 
 # Label and factor to the unit shown, for each metric.
 _AXES = {"dice": ("mean Dice (points)", 100.0), "hd95_voxel": ("95HD (voxels)", 1.0)}
@@ -110,6 +110,8 @@ def failures(
     layout: Any = figure.get_layout_engine()
     layout.set(h_pad=0.08, wspace=0.03)
     first = next(iter(cases.values()))
+    dataset = next(iter(runs.values())).run.dataset
+    figure.suptitle(f"{data_title(dataset)}: each method's worst test volumes", fontsize=10)
     key(figure, first.classes)
     columns = ["method", "volume", "Dice (%)", "slice", "what went wrong"]
     return figure, pd.DataFrame(rows, columns=columns)

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scnlib.data.cases import Case
+from study.report.comparison_figures import failures
 from study.report.failures import what_went_wrong, worst_slice, worst_volumes
 
 CLASSES = {0: "background", 1: "RV", 2: "MYO"}
@@ -84,3 +86,18 @@ def test_worst_volumes_come_by_mean_dice_and_undefined_structures_do_not_count()
     assert found["dice"].tolist() == pytest.approx([0.6, 0.7])
     assert found["structure"].tolist() == ["MYO", "MYO"]
     assert found["structure_dice"].tolist() == [0.6, 0.5]
+
+
+def test_the_figure_names_its_data_set_and_the_volumes() -> None:
+    truth = volume([1, 1, 2, 2], [0, 1, 2, 0]).repeat(3, axis=1)
+    case = Case("p1", "ED", np.zeros(truth.shape, np.float32), None, truth, (1, 1, 1), "drawn")
+    rows = [
+        {"volume": "p1_ED", "subject": "p1", "structure": name, "dice": dice}
+        for name, dice in (("RV", 0.5), ("MYO", 0.9), ("LV", 0.9))
+    ]
+    facts = {"metrics": pd.DataFrame(rows), "prediction": lambda name: np.flip(truth, -1)}
+    record = cast(Any, SimpleNamespace(run=SimpleNamespace(dataset="mscmr"), **facts))
+    figure, table = failures({"pce": record}, {"p1_ED": case}, count=1)
+    assert figure.get_suptitle().startswith("MSCMR: ")
+    assert figure.axes[0].get_title().startswith("p1 ED\nslice 1")
+    assert list(table["volume"]) == ["p1_ED"]
