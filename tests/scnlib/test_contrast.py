@@ -144,6 +144,31 @@ def test_contrast_with_means_of_each_image_by_hand() -> None:
     check(own, (2 * each + 0) / 3 + (2 * each + 0) / 3)
 
 
+@pytest.mark.parametrize("mean", ["pixels", "classes"])
+@pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.parametrize("over", ["batch", "image"])  # the same for one image
+def test_both_terms_follow_the_choices(mean: str, normalise: bool, over: str) -> None:
+    features = pixels([3, 4], [0, 2], [1, 0], [5, 5], [1, 2], [2, 1])
+    scribble, labels = row(0, 0, 1, 2, 2, 2), row(0, 0, 1, 1, 1, 0)
+    everywhere = torch.ones_like(scribble, dtype=torch.bool)
+    means, _ = class_means(features, scribble, 2, normalise=normalise)
+    S = class_similarity(features, means, temperature=0.5, normalise=normalise)
+    log_p = S.log_softmax(dim=1)
+    first = scribble_contrast(log_p, scribble, mean=mean)
+    second = pseudo_label_contrast(log_p, labels, everywhere, scribble, mean=mean)
+    choices = Contrast(temperature=0.5, normalise=normalise, mean=mean, means_over=over)
+    whole = contrastive_loss(features, scribble, labels, everywhere, classes=2, choices=choices)
+    check(whole, float(first + second))
+
+
+def test_the_contrast_of_features_in_half_precision_is_in_single() -> None:
+    features = CONTRAST.to(torch.bfloat16)
+    given = row(0, 1, K, K), row(0, 1, 1, 1), row(True, True, True, True)
+    loss = contrastive_loss(features, *given)
+    assert loss.dtype == torch.float32
+    check(loss, float(contrastive_loss(features.float(), *given)))
+
+
 def test_padding_is_not_in_the_contrast() -> None:
     scribble, labels = row(0, 1, K, K), row(0, 1, 1, 1)
     everywhere = row(True, True, True, True)

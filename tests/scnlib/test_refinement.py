@@ -170,6 +170,15 @@ def test_refine_image_brings_votes_to_the_untrusted_pixels_of_a_cell() -> None:
     assert printed.confident.all()
 
 
+def test_cells_need_not_be_square() -> None:
+    labels = torch.tensor([[[1, 1, 1, 0, 0, 0]] * 2])
+    pseudo = Pseudo(labels, labels == 1)
+    refined = refine_image(pseudo, bits("11"), (1, 2), K)  # cells of 2 x 3 pixels
+    assert refined.labels.tolist() == [[[1] * 6] * 2]
+    turned = Pseudo(labels.transpose(1, 2), (labels == 1).transpose(1, 2))
+    assert refine_image(turned, bits("11"), (2, 1), K).labels.tolist() == [[[1, 1]] * 6]
+
+
 def test_refine_image_knows_the_gate() -> None:
     labels, confident = row(1, 1, 2, 0), row(True, True, True, False)
     for gate, last in ((None, 1), (0.6, 1), (0.7, 0)):  # as in test_gate_by_hand
