@@ -13,7 +13,7 @@ from tests.scnlib.test_resume import start
 from tests.tiny_runs import tiny
 
 RUN = tiny("scn", iterations=12, validations=3, size=32)
-MOST_SECONDS = 300
+MOST_SECONDS = 1800
 
 
 def finish(run: Run, folder: Path, threads: int = 1) -> float:

@@ -29,6 +29,7 @@ def test_class_means_by_hand() -> None:
     means, present = class_means(FEATURES, SCRIBBLE, K, normalise=False)
     # ((3, 4) + (0, 2)) / 2 and (1, 0); the pixel that nobody scribbled is in none.
     torch.testing.assert_close(means[:2].float(), torch.tensor([[1.5, 3.0], [1.0, 0.0]]))
+    assert float(means[0, 0]) == pytest.approx(3 / (2 + 1e-6), rel=2e-7)  # with the epsilon
     assert present.tolist() == [True, True, False, False]
     assert torch.equal(means[2:], torch.zeros_like(means[2:]))
 
@@ -46,6 +47,7 @@ def test_class_similarity_by_hand() -> None:
     S = class_similarity(first, means, temperature=0.5)
     # (3, 4)/5 . (1, 0) / .5 = 1.2 and (.6 * .6 + .8 * .8) / .5 = 2
     assert S.flatten().tolist() == pytest.approx([0.6 / 0.5, 1 / 0.5])
+    torch.testing.assert_close(class_similarity(first, means) * 0.1, S * 0.5)
     S = class_similarity(first, means, temperature=0.5, normalise=False)
     assert S.flatten().tolist() == pytest.approx([3 / 0.5, (3 * 0.6 + 4 * 0.8) / 0.5])
 
@@ -93,6 +95,13 @@ def test_pseudo_label_contrast_by_hand() -> None:
 
 
 CONTRAST = pixels([1, 0], [0, 1], [1, 0], [0, 1])
+
+
+def test_log_probabilities_are_taken_as_they_are() -> None:
+    values, labels, everywhere = -LOGITS, row(0, 1, 2, 3), row(True, True, True, True)
+    picked = (ln(0.7) + ln(0.5) + ln(0.25) + ln(0.4)) / 4  # -values, which are no log P
+    check(scribble_contrast(values, labels), picked)
+    check(pseudo_label_contrast(values, labels, everywhere, row(K, K, K, K)), picked)
 
 
 def test_contrast_by_hand_with_classes_that_nobody_scribbled() -> None:
