@@ -113,6 +113,18 @@ def test_overlap_ratio_by_hand() -> None:
     torch.testing.assert_close(r, torch.tensor([[2 / 3, 0.0, 1.0]]))
 
 
+def test_overlap_is_of_each_images_own_region() -> None:
+    masks = torch.cat([bits("1100 0011"), bits("1000 0111")])
+    r = overlap_ratio(masks, torch.cat([bits("1110"), bits("1000")])[:, 0])
+    torch.testing.assert_close(r, torch.tensor([[2 / 3, 1 / 3], [1.0, 0.0]]))
+
+
+def test_without_a_cell_nothing_votes() -> None:
+    none = torch.zeros(1, 0, dtype=torch.long)
+    winner, count = dominant_class(none, none.bool(), torch.zeros(1, 2, 0, dtype=torch.bool))
+    assert (winner.tolist(), count.tolist()) == ([[0, 0]], [[0.0, 0.0]])
+
+
 def test_overlap_with_an_empty_region_is_zero() -> None:
     r = overlap_ratio(bits("1111 0000"), torch.zeros(1, 4, dtype=torch.bool))
     assert r.tolist() == [[0.0, 0.0]]

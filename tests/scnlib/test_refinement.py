@@ -73,6 +73,14 @@ def test_gate_by_hand() -> None:
     assert refine(labels, confident, bits("1001"), gate=0.4)[0].tolist() == [[1, 1, 2, 1]]
 
 
+def test_gate_compares_strictly() -> None:
+    # 2 of the mask's 4 cells are in M, both of class 1; then 2 of its 3, of two classes.
+    half, mixed = (cells(1, 1, 0, 0), bits("1111")), (cells(1, 2, 0, 0), bits("1110"))
+    for labels, mask in (half, mixed):
+        for gate, acts in ((0.5, False), (0.49, True)):
+            assert bool(refine(labels, bits("1100")[:, 0], mask, gate=gate)[1][0, 2]) == acts
+
+
 def test_the_labels_type_stays() -> None:
     for dtype in (torch.uint8, torch.int32, torch.int64):
         out, _ = refine(cells(2, 2, 0, 0).to(dtype), bits("1100")[:, 0], bits("1110"))
@@ -139,6 +147,7 @@ def test_votes_do_not_depend_on_the_order_of_rows(
     assert torch.equal(winner[:, order], shuffled[0]) and torch.equal(count[:, order], shuffled[1])
     # Which cells change does not depend on it either; only who wins where masks meet does.
     voted, changed = cast_votes(labels, confident, masks)
+    assert not (changed & confident).any()
     again, changed_again = cast_votes(labels, confident, masks[:, order])
     assert torch.equal(changed, changed_again)
     alone = changed & (masks.sum(dim=1) == 1)
