@@ -26,7 +26,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
-    logging.getLogger("scnlib").setLevel(logging.CRITICAL)
     earlier = keeping.read(options.keep).get("kills")
     parts: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -50,4 +49,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    logging.getLogger("scnlib").setLevel(logging.CRITICAL)  # each damage would be told
     sys.exit(main())
