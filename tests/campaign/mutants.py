@@ -57,11 +57,15 @@ def copy(folder: Path) -> None:
 
 
 def unsettled(folder: Path) -> list[str]:
-    """The mutants that were not tested yet, and those that no test noticed."""
+    """The mutants that were not tested yet, and those that survived without a reason."""
     found = []
     for module in TESTS:
-        for name, code in exit_codes(folder, module).items():
-            found += [name] * (code not in KILLED)
+        codes = exit_codes(folder, module)
+        found += [name for name, code in codes.items() if code is None]
+        alive = [name for name, code in codes.items() if code is not None and code not in KILLED]
+        rows = outcome(folder, module)["survived"] if alive else []
+        pairs = zip(alive, map(explained, rows), strict=True)
+        found += [name for name, row in pairs if not row["reason"]]
     return found
 
 

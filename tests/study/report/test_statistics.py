@@ -12,6 +12,7 @@ from study.report.statistics import (
     bootstrap_mean,
     compare,
     holm,
+    judge,
     long_frame,
     patient_values,
     signed_rank,
@@ -139,6 +140,12 @@ def test_verdict_knows_that_a_smaller_distance_is_better() -> None:
     assert table.loc["dice", "mean_difference"] == pytest.approx(0.1)
     assert table.loc["hd95_voxel", "mean_difference"] == pytest.approx(-1.0)
     assert table.loc["dice", ["low", "high"]].tolist() == pytest.approx([0.1, 0.1])
+
+
+def test_five_percent_is_not_below_five_percent() -> None:
+    differences = np.full(8, -0.1)
+    assert judge(differences, 0.05, "dice") == "not significant"
+    assert judge(differences, 0.0499, "dice") == "worse"
 
 
 def test_seeds_are_averaged_before_the_test() -> None:
