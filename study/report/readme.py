@@ -16,6 +16,7 @@ from study.report import lost_points
 from study.report.full_report import measured_times, phantom_line, report_text
 from study.report.headlines import headlines
 from study.report.ledger import list_runs, no_run_is_lost
+from study.report.reliability import reliability_lines
 from study.report.reproducibility import reproducibility_text
 from study.report.tables import means_tables
 from study.report.titles import in_order
@@ -66,7 +67,8 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
             written.append(path)
         if records and profile == "cpu":
             path = results / "REPRODUCIBILITY.md"
-            replace_text(path, reproducibility_text(records, variants))
+            tried = reliability_lines(results / "reliability.json")
+            replace_text(path, reproducibility_text(records, variants, tried))
             written.append(path)
     return written
 

@@ -44,6 +44,13 @@ code: the head of its file in `scnlib/methods`, and `ComparedOptions` in `scnlib
 
 {hours}
 
+## How the machinery was tried
+
+By `python -m tests.campaign` and `tests.campaign.mutants`; counts, code and versions are in
+[`reliability.json`](reliability.json).
+
+{reliability}
+
 ## Checklist
 
 After the machine learning reproducibility checklist (Pineau et al. 2021, version 2.0).
@@ -66,13 +73,16 @@ class Claim(NamedTuple):
 CHECKLIST = pd.read_csv(Path(__file__).with_name("checklist.csv"))  # item, answer, path
 
 
-def reproducibility_text(records: Sequence[Record], variants: Sequence[Record]) -> str:
-    """The page, from the runs of profile `cpu` and their departures."""
+def reproducibility_text(
+    records: Sequence[Record], variants: Sequence[Record], reliability: Sequence[str] = ()
+) -> str:
+    """The page, from the runs of profile `cpu`, their departures, and `reliability_lines`."""
     return _PAGE.format(
         claims=_claims_table(claims(records)),
         close=f"{CLOSE:g} point of Dice",
         choices=choices(),
         hours=hours([*records, *variants]),
+        reliability="\n".join(reliability),
         checklist=_rows(
             ("item", "answer", "where"),
             [(row.item, row.answer, f"[`{row.path}`](../{row.path})") for row in _answers()],

@@ -1,0 +1,74 @@
+"""What the campaigns of `tests/campaign` found, from results/reliability.json, as sentences."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def reliability_lines(path: Path) -> list[str]:
+    """A Markdown line for each campaign that the file has a part of; none without the file."""
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return [f"- {sentence(found[name])}" for name, sentence in SENTENCES.items() if name in found]
+
+
+def _damage(part: Mapping[str, Any]) -> str:
+    harmless = sum(kind.get("harmless", 0) for kind in part["files"].values())
+    return (
+        f"Damaged files: of {part['tries']:,}, a bit turned or an end cut off, {part['silent']} "
+        f"passed unnoticed, and {harmless} held the same all the same "
+        f"({len(part['files'])} kinds of files)."
+    )
+
+
+def _kills(part: Mapping[str, Any]) -> str:
+    return (
+        f"Killed trainings: {part['runs']} were killed {part['kills']} times at random instants, "
+        f"and {part['differing']} ended otherwise than one that nobody stopped."
+    )
+
+
+def _scores(part: Mapping[str, Any]) -> str:
+    return (
+        f"Scores: of {part['pairs']:,} random pairs of masks {part['differing']} have another Dice "
+        "or 95HD by medpy on whole volumes or by SimpleITK."
+    )
+
+
+def _mutants(part: Mapping[str, Any]) -> str:
+    survived = [row for module in part["modules"].values() for row in module["survived"]]
+    explained = sum(bool(row["reason"]) for row in survived)
+    return (
+        f"Planted faults: tests notice {part['killed']:,} of {part['tested']:,} in the code of "
+        f"scores, propagation, losses and statistics; {explained} of the other {len(survived)} "
+        f"change no result (reasons in the file). {part.get('note', '')}".rstrip()
+    )
+
+
+def _determinism(part: Mapping[str, Any]) -> str:
+    bytes_ = "other bytes" if part["differing"] else "the same bytes"
+    apart = "; ".join(
+        f"in {name} {_distance(part[name]['two_threads_from_one'])}"
+        for name in ("float32", "bfloat16")
+        if name in part
+    )
+    return (
+        f"One seed twice on one machine gives {bytes_}, on one thread and on two ({part['run']}). "
+        f"Two threads differ from one: {apart}."
+    )
+
+
+def _distance(apart: Mapping[str, float]) -> str:
+    return (
+        f"by {100 * apart['weights']:.2g}% of the largest weight, {100 * apart['voxels']:.2g}% of "
+        f"voxels and {apart['dice_points']:.2g} points of Dice"
+    )
+
+
+SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "damage": _damage,
+    "kills": _kills,
+    "scores": _scores,
+    "mutants": _mutants,
+    "determinism": _determinism,
+}

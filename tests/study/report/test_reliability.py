@@ -1,0 +1,49 @@
+"""What the campaigns found, in words."""
+
+import json
+from pathlib import Path
+
+from scnlib.paths import RESULTS
+from study.report.reliability import SENTENCES, reliability_lines
+
+FOUND = {
+    "damage": {"tries": 1080, "silent": 0, "files": {"h5": {"harmless": 7}, "weights": {}}},
+    "kills": {"kills": 12, "runs": 3, "differing": 1},
+    "scores": {"pairs": 10000, "differing": 0},
+    "mutants": {
+        "tested": 1000,
+        "killed": 998,
+        "modules": {"a.py": {"survived": [{"reason": "equal"}, {"reason": ""}]}},
+    },
+    "determinism": {
+        "run": "SCN",
+        "differing": 0,
+        **{
+            dtype: {"two_threads_from_one": {"weights": 0.015, "voxels": 0.0, "dice_points": 0.25}}
+            for dtype in ("float32", "bfloat16")
+        },
+    },
+}
+
+
+def test_each_campaign_is_told_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "reliability.json"
+    assert reliability_lines(path) == []
+    path.write_text(json.dumps(FOUND))
+    damage, kills, scores, mutants, determinism = reliability_lines(path)
+    assert "of 1,080" in damage and "0 passed unnoticed, and 7 held" in damage
+    assert "3 were killed 12 times" in kills and "1 ended otherwise" in kills
+    assert "of 10,000 random pairs of masks 0 have" in scores
+    assert "998 of 1,000" in mutants and "1 of the other 2 change no result" in mutants
+    assert "twice on one machine gives the same bytes" in determinism
+    assert "in float32 by 1.5% of the largest weight, 0% of voxels and 0.25 points" in determinism
+    FOUND["determinism"]["differing"] = 1
+    path.write_text(json.dumps(FOUND))
+    assert "gives other bytes" in reliability_lines(path)[-1]
+
+
+def test_every_part_of_the_committed_file_is_told() -> None:
+    path = RESULTS / "reliability.json"
+    parts = json.loads(path.read_text())
+    assert set(parts) <= set(SENTENCES) and len(reliability_lines(path)) == len(parts)
+    assert all(part.get("silent", part.get("differing", 0)) == 0 for part in parts.values())
