@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+TYPES = ("float32", "bfloat16")
+
 
 def reliability_lines(path: Path) -> list[str]:
     """A Markdown line for each campaign that the file has a part of; none without the file."""
@@ -47,13 +49,15 @@ def _mutants(part: Mapping[str, Any]) -> str:
 
 def _determinism(part: Mapping[str, Any]) -> str:
     bytes_ = "other bytes" if part["differing"] else "the same bytes"
+    both = all("two_threads_twice_are_equal" in part[n] for n in part if n in TYPES)
+    threads = "one thread and on two" if both else "one thread"
     apart = "; ".join(
         f"in {name} {_distance(part[name]['two_threads_from_one'])}"
-        for name in ("float32", "bfloat16")
+        for name in TYPES
         if name in part
     )
     return (
-        f"One seed twice on one machine gives {bytes_}, on one thread and on two ({part['run']}). "
+        f"One seed twice on one machine gives {bytes_}, on {threads} ({part['run']}). "
         f"Two threads differ from one: {apart}."
     )
 
