@@ -4,6 +4,6 @@
 `study.report`   printed numbers and ours: statistics, tables, claims, figures, README's numbers
 `study.lessons`  what the notebooks teach with: exercises, drawing, the walk through SCN
 `study.owndata`  everything that is wrong with an own data set: python -m study.owndata DIR/NAME
-`study.speed`    what a step costs, and all that a lent GPU is for: python -m study.speed.on_gpu
+`study.speed`    what a step costs, and all that a borrowed GPU is for: python -m study.speed.on_gpu
 `study.site`     the README and the executed notebooks as a site: python -m study.site
 """

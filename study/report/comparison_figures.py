@@ -104,7 +104,9 @@ def failures(
             z = worst_slice(predicted, truth, k)
             _failure(axes, case.image[z], predicted[z], truth[z], heart_box(truth, margin=14))
             name = volume.replace("_", " ")
-            axes.set_title(f"{name}\nslice {z + 1}, Dice {100 * found['dice']:.0f}%", fontsize=6.5)
+            axes.set_title(
+                f"{name}, slice {z + 1}\nvolume's Dice {100 * found['dice']:.0f}%", fontsize=6.5
+            )
             words = what_went_wrong(predicted, truth, k, dict(enumerate(case.classes)))
             rows.append((title(method), volume, 100 * found["dice"], z + 1, words))
     layout: Any = figure.get_layout_engine()

@@ -10,7 +10,7 @@ from IPython.display import Markdown, display  # pyright: ignore[reportPrivateIm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, withStroke
-from PIL.Image import Image
+from PIL.Image import Image, Quantize
 from PIL.Image import open as open_image
 
 # Told apart in the three kinds of colour blindness. On a white ground yellow and grey are too pale
@@ -103,7 +103,9 @@ def _png(figure: Figure, dpi: int) -> bytes:
     """The figure as a PNG of 256 colours: an executed notebook has to stay below a megabyte."""
     png, small = io.BytesIO(), io.BytesIO()
     figure.savefig(png, format="png", dpi=dpi)
-    open_image(png).convert("RGB").quantize(256).save(small, format="png", optimize=True)
+    # Not the default, median cut: on a photo it gives the rare colours of the classes away.
+    few = open_image(png).convert("RGB").quantize(256, method=Quantize.FASTOCTREE)
+    few.save(small, format="png", optimize=True)
     return small.getvalue()
 
 

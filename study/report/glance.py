@@ -99,7 +99,8 @@ def glance(
     figure.set_figheight(3.5)  # titles, Dice and the key take more than a grid leaves
     for axes, (name, labels) in zip(grid[0], panels.items(), strict=True):
         whole_slice(axes, image, truth.shape)
-        axes.set_title(title(name), fontsize=12)
+        rival = name in predictions and name not in ("pce", "scn", "full")
+        axes.set_title(title(name) + "\n(best baseline)" * rival, fontsize=12)
         if labels is not None:
             fill(axes, labels)
         if name in predictions:

@@ -1,4 +1,4 @@
-"""The README's five findings, a line each: every number and every name is read from the records."""
+"""The README's findings, a line each: every number and every name is read from the records."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,14 +7,14 @@ import numpy as np
 
 from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
-from study.report.means import difference, mean_dice, per_seed
+from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
 from study.report.titles import ROWS, data_title, in_order, paper_row, row_title, title
 from study.report.verdicts import ahead_of_scn, tests_against_scn
 
 
 def headlines(records: Sequence[Record]) -> list[str]:
-    """Up to five findings in Markdown; one that no run of `records` can tell is left out."""
+    """Findings in Markdown; one that no run of `records` can tell is left out."""
     found = [_level(records), _ahead(records), _parts(records), _recipe(records), _print()]
     return [text for text in found if text]
 
@@ -67,13 +67,16 @@ def _parts(records: Sequence[Record]) -> str:
 
 def _recipe(records: Sequence[Record]) -> str:
     """How far optimiser and chance move the same method."""
-    dice = mean_dice(records, "acdc")
+    found = per_seed(records, "acdc")
     parts = []
     for method in RECIPES:
         shared = without_recipe(method)
-        if {method, shared} <= dice.keys():
-            values = f"{100 * dice[shared]:.2f}% becomes {100 * dice[method]:.2f}%"
-            parts.append(f"{title(shared)}'s {values} under its own optimiser")
+        if seeds := difference(records, "acdc", shared, method)[1]:
+            before, after = (
+                100 * np.mean([found[m][seed] for seed in seeds]) for m in (shared, method)
+            )
+            values = f"{before:.2f}% becomes {after:.2f}% under its own optimiser"
+            parts.append(f"{title(shared)}'s {values} ({seeds_text(seeds)})")
     spreads = {m: np.ptp([*s.values()]) for m, s in per_seed(records, "acdc").items() if len(s) > 1}
     if spreads:
         widest = max(spreads, key=lambda method: spreads[method])

@@ -1,4 +1,4 @@
-"""All that a lent GPU is for, in one go and without a network: profile, benchmark, training.
+"""All that a borrowed GPU is for, in one go and without a network: profile, benchmark, training.
 
 At home, pack what the machine lacks, in pieces that pass where transfers are small:
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from PIL import Image
 
 from scnlib.data.cases import Case
 from scnlib.experiments import make_run
@@ -328,6 +329,23 @@ def test_a_figure_is_shown_with_its_alternative_text_and_caption(
     ]
     assert shown[0][0]["text/plain"] == "a blank page"
     assert shown[2][0].data == "*Nothing.*"
+
+
+def test_a_kept_picture_has_the_classes_colours_on_a_photo_too(tmp_path: Path) -> None:
+    """Few pixels of a class among many greys: its colour must not be given away for another's."""
+    colours = display.class_colours(4)
+    figure = Figure(figsize=(4, 4), dpi=100)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    noise = np.random.default_rng(0).random((200, 200))
+    axes.imshow(noise, cmap="gray", extent=(0, 1, 0, 1))
+    for k, colour in enumerate(colours):
+        axes.axvspan(0.2 * k, 0.2 * k + 0.05, 0.5, 0.55, color=colour)
+    display.save_figure(figure, tmp_path / "photo.png")
+    kept = np.asarray(Image.open(tmp_path / "photo.png").convert("RGB")).reshape(-1, 3).astype(int)
+    for colour in colours:
+        wanted = 255 * np.array(to_rgb(colour))
+        assert np.abs(kept - wanted).max(axis=1).min() < 30
 
 
 def test_a_photo_is_shown_as_a_smaller_kind_of_picture(

@@ -1,4 +1,4 @@
-"""The script for a lent GPU, rehearsed on a CPU: packed, run in slices, brought back, tested."""
+"""The script for a borrowed GPU, rehearsed on a CPU: packed, run, brought back, tested."""
 
 import ast
 import json
@@ -25,7 +25,7 @@ THERE = {
 
 
 @pytest.fixture
-def lent(tmp_path: Path, few_subjects: None, monkeypatch: pytest.MonkeyPatch):
+def borrowed(tmp_path: Path, few_subjects: None, monkeypatch: pytest.MonkeyPatch):
     """The run command on the phantom, with tiny sizes, and training of a few subjects."""
     monkeypatch.setattr(on_gpu, "RESERVE", 0.0)
     monkeypatch.setattr(on_gpu, "load_split", lambda dataset, root, split: cases(split))
@@ -39,10 +39,10 @@ def lent(tmp_path: Path, few_subjects: None, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_run_comes_back_in_slices_and_is_tested_at_home(
-    lent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    borrowed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert lent("one", "--seconds", "0", "--runs", "--skip") == 0
+    assert borrowed("one", "--seconds", "0", "--runs", "--skip") == 0
     assert not list(out.glob("*.pt")), "the time was over"
     for name in ("profile", "benchmark"):
         told = json.loads((out / f"{name}.json").read_text())
@@ -62,11 +62,11 @@ def test_a_run_comes_back_in_slices_and_is_tested_at_home(
     monkeypatch.setattr(on_gpu.Training, "advance", cut)
     monkeypatch.setattr(on_gpu, "COPY_SECONDS", 0.0)
     monkeypatch.setattr("scnlib.training.LOG_EVERY", 2)
-    assert lent("one", *skip, "--runs", "scn:0") == 1
+    assert borrowed("one", *skip, "--runs", "scn:0") == 1
     assert on_gpu.main(["finish", "--out", str(tmp_path), str(out / "scn-0.pt")]) == 1
     assert "4 of 6 iterations" in capsys.readouterr().err
     monkeypatch.setattr(on_gpu.Training, "advance", advance)
-    assert lent("two", *skip, "--runs", "scn:0", "pce:1", "--resume", str(out)) == 0
+    assert borrowed("two", *skip, "--runs", "scn:0", "pce:1", "--resume", str(out)) == 0
     assert json.loads((out / "scn-0.pt.json").read_text())["from"] == 4
 
     home = ["finish", "--out", str(tmp_path / "results")]
@@ -78,26 +78,26 @@ def test_a_run_comes_back_in_slices_and_is_tested_at_home(
 
 
 def test_a_record_tells_of_the_machine_that_trained(
-    lent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    borrowed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scnlib.provenance.hardware", lambda device: "a lent GPU")
-    assert lent("work", "--skip", "profile", "benchmark", "--runs", "pce:0") == 0
+    monkeypatch.setattr("scnlib.provenance.hardware", lambda device: "a borrowed GPU")
+    assert borrowed("work", "--skip", "profile", "benchmark", "--runs", "pce:0") == 0
     monkeypatch.setattr("scnlib.provenance.hardware", lambda device: "a laptop")
     arguments = ["--out", str(tmp_path / "home"), str(tmp_path / "out" / "pce-0.pt")]
     assert on_gpu.main(["finish", *arguments]) == 0
     record = records.read(tmp_path / "home" / "demo" / "phantom" / "pce" / "seed0")
-    assert record.hardware == "a lent GPU"
-    assert "hardware changed on the way: a lent GPU then a laptop" in record.notes
+    assert record.hardware == "a borrowed GPU"
+    assert "hardware changed on the way: a borrowed GPU then a laptop" in record.notes
 
 
 def test_trouble_in_the_benchmark_does_not_keep_the_training(
-    lent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    borrowed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise torch.OutOfMemoryError("4 GB are too few")
 
     monkeypatch.setattr(on_gpu, "method_step", broken)
-    assert lent("work", "--runs", "pce:0") == 0
+    assert borrowed("work", "--runs", "pce:0") == 0
     told = json.loads((tmp_path / "out" / "profile.json").read_text())
     assert told["trouble"] == "OutOfMemoryError: 4 GB are too few"
     assert (tmp_path / "out" / "pce-0.pt").exists()
@@ -151,8 +151,8 @@ def test_wrong_usage_is_one_line(words, why, capsys) -> None:
     assert told.count("\n") == 1 and why in told
 
 
-def test_a_run_is_written_as_method_and_seed(tmp_path, lent, capsys) -> None:
-    assert lent("work", "--runs", "scn", "--skip", "profile", "benchmark") == 1
+def test_a_run_is_written_as_method_and_seed(tmp_path, borrowed, capsys) -> None:
+    assert borrowed("work", "--runs", "scn", "--skip", "profile", "benchmark") == 1
     assert "METHOD:SEED" in capsys.readouterr().err
 
 
