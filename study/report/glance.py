@@ -96,7 +96,7 @@ def glance(
     panels = {"image": None, **predictions, "truth": truth}
     wide = truth.shape[1] / truth.shape[0]
     figure, grid = make_grid(1, len(panels), 2.6, wide=wide)
-    figure.set_figheight(3.5)  # titles, Dice and the key take more than a grid leaves
+    figure.set_figheight(3.8)  # titles, Dice and the key take more than a grid leaves
     for axes, (name, labels) in zip(grid[0], panels.items(), strict=True):
         whole_slice(axes, image, truth.shape)
         rival = name in predictions and name not in ("pce", "scn", "full")

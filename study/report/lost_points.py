@@ -229,22 +229,23 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
 
 def headline(rows: pd.DataFrame) -> str:
     """The finding in a line of Markdown, on each data set with rows of PCE and SCN; or ""."""
-    gains, priors = [], []
+    gains: list[str] = []
+    left: dict[str, list[str]] = {"pce": [], "scn": []}
     for dataset in NAMES:
         mine: Any = _of(rows, dataset)
-        if mine.empty or not {"pce", "scn"} <= set(mine["method"]):
+        if mine.empty or not left.keys() <= set(mine["method"]):
             continue
-        seed, name = mine["seed"].min(), data_title(dataset)
+        seed = mine["seed"].min()
         table = losses(mine[mine["seed"] == seed], dataset)
         pce, scn = table.loc[title("pce")], table.loc[title("scn")]
-        gains.append(
-            f"{pce['far'] - scn['far']:.1f} of {scn['Dice'] - pce['Dice']:.1f} points above PCE "
-            f"on {name} (seed {seed})"
-        )
-        priors.append(f"{pce['with heart']:.1f}% on {name} (SCN {scn['with heart']:.1f}%)")
+        far, gain = pce["far"] - scn["far"], scn["Dice"] - pce["Dice"]
+        gains.append(f"{far:.1f} of {gain:.1f} points on {data_title(dataset)} (seed {seed})")
+        for method, values in left.items():
+            values.append(f"{table.loc[title(method)]['with heart']:.1f}%")
     if not gains:
         return ""
+    with_pce, with_scn = (" and ".join(values) for values in left.values())
     return (
-        f"**SCN's gain lies far from the heart**: {', '.join(gains)} are floods over {FAR:g} mm "
-        f"away. With only the largest connected part kept, PCE has {', '.join(priors)}."
+        f"**SCN's gain over PCE lies far from the heart**: {', '.join(gains)} are floods over "
+        f"{FAR:g} mm away. With only the largest connected part kept PCE has {with_pce}, SCN {with_scn}."
     )
