@@ -247,5 +247,6 @@ def headline(rows: pd.DataFrame) -> str:
     with_pce, with_scn = (" and ".join(values) for values in left.values())
     return (
         f"**SCN's gain over PCE lies far from the heart**: {', '.join(gains)} are floods over "
-        f"{FAR:g} mm away. With only the largest connected part kept PCE has {with_pce}, SCN {with_scn}."
+        f"{FAR:g} mm away. With only the largest connected part kept PCE has {with_pce}, SCN "
+        f"{with_scn}."
     )
