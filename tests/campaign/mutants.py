@@ -66,7 +66,7 @@ def unsettled(folder: Path) -> list[str]:
         rows = outcome(folder, module)["survived"] if alive else []
         pairs = zip(alive, map(explained, rows), strict=True)
         found += [name for name, row in pairs if not row["reason"]]
-    return found
+    return sorted(found)
 
 
 def exit_codes(folder: Path, module: str) -> dict[str, int | None]:

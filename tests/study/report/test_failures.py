@@ -99,5 +99,5 @@ def test_the_figure_names_its_data_set_and_the_volumes() -> None:
     record = cast(Any, SimpleNamespace(run=SimpleNamespace(dataset="mscmr"), **facts))
     figure, table = failures({"pce": record}, {"p1_ED": case}, count=1)
     assert figure.get_suptitle().startswith("MSCMR: ")
-    assert figure.axes[0].get_title().startswith("p1 ED\nslice 1")
+    assert figure.axes[0].get_title().startswith("p1 ED, slice 1\nvolume's Dice ")
     assert list(table["volume"]) == ["p1_ED"]
