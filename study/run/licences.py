@@ -8,6 +8,7 @@ classifier, else the title of the licence's text.
 import re
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
+from typing import Any
 
 from scnlib.commandline import Parser
 from scnlib.files import replace_text
@@ -38,7 +39,7 @@ def locked(lock: Path = REPOSITORY / "requirements.lock") -> dict[str, str]:
 
 def licence(package: Distribution) -> str:
     """What a package says its licence is; "not stated" where it says nothing."""
-    about = package.metadata
+    about: Any = package.metadata  # a message, whose type here leaves `get` out
     labels = [text.split(" :: ") for text in about.get_all("Classifier") or ()]
     classified = [parts[-1] for parts in labels if parts[0] == "License" and len(parts) > 2]
     named = (about.get("License") or "").strip()

@@ -116,7 +116,7 @@ def unpack(pieces: Path, work: Path) -> Path:
             file.write(piece.read_bytes())
     with tarfile.open(whole) as archive:
         # Python 3.11 knows the filter from 3.11.4 on; the archive is of our own making.
-        safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        safe: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
         archive.extractall(beside, **safe)
     whole.unlink()
     beside.rename(data)  # last: what is cut off here is unpacked again

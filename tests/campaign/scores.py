@@ -37,7 +37,9 @@ def mask(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndar
         high = [int(rng.integers(a, b)) + 1 for a, b in zip(low, shape, strict=True)]
     found = np.zeros(shape, bool)
     found[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = True
-    return found & ~ndimage.binary_erosion(found, np.ones((1, 3, 3))) if kind == "ring" else found
+    if kind == "ring":
+        found &= np.logical_not(ndimage.binary_erosion(found, np.ones((1, 3, 3))))
+    return found
 
 
 def pair(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 import pytest
 import torch
@@ -68,7 +69,7 @@ def test_one_scribbled_pixel_counts_whole() -> None:
 def test_log_probabilities_are_taken_as_they_are() -> None:
     values, labels, everywhere = -LOGITS, row(0, 1, 2, 3), row(True, True, True, True)
     picked = [ln(0.7), ln(0.5), ln(0.25), ln(0.4)]  # -values at the labels, which are no log P
-    given = {"normalised": True}
+    given: Any = {"normalised": True}
     check(partial_cross_entropy(values, labels, **given), sum(picked) / 4)
     hard = torch.eye(K)[labels].movedim(3, 1)
     check(propagation_loss(values, hard, **given), sum(picked) / 4)
