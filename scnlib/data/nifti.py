@@ -68,8 +68,7 @@ def _doubt_axis(volume: Volume, source: str, axis: int) -> None:
     """Warn where shape and voxel size speak for slices along another axis."""
     order = _slices_first(axis)
     shape = tuple(volume.array.shape[a] for a in order)
-    z, y, x = volume.spacing[order]
-    if other := slice_axis_of(shape, (z, y, x)):
+    if other := slice_axis_of(shape, volume.spacing[order].tolist()):
         log.warning(
             "%s: slice_axis = %d seems wrong, as the voxels %s are %s mm: try slice_axis = %d in "
             "dataset.toml (for predict, --slice-axis %d)",

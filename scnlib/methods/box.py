@@ -12,6 +12,7 @@ Both terms are means over their own pixels, so that the many of the second don't
 Padding by a rotation is in neither.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,17 +31,18 @@ def outside_box(scribbles: Tensor, classes: int, margin: float = MARGIN) -> Tens
         scribbles: (S, H, W) of any integer type in 0..K, K = `classes` = unlabelled.
         margin: added to a slice's box on each side, as a share of its longer side.
     """
-    outside = torch.ones_like(scribbles, dtype=torch.bool)
-    for one, marks in zip(outside, (scribbles > 0) & (scribbles < classes), strict=True):
-        if not marks.any():
-            continue
-        places = marks.nonzero()
-        first, last = places.amin(dim=0), places.amax(dim=0)
-        reach = round(margin * int((last - first + 1).max()))
-        top, left = (first - reach).clamp(min=0).tolist()
-        bottom, right = (last + reach + 1).tolist()
-        one[top:bottom, left:right] = False
-    return outside
+    outside = np.ones(scribbles.shape, bool)
+    for one, marks in zip(outside, scribbles.cpu().numpy(), strict=True):
+        places = np.nonzero((marks > 0) & (marks < classes))
+        if places[0].size:
+            longer = 1 + max(int(np.ptp(along)) for along in places)
+            one[tuple(span(along, round(margin * longer)) for along in places)] = False
+    return torch.from_numpy(outside).to(scribbles.device)
+
+
+def span(places: np.ndarray, margin: int) -> slice:
+    """From the first place to the last, and a margin; cut by numpy at the image's far edge."""
+    return slice(max(0, int(places.min()) - margin), int(places.max()) + margin + 1)
 
 
 class Box(PCE):

@@ -70,10 +70,7 @@ def level_set(probabilities: Tensor, image: Tensor, *, valid: Tensor | None = No
     `mumford_shah`.
     """
     P, image, _ = masked(probabilities, image, valid)
-    with torch.no_grad():  # the sum is smallest at the means, so that their gradient is 0 anyway
-        size = P.sum(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(P.dtype).tiny)
-        means = (P * image).sum(dim=(2, 3), keepdim=True) / size  # (B, K, 1, 1)
-    return ((image - means).square() * P).sum()
+    return _scatter(P, image)
 
 
 def swapped_level_set(
@@ -85,10 +82,18 @@ def swapped_level_set(
     prediction for the image. Arguments as in `mumford_shah`.
     """
     P, image, used = masked(probabilities, image, valid)
-    with torch.no_grad():  # as in `level_set`
-        bright = image.sum(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(P.dtype).tiny)
-        means = (P * image).sum(dim=(2, 3), keepdim=True) / bright
-    return ((P - means).square() * image).sum() / used.sum().clamp(min=1)
+    return _scatter(image, P) / used.sum().clamp(min=1)
+
+
+def _scatter(weight: Tensor, value: Tensor) -> Tensor:
+    """Sum of w (v - m)^2, m the w-weighted mean of v in each channel of each image.
+
+    Both (B, K, H, W) or (B, 1, H, W).
+    """
+    with torch.no_grad():  # the sum is smallest at the means, so that their gradient is 0 anyway
+        size = weight.sum(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(weight.dtype).tiny)
+        means = (weight * value).sum(dim=(2, 3), keepdim=True) / size  # (B, K, 1, 1)
+    return ((value - means).square() * weight).sum()
 
 
 def total_variation(probabilities: Tensor, *, valid: Tensor | None = None) -> Tensor:

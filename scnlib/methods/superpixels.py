@@ -7,6 +7,8 @@ import numpy as np
 from skimage.morphology import isotropic_dilation
 from skimage.segmentation import felzenszwalb
 
+from scnlib.methods.box import span
+
 SIZE = 256  # the lengths below are in pixels of images of this size
 MARGIN = 10  # around the foreground scribbles' box
 REACH = 7  # how far a label may lie from its scribble: an ellipse of 15 x 15
@@ -44,14 +46,14 @@ def spread_scribble(
     if rows.size == 0:
         return spread
     ratio = max(image.shape) / SIZE
-    box = tuple(_span(places, round(MARGIN * ratio)) for places in (rows, columns))
+    box = tuple(span(places, round(MARGIN * ratio)) for places in (rows, columns))
     near, given = scribble[box], spread[box]
     claims = _claims(image[box], near, classes, ratio)
     if rest == "background":
         claims[0] = False
-    open_, claimed = near == classes, claims.sum(axis=0)
-    given[open_ & (claimed > 1)] = classes
-    given[open_ & (claimed == 1)] = claims.argmax(axis=0)[open_ & (claimed == 1)]
+    winner = np.where(claims.sum(axis=0) == 1, claims.argmax(axis=0), classes)
+    claimed = (near == classes) & claims.any(axis=0)
+    given[claimed] = winner[claimed]
     return spread
 
 
@@ -67,8 +69,3 @@ def _claims(image: np.ndarray, scribble: np.ndarray, classes: int, ratio: float)
             for k in range(classes)
         ]
     )
-
-
-def _span(places: np.ndarray, margin: int) -> slice:
-    """From the first place to the last, and a margin; cut by numpy at the image's far edge."""
-    return slice(max(0, int(places.min()) - margin), int(places.max()) + margin + 1)

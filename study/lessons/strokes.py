@@ -20,8 +20,8 @@ from scnlib.data.phantom import draw_subject
 
 _STRICT = ConfigDict(extra="forbid")
 _Number = Annotated[float, Field(allow_inf_nan=False, ge=-4096, le=4096)]
-# (phantom subject, slice from 0): every structure is there, and no two hearts are alike.
 FRAME = 4  # pixels between the image's border and the recorded stroke along it
+# (phantom subject, slice from 0): every structure is there, and no two hearts are alike.
 SLICES = ((2, 2), (5, 3), (8, 2), (11, 3), (14, 2), (17, 3))
 
 

@@ -1,7 +1,6 @@
 """The paper's claims, answered in sentences: every number in them is computed from the records."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,11 @@ from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
 from study.report import findings
 from study.report.means import difference, mean_dice, per_seed, seeds_text
-from study.report.paper import group, paper_table, printed_inconsistencies
+from study.report.paper import paper_table, printed_inconsistencies
 from study.report.titles import (
     NAMES,
-    ROWS,
     data_title,
     in_order,
-    paper_row,
     row_title,
     title,
 )
@@ -99,15 +96,10 @@ def _pairs(table: pd.DataFrame) -> list[str]:
 
 def _ablation(records: Sequence[Record]) -> list[str]:
     """What each part of the method adds, beside the printed gains of Table 3."""
-    printed = group(paper_table(3), "Dice")["Mean"]
-    gains = []
-    for one, two in pairwise(ROWS[3]):
-        gain, seeds = difference(records, "acdc", one, two)
-        if seeds:
-            names = [row_title(3, method) for method in (one, two)]
-            paper = printed[paper_row(3, two)] - printed[paper_row(3, one)]
-            text = f"from {names[0]} to {names[1]} {gain:+.2f} points"
-            gains.append(f"{text} ({paper:+.2f} printed; {seeds_text(seeds)})")
+    gains = [
+        f"from {one} to {two} {gain:+.2f} points ({printed:+.2f} printed; {seeds_text(seeds)})"
+        for one, two, gain, seeds, printed in findings.ablation_steps(records)
+    ]
     return [f"**Ablation.** Mean Dice on ACDC: {', '.join(gains)}."] if gains else []
 
 
@@ -198,15 +190,14 @@ def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
 
 def _corners(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
     """What it is worth to label the corners that a rotation brings in, on validation subjects."""
-    labelled = {_trained(r): r for r in variants if r.run.variant == "background"}
-    usual = {_trained(r): r for r in records}
-    pairs = {
-        key: (usual[key], record)
-        for key, record in labelled.items()
-        if key in usual and all(r.validation["best"] for r in (usual[key], record))
-    }
+    labelled = [r for r in variants if r.run.variant == "background"]
+    table: Any = findings.variants_table(records, labelled).dropna()
     best = {
-        key: tuple(100 * r.validation["best"]["dice"] for r in pair) for key, pair in pairs.items()
+        (row["data set"], row["method"], row["seed"]): (
+            row["default's (%)"],
+            row["validation Dice (%)"],
+        )
+        for row in table.to_dict("records")
     }
     parts = [
         f"{row_title(1, method)} on {data_title(dataset)} {after:.2f}% instead of {before:.2f}% "
@@ -228,14 +219,12 @@ def _corners(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
                 f" SCN's lead over PCE there is then {after:+.2f} points, not {before:+.2f} "
                 f"({data_title(dataset)}, seed {seed})."
             )
-    kinds = {tuple(r.dtype for r in pair) for pair in pairs.values()}
+    usual = {findings.run_key(r): r.dtype for r in records}
+    keyed = [(findings.run_key(r), r.dtype) for r in labelled]
+    kinds = {(usual[key], dtype) for key, dtype in keyed if key in best}
     if mixed := sorted(kind for kind in kinds if kind[0] != kind[1]):
         text += f" They were trained in {mixed[0][1]}, the default's in {mixed[0][0]}."
     return [text]
-
-
-def _trained(record: Record) -> tuple[str, str, int]:
-    return record.run.dataset, record.run.method, record.run.seed
 
 
 def _choices(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:

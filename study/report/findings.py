@@ -1,17 +1,18 @@
 """What the study found, computed from the records: no number of it is typed by hand."""
 
 from collections.abc import Sequence
-from itertools import combinations
-from typing import Any
+from itertools import combinations, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from scnlib.experiments import RECIPES, make_run, without_recipe
 from scnlib.records import Record, changed_fields
-from study.report.paper import group
+from study.report.means import difference
+from study.report.paper import group, paper_table
 from study.report.scores import side_by_side
-from study.report.titles import ROWS, row_title, title
+from study.report.titles import ROWS, paper_row, row_title, title
 
 
 def ours_minus_printed(records: Sequence[Record], profile: str) -> pd.DataFrame:
@@ -29,6 +30,29 @@ def ours_minus_printed(records: Sequence[Record], profile: str) -> pd.DataFrame:
                 rows += [(number, quantity, *cell, value) for cell, value in cells.items()]
     columns = ["table", "quantity", "method", "structure", "difference"]
     return pd.DataFrame(rows, columns=columns).dropna(ignore_index=True)
+
+
+class AblationStep(NamedTuple):
+    """From one row of Table 3 to the next: both titles, points of mean Dice, their seeds, and the
+    printed points."""
+
+    one: str
+    two: str
+    gain: float
+    seeds: list[int]
+    printed: float
+
+
+def ablation_steps(records: Sequence[Record]) -> list[AblationStep]:
+    """What each part of the method adds on ACDC, where both rows have runs of one seed."""
+    printed: Any = group(paper_table(3), "Dice")["Mean"]
+    steps = []
+    for one, two in pairwise(ROWS[3]):
+        gain, seeds = difference(records, "acdc", one, two)
+        if seeds:
+            paper = printed[paper_row(3, two)] - printed[paper_row(3, one)]
+            steps.append(AblationStep(row_title(3, one), row_title(3, two), gain, seeds, paper))
+    return steps
 
 
 def reproduced(records: Sequence[Record], profile: str) -> pd.DataFrame:
@@ -170,12 +194,12 @@ def variants_table(
 
     Only the variants in `names`, or all. nan where the default was not run.
     """
-    default = {_key(r): 100 * r.validation["best"]["dice"] for r in records if _validated(r)}
+    default = {run_key(r): 100 * r.validation["best"]["dice"] for r in records if _validated(r)}
     rows = []
     for record in variants:
         if not _validated(record) or (names and record.run.variant not in names):
             continue
-        best, other = 100 * record.validation["best"]["dice"], default.get(_key(record))
+        best, other = 100 * record.validation["best"]["dice"], default.get(run_key(record))
         rows.append(
             {
                 "variant": record.run.variant,
@@ -203,5 +227,6 @@ def _validated(record: Record) -> bool:
     return bool(record.validation.get("best"))
 
 
-def _key(record: Record) -> tuple[str, str, int]:
+def run_key(record: Record) -> tuple[str, str, int]:
+    """What two runs share that differ in their options alone: data set, method and seed."""
     return record.run.dataset, record.run.method, record.run.seed

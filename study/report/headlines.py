@@ -1,15 +1,15 @@
 """The README's findings, a line each: every number and every name is read from the records."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
+from study.report.findings import ablation_steps
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
-from study.report.titles import ROWS, data_title, in_order, paper_row, row_title, title
+from study.report.titles import data_title, in_order, row_title, title
 from study.report.verdicts import ahead_of_scn, tests_against_scn
 
 
@@ -54,14 +54,10 @@ def _ahead(records: Sequence[Record]) -> str:
 
 def _parts(records: Sequence[Record]) -> str:
     """What each part adds beside the printed gain."""
-    printed: Any = paper_table(3)["Dice"]["Mean"]  # pyright: ignore[reportArgumentType]
-    parts = []
-    for one, two in zip(ROWS[3], ROWS[3][1:], strict=False):
-        points, seeds = difference(records, "acdc", one, two)
-        if seeds:
-            paper = printed[paper_row(3, two)] - printed[paper_row(3, one)]
-            names = [row_title(3, method) for method in (one, two)]
-            parts.append(f"{names[0]} to {names[1]} {points:+.2f} points ({paper:+.2f} printed)")
+    parts = [
+        f"{one} to {two} {gain:+.2f} points ({printed:+.2f} printed)"
+        for one, two, gain, _, printed in ablation_steps(records)
+    ]
     return f"**What the parts add** on ACDC: {', '.join(parts)}." if parts else ""
 
 

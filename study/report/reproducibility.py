@@ -7,16 +7,17 @@ computed from the records; the causes and the checklist are prose, each with a f
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import nbformat
 import pandas as pd
 
 from scnlib.paths import REPOSITORY
 from scnlib.records import Record
-from study.report.means import difference, mean_dice, seeds_text
+from study.report.findings import ablation_steps
+from study.report.means import mean_dice, seeds_text
 from study.report.paper import paper_table
-from study.report.titles import ROWS, data_title, in_order, paper_row, row_title, title
+from study.report.titles import data_title, in_order, paper_row, row_title, title
 from study.report.verdicts import ahead_of_scn, tests_against_scn
 
 _PAGE = """# Reproducibility report
@@ -85,13 +86,12 @@ def reproducibility_text(
         reliability="\n".join(reliability),
         checklist=_rows(
             ("item", "answer", "where"),
-            [(row.item, row.answer, f"[`{row.path}`](../{row.path})") for row in _answers()],
+            [
+                (item, answer, f"[`{path}`](../{path})")
+                for item, answer, path in CHECKLIST.to_numpy()
+            ],
         ),
     )
-
-
-def _answers() -> list[Any]:
-    return list(CHECKLIST.itertuples(index=False))
 
 
 def claims(records: Sequence[Record]) -> list[Claim]:
@@ -127,26 +127,17 @@ def _levels(records: Sequence[Record]) -> list[Claim]:
 
 def _gains(records: Sequence[Record]) -> list[Claim]:
     """What Table 3 says that the parts add."""
-    causes = {
-        "cale": "",
-        "scn": "the printed gain is smaller than what seeds differ by here",
-    }
-    printed: Any = paper_table(3)["Dice"]["Mean"]  # pyright: ignore[reportArgumentType]
-    found = []
-    for one, two in zip(ROWS[3], ROWS[3][1:], strict=False):
-        points, seeds = difference(records, "acdc", one, two)
-        if seeds:
-            names = [row_title(3, method) for method in (one, two)]
-            gain = printed[paper_row(3, two)] - printed[paper_row(3, one)]
-            found.append(
-                Claim(
-                    f"{names[1]} is {gain:+.2f} points from {names[0]} on ACDC",
-                    f"{points:+.2f} points ({seeds_text(seeds)})",
-                    points * gain > 0,
-                    causes.get(two, ""),
-                )
-            )
-    return found
+    return [
+        Claim(
+            f"{two} is {printed:+.2f} points from {one} on ACDC",
+            f"{gain:+.2f} points ({seeds_text(seeds)})",
+            gain * printed > 0,
+            "the printed gain is smaller than what seeds differ by here"
+            if abs(printed) < CLOSE
+            else "",
+        )
+        for one, two, gain, seeds, printed in ablation_steps(records)
+    ]
 
 
 def _comparisons(records: Sequence[Record]) -> list[Claim]:
