@@ -5,7 +5,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, Strict, ValidationError, ValidationInfo, field_validator
 
 from scnlib.data.checks import Fault, one_line, stop
 
@@ -71,88 +73,114 @@ def parse_layout(path: Path, fault: Fault) -> Layout | None:
         )
         return None
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows adds a mark
+        given = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows adds a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         fault(ValueError(f"{path}: not valid TOML ({one_line(error)}): correct it"))
         return None
-    known = {"classes", "unlabelled", "label_map", "scribble_map"}
-    known |= {"slice_axis", "arrays_fit", "volume_name"}
-    if unknown := sorted(entries.keys() - known):
-        fault(ValueError(f"{path}: unknown entries {unknown}: known are {sorted(known)}"))
-    meaning = _meaning(path, entries, fault)
-    axis, fit = entries.get("slice_axis", 2), entries.get("arrays_fit", False)
-    if type(axis) is not int or axis not in (0, 1, 2):
-        fault(ValueError(f"{path}: slice_axis = {axis!r} must be 0, 1 or 2"))
-        axis = 2
-    if type(fit) is not bool:
-        fault(ValueError(f"{path}: arrays_fit = {fit!r} must be true or false"))
-        fit = False
-    name = _volume_name(path, entries.get("volume_name", ""), fault)
-    return meaning and Layout(*meaning, slice_axis=axis, arrays_fit=fit, volume_name=name)
-
-
-def _volume_name(path: Path, pattern: Any, fault: Fault) -> str:
-    """The pattern if it is a regular expression with a subject; else a fault, and none."""
     try:
-        if pattern == "" or "subject" in re.compile(pattern).groupindex:
-            return pattern
-        why = "it has no group (?P<subject>...)"
-    except (re.error, TypeError) as error:
-        why = one_line(error)
-    fault(ValueError(f"{path}: volume_name = {pattern!r} is no pattern of file names: {why}"))
-    return ""
-
-
-def _meaning(
-    path: Path, entries: Mapping[str, Any], fault: Fault
-) -> tuple[tuple[str, ...], dict[int, int], dict[int, int], int] | None:
-    """Classes, label_map, scribble_map and unlabelled; None if one of them has a fault."""
-    try:
-        classes = _classes(path, entries.get("classes"))
-    except ValueError as error:
-        fault(error)
+        return Entries.model_validate(given).layout()
+    except ValidationError as error:
+        wrong = _explain(error, given)
+    for sentence in wrong.values():
+        fault(ValueError(f"{path}: {sentence}"))
+    if wrong.keys() & {"classes", "label_map", "scribble_map", "unlabelled"}:
         return None
-    in_order = {str(k): name for k, name in enumerate(classes)}
-    labels = entries.get("label_map", in_order)
-    maps = {}
-    for name, given in (("label_map", labels), ("scribble_map", entries.get("scribble_map"))):
+    return Entries.model_validate({k: v for k, v in given.items() if k not in wrong}).layout()
+
+
+Name = Annotated[str, Field(pattern=r"\S")]
+# The keys of a table are strings in TOML.
+ValueMap = dict[Annotated[int, Strict(False)], Name]
+MAPS = "must map whole numbers to names in classes"
+
+
+class Entries(BaseModel, extra="forbid", strict=True, frozen=True):
+    """A dataset.toml as it is written. A field's description is what it must be, for its faults."""
+
+    classes: list[Name] = Field(
+        min_length=2,
+        max_length=255,
+        description="must list two or more different names, background first",
+    )
+    label_map: ValueMap | None = Field(None, description=MAPS)
+    scribble_map: ValueMap | None = Field(None, description=MAPS)
+    unlabelled: int = Field(
+        default_factory=lambda known: len(known["classes"]),
+        validate_default=True,
+        description="must be a whole number that is no class's value in scribbles",
+    )
+    slice_axis: int = Field(2, ge=0, le=2, description="must be 0, 1 or 2")
+    arrays_fit: bool = Field(False, description="must be true or false")
+    volume_name: str = Field("", description="must be a pattern of file names")
+
+    @field_validator("classes")
+    @classmethod
+    def _differ(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("a name stands twice")
+        return names
+
+    @field_validator("label_map", "scribble_map")
+    @classmethod
+    def _name_each_class(cls, values: dict[int, str] | None, known: ValidationInfo) -> Any:
+        classes = known.data.get("classes")  # absent if they have a fault themselves
+        if values is not None and classes is not None:
+            if others := sorted(set(values.values()) - set(classes)):
+                raise ValueError(f"{others} are not in classes")
+            if absent := [name for name in classes if name not in values.values()]:
+                raise ValueError(f"no value for {absent}")
+        return values
+
+    @field_validator("unlabelled")
+    @classmethod
+    def _is_apart(cls, value: int, known: ValidationInfo) -> int:
+        told = not {"classes", "label_map", "scribble_map"} <= known.data.keys()
+        labels = known.data.get("label_map") or range(len(known.data.get("classes", ())))
+        if not told and value in (known.data["scribble_map"] or labels):
+            raise ValueError(f"{value} is one: give that of unmarked pixels, or a scribble_map")
+        return value
+
+    @field_validator("volume_name")
+    @classmethod
+    def _has_a_subject(cls, pattern: str) -> str:
         try:
-            # Without a scribble_map of its own, label_map's fault is told once.
-            maps[name] = (
-                maps.get("label_map") if given is None else _value_map(path, name, given, classes)
-            )
-        except ValueError as error:
-            fault(error)
-    unlabelled = entries.get("unlabelled", len(classes))
-    if type(unlabelled) is not int or unlabelled in (maps.get("scribble_map") or {}):
-        fault(
-            ValueError(
-                f"{path}: unlabelled = {unlabelled!r} must be a whole number that is no class's "
-                "value in scribbles: give the value of unmarked pixels, or a scribble_map"
-            )
+            fine = pattern == "" or "subject" in re.compile(pattern).groupindex
+        except re.error as error:
+            raise ValueError(one_line(error)) from error
+        if not fine:
+            raise ValueError("it has no group (?P<subject>...)")
+        return pattern
+
+    def layout(self) -> Layout:
+        """The same with classes as numbers, and what is left out filled in."""
+        labels = self.label_map or dict(enumerate(self.classes))
+        number = {name: k for k, name in enumerate(self.classes)}
+        label_map, scribble_map = (
+            {value: number[name] for value, name in values.items()}
+            for values in (labels, self.scribble_map or labels)
         )
-        return None
-    label_map, scribble_map = maps.get("label_map"), maps.get("scribble_map")
-    return (classes, label_map, scribble_map, unlabelled) if label_map and scribble_map else None
-
-
-def _classes(path: Path, names: Any) -> tuple[str, ...]:
-    fine = isinstance(names, list) and all(isinstance(n, str) and n.strip() for n in names)
-    if not fine or not 2 <= len(names) <= 255 or len(set(names)) < len(names):
-        raise ValueError(
-            f"{path}: classes = {names!r} must list two or more different names, background first"
+        return Layout(
+            tuple(self.classes),
+            label_map,
+            scribble_map,
+            self.unlabelled,
+            self.slice_axis,
+            self.arrays_fit,
+            self.volume_name,
         )
-    return tuple(names)
 
 
-def _value_map(path: Path, name: str, entries: Any, classes: tuple[str, ...]) -> dict[int, int]:
-    """Value in the file -> class index, from value = "class name"."""
-    try:
-        result = {int(value): classes.index(title) for value, title in entries.items()}
-    except (AttributeError, ValueError) as error:
-        raise ValueError(
-            f"{path}: {name} must map whole numbers to names in classes ({one_line(error)})"
-        ) from error
-    if absent := set(range(len(classes))) - set(result.values()):
-        raise ValueError(f"{path}: {name} has no value for {[classes[k] for k in sorted(absent)]}")
-    return result
+def _explain(error: ValidationError, given: Mapping[str, Any]) -> dict[str, str]:
+    """Entry -> what is wrong with it and what it must be; of several faults the first."""
+    wrong: dict[str, str] = {}
+    for fault in error.errors():
+        entry = str(fault["loc"][0])
+        if fault["type"] == "default_factory_not_called":
+            continue  # for want of classes, which are told
+        if fault["type"] == "extra_forbidden":
+            wrong[entry] = f"unknown entry {entry}: known are {sorted(Entries.model_fields)}"
+            continue
+        must = Entries.model_fields[entry].description
+        why = fault.get("ctx", {}).get("error", fault["msg"])
+        wrong.setdefault(entry, f"{entry} = {given.get(entry)!r} {must} ({one_line(why)})")
+    return wrong
