@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -87,33 +88,37 @@ def draw_labels(
     return figure
 
 
-def draw_added(maps: Maps, chosen: Slice, box: tuple[slice, slice]) -> Figure:
-    """M before the vote, and what it added: green where the truth agrees, purple where it doesn't.
+def draw_added(both: Sequence[Maps], chosen: Slice, box: tuple[slice, slice]) -> Figure:
+    """A row for each network: M before the vote, and what it added (`RIGHT` or `WRONG`).
 
-    The picture is cropped to `box`, made wider where something was added outside it.
+    All panels are cropped to `box`, made wider where something was added outside it.
     """
-    figure, axes = panels(1, 2, size=3.4)
-    before, new = maps.before.confident[0], added(maps).numpy()
-    right = (maps.after.labels == chosen.label)[0].numpy()
-    image = chosen.image[0, 0]
-    paint(axes[0][0], maps.before.labels[0], before, image)
-    axes[0][0].set_title("M before the vote (no colour: outside)", fontsize=10)
-    axis = axes[0][1]
-    axis.imshow(image.numpy(), cmap="gray", vmin=0, vmax=1)
+    figure, axes = panels(len(both), 2, size=3.4)
+    for maps, line in zip(both, axes, strict=True):
+        line[0].set_ylabel(f"{maps.title}, τ = {maps.tau:.3f}")
+        paint(line[0], maps.before.labels[0], maps.before.confident[0], chosen.image[0, 0])
+        line[0].set_title("M before the vote (no colour: outside)", fontsize=10)
+        truth_border(line[0], chosen.label[0].numpy())
+        _paint_added(line[1], maps, chosen)
+    handles = [Patch(facecolor=RIGHT, edgecolor="black", label="added and right")]
+    handles += [Patch(facecolor=WRONG, edgecolor="black", label="added and wrong")]
+    look: Any = {"facecolor": "none", "edgecolor": "black", "linestyle": "dotted"}
+    handles += [Patch(**look, label="border of the truth")]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
+    return near(figure, _wider(box, np.any([added(maps).numpy() for maps in both], axis=0)))
+
+
+def _paint_added(axis: Axes, maps: Maps, chosen: Slice) -> None:
+    """The slice, and on it the pixels that the vote added, with a white border."""
+    new, right = added(maps).numpy(), (maps.after.labels == chosen.label)[0].numpy()
+    axis.imshow(chosen.image[0, 0].numpy(), cmap="gray", vmin=0, vmax=1)
     for where, colour in ((new & right, RIGHT), (new & ~right, WRONG)):
         if where.any():
             axis.imshow(np.ma.masked_where(~where, where), cmap=ListedColormap([colour]), alpha=0.9)
     if new.any():
         axis.contour(new.astype(float), [0.5], colors="white", linewidths=1.2)
     axis.set_title(f"added: {new.sum()} pixels, {(new & right).sum()} right", fontsize=10)
-    truth_border(axes[0][0], chosen.label[0].numpy())
     truth_border(axis, chosen.label[0].numpy(), style="dotted")  # what was added has the solid line
-    handles = [Patch(facecolor=RIGHT, edgecolor="black", label="added and right")]
-    handles += [Patch(facecolor=WRONG, edgecolor="black", label="added and wrong")]
-    look: Any = {"facecolor": "none", "edgecolor": "black", "linestyle": "dotted"}
-    handles += [Patch(**look, label="border of the truth")]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
-    return near(figure, _wider(box, new))
 
 
 def _wider(box: tuple[slice, slice], pixels: np.ndarray, margin: int = 3) -> tuple[slice, slice]:
@@ -127,23 +132,27 @@ def _wider(box: tuple[slice, slice], pixels: np.ndarray, margin: int = 3) -> tup
 
 
 def draw_affinity(chosen: Slice, both: Sequence[Maps], cells: dict[str, int]) -> Figure:
-    """A row of panels for each network: each structure's cell and its row of C over the image."""
+    """A row of panels for each network: each structure's cell and its row of C over the image.
+
+    One scale, from 0 to 1, for all panels, its colours by the square root: a peak and what is left
+    beside it can be compared from panel to panel.
+    """
     figure, axes = panels(len(both), len(cells))
     H, W = chosen.image.shape[-2:]
+    norm = PowerNorm(0.5, vmin=0, vmax=1)
     for maps, line in zip(both, axes, strict=True):
         h, w = maps.f.shape[-2:]
         line[0].set_ylabel(maps.title)
         for axis, (name, cell) in zip(line, cells.items(), strict=True):
             axis.imshow(chosen.image[0, 0].numpy(), cmap="gray")
             row, box = maps.C[cell].reshape(h, w).numpy(), (-0.5, W - 0.5, H - 0.5, -0.5)
-            heat = axis.imshow(
-                row, cmap="cividis", alpha=0.65, extent=box, norm=PowerNorm(0.5, vmin=0)
-            )
+            axis.imshow(row, cmap="cividis", alpha=0.65, extent=box, norm=norm)
             y, x = ((cell // w + 0.5) * H / h - 0.5, (cell % w + 0.5) * W / w - 0.5)
             k = chosen.classes.index(name)
             axis.plot(x, y, "o", color=COLOURS[k], markeredgecolor="black", markersize=5)
-            axis.set_title(name, fontsize=10)
-            figure.colorbar(heat, ax=axis, shrink=0.8).ax.tick_params(labelsize=7)
+            axis.set_title(f"{name}: largest value {row.max():.2f}", fontsize=10)
+    heat = ScalarMappable(norm, "cividis")
+    figure.colorbar(heat, ax=[axis for line in axes for axis in line], shrink=0.7, label="C")
     return figure
 
 

@@ -77,11 +77,29 @@ def test_the_slice_with_most_votes_is_chosen(
     assert walk.most_voted(None, slices) == expected  # pyright: ignore[reportArgumentType]
 
 
+def test_rows_of_both_networks_are_drawn_on_one_scale(chosen: walk.Slice, maps: walk.Maps) -> None:
+    sharp = dataclasses.replace(maps, C=torch.eye(len(maps.C)))
+    figure = figures.draw_affinity(chosen, [maps, sharp], walk.typical_cells(chosen, (8, 8)))
+    heat = [axis.images[1] for axis in figure.axes if len(axis.images) == 2]
+    assert len(heat) == 6
+    assert {image.get_clim() for image in heat} == {(0.0, 1.0)}
+    assert len(figure.axes) == 7  # and one bar for them all
+
+
 def test_what_a_vote_added_is_drawn_also_outside_the_crop(chosen: walk.Slice, maps: walk.Maps):
     after = maps.after.confident.clone()
     after[0, 2, 3] = True
     changed = dataclasses.replace(maps, after=maps.after._replace(confident=after))
     assert walk.added(changed)[2, 3]
-    picture = figures.draw_added(changed, chosen, (slice(20, 40), slice(20, 40))).axes[1]
-    assert picture.get_xlim()[0] <= 0.5 and picture.get_ylim()[1] <= 0.5
-    assert "added: " in picture.get_title()
+    figure = figures.draw_added([maps, changed], chosen, (slice(20, 40), slice(20, 40)))
+    last = figure.axes[3]
+    assert last.get_xlim()[0] <= 0.5 and last.get_ylim()[1] <= 0.5
+    assert "added: " in last.get_title()
+
+
+def test_both_networks_votes_are_drawn_in_one_crop(chosen: walk.Slice, maps: walk.Maps) -> None:
+    after = maps.before.confident.clone()
+    after[0, 60, 3] = True
+    changed = dataclasses.replace(maps, after=maps.after._replace(confident=after))
+    axes = figures.draw_added([maps, changed], chosen, (slice(20, 40), slice(20, 40))).axes
+    assert len({(axis.get_xlim(), axis.get_ylim()) for axis in axes}) == 1
