@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scnlib.records import Record
+from study.report import markdown
 from study.report.claims import answers
 from study.report.findings import departures
 from study.report.tables import short_tables
@@ -31,6 +32,7 @@ Seconds a step depend on the machine, which `record.json` and notebook 04 name f
 
 {runs}
 """
+_NO_BEST = ("none", "last")  # validation Dice and iteration of a run that was not validated
 
 
 def report_text(
@@ -57,16 +59,16 @@ def report_text(
 
 def _runs(records: Sequence[Record], variants: Sequence[Record]) -> str:
     """Each run, its validation and its test, as Markdown."""
-    lines = ["| run | best validation Dice | at iteration | test Dice | seconds a step |"]
-    lines += ["| --- | --- | --- | --- | --- |"]
+    rows = []
     for record in [*records, *variants]:
         run, best = record.run, record.validation["best"]
         name = f"{run.dataset} {title(run.method)}, seed {run.seed}"
         name += f" ({run.variant}: {departures(record)})" if run.variant else ""
         test = f"{100 * record.summary['dice']['mean']:.2f}" if record.summary else "not tested"
-        valid = f"{100 * best['dice']:.2f} | {int(best['iteration'])}" if best else "none | last"
-        lines.append(f"| {name} | {valid} | {test} | {record.typical_step:.3f} |")
-    return "\n".join(lines)
+        valid = (f"{100 * best['dice']:.2f}", f"{best['iteration']:.0f}") if best else _NO_BEST
+        rows.append((name, *valid, test, f"{record.typical_step:.3f}"))
+    head = ("run", "best validation Dice", "at iteration", "test Dice", "seconds a step")
+    return markdown.table(head, rows)
 
 
 def measured_times(path: Path) -> list[str]:

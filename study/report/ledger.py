@@ -25,8 +25,7 @@ def no_run_is_lost(records: Sequence[Record], folder: Path) -> None:
 
 
 def list_runs(records: Sequence[Record], folder: Path) -> Path:
-    """Write folder/runs.txt, and return its path; ValueError as `no_run_is_lost`."""
-    no_run_is_lost(records, folder)
+    """Write folder/runs.txt, and return its path; `no_run_is_lost` comes first."""
     folder.mkdir(parents=True, exist_ok=True)
     replace_text(folder / NAME, "".join(f"{line}\n" for line in sorted(map(_line, records))))
     return folder / NAME

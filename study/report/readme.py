@@ -53,11 +53,15 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
 
     ValueError, and nothing is written, where a run is lost (`study.report.ledger`).
     """
+    found = {
+        profile: [collect(results, profile, variants=kind) for kind in (False, True)]
+        for profile in ("cpu", "paper")
+    }
+    for profile, runs in found.items():  # all of them before the first page
+        for records, folder in zip(runs, ("tables", "variants"), strict=True):
+            no_run_is_lost(records, results / profile / folder)
     written = []
-    for profile in ("cpu", "paper"):
-        records, variants = (collect(results, profile, variants=kind) for kind in (False, True))
-        no_run_is_lost(records, results / profile / "tables")
-        no_run_is_lost(variants, results / profile / "variants")
+    for profile, (records, variants) in found.items():
         if variants:
             list_runs(variants, results / profile / "variants")
         if records:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from scnlib.paths import REPOSITORY
 from scnlib.records import Record
+from study.report import markdown
 from study.report.findings import ablation_steps
 from study.report.means import mean_dice, seeds_text
 from study.report.paper import paper_table
@@ -84,7 +85,7 @@ def reproducibility_text(
         choices=choices(),
         hours=hours([*records, *variants]),
         reliability="\n".join(reliability),
-        checklist=_rows(
+        checklist=markdown.table(
             ("item", "answer", "where"),
             [
                 (item, answer, f"[`{path}`](../{path})")
@@ -169,7 +170,7 @@ def _claims_table(found: Sequence[Claim]) -> str:
         (c.claim, c.here, "holds" if c.holds else "does not hold", "" if c.holds else c.cause)
         for c in found
     ]
-    return _rows(("the paper", "here", "verdict", "likely cause"), rows)
+    return markdown.table(("the paper", "here", "verdict", "likely cause"), rows)
 
 
 def choices() -> str:
@@ -195,9 +196,6 @@ def hours(records: Sequence[Record]) -> str:
     rows = [(*key, f"{int(n)}", f"{a:.1f}", f"{b:.1f}") for key, (n, a, b) in sorted(sums.items())]
     total = [sum(column) for column in zip(*sums.values(), strict=True)] or [0, 0.0, 0.0]
     rows.append(("all", "", f"{int(total[0])}", f"{total[1]:.1f}", f"{total[2]:.1f}"))
-    return _rows(("processor", "numbers", "runs", "hours of training", "of evaluation"), rows)
-
-
-def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown.table(
+        ("processor", "numbers", "runs", "hours of training", "of evaluation"), rows
+    )

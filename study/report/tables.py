@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from scnlib.records import Record
-from study.report.ledger import list_runs
+from study.report import markdown
+from study.report.ledger import list_runs, no_run_is_lost
 from study.report.paper import group
 from study.report.scores import (
     FOOTNOTES,
@@ -38,6 +39,7 @@ def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[
         raise ValueError(
             f"tables of profile {profile} cannot hold runs of {', '.join(sorted(other))}"
         )
+    no_run_is_lost(records, folder)
     written = [list_runs(records, folder)]
     for number in ROWS:
         title, note = (f(number, records, profile) for f in (table_title, note_on_tests))
@@ -144,17 +146,16 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
             place = list(table.index).index("SCN")
             table = pd.concat([table.iloc[:place], cale, table.iloc[place:]])
         name = data_title(table_dataset(number, records, profile))
-        parts.append("\n".join(_means_lines(table, name)))
+        parts.append(_means(table, name))
     return "\n\n".join(parts)
 
 
-def _means_lines(table: pd.DataFrame, name: str) -> list[str]:
-    """One table of means as Markdown without padding, which would double the README's length."""
-    lines = [f"| {name} | Dice (%) | printed | Δ | 95HD | printed | Δ | seeds |"]
-    lines.append("| --- |" + " ---: |" * 7)
+def _means(table: pd.DataFrame, name: str) -> str:
+    """One table of means as Markdown."""
+    lines = []
     rows: Any = table.iterrows()
     for title, row in rows:
-        cells: list[str] = []
+        cells: list[str] = [title]
         for quantity in ("Dice", "95HD"):
             ours, spread, printed, apart = (
                 row[f"{quantity} {kind}", "Mean"] for kind in ("ours", "spread", "paper", "Δ")
@@ -163,8 +164,9 @@ def _means_lines(table: pd.DataFrame, name: str) -> list[str]:
             cells.append(number_text(apart, sign=True))
         seeds = row["Run", "seeds"]
         cells.append("not run" if pd.isna(seeds) else str(seeds))
-        lines.append(f"| {title} | {' | '.join(cells)} |")
-    return lines
+        lines.append(cells)
+    head = (name, "Dice (%)", "printed", "Δ", "95HD", "printed", "Δ", "seeds")
+    return markdown.table(head, lines, numbers=True)
 
 
 def _row_titles(table: pd.DataFrame) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from scnlib.commandline import Parser
 from scnlib.files import replace_text
 from scnlib.paths import REPOSITORY, RESULTS
+from study.report.markdown import table
 
 PAGE = RESULTS / "licences.md"
 _HEAD = """# Licences of the packages that the study installs
@@ -25,8 +26,6 @@ use and to pass on this repository asks nothing more than MIT. Whoever passes on
 it, as a container image or a packed environment, should treat the whole as under the GPL: its text
 goes along, and so does the source.
 
-| package | version | licence |
-| --- | --- | --- |
 """
 
 
@@ -57,11 +56,8 @@ def _title(package: Distribution) -> str:
 
 def page() -> str:
     """The whole page; PackageNotFoundError for a package of the lock file that isn't installed."""
-    rows = [
-        f"| {name} | {version} | {licence(distribution(name))} |"
-        for name, version in locked().items()
-    ]
-    return _HEAD + "\n".join(rows) + "\n"
+    rows = [(name, version, licence(distribution(name))) for name, version in locked().items()]
+    return _HEAD + table(("package", "version", "licence"), rows) + "\n"
 
 
 if __name__ == "__main__":

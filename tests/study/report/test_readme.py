@@ -66,6 +66,17 @@ def test_a_report_is_not_written_without_a_run_it_had(tmp_path, variant):
     assert not (tmp_path / "cpu" / "REPORT.md").exists()
 
 
+def test_no_report_is_written_where_another_profile_has_lost_a_run(tmp_path):
+    for profile in ("cpu", "paper"):
+        folder = run_folder(tmp_path, profile, "acdc", "scn", 0)
+        sample_record.write(folder, make_run("acdc", "scn", 0, profile))
+        list_runs(collect(tmp_path, profile), tmp_path / profile / "tables")
+    shutil.rmtree(folder)
+    with pytest.raises(ValueError, match=r"paper.*runs\.txt: .*acdc/scn/seed0"):
+        readme.write_reports(tmp_path)
+    assert not (tmp_path / "cpu" / "REPORT.md").exists()
+
+
 def test_the_lists_are_of_the_committed_runs(tmp_path):
     for kind, folder in ((False, "tables"), (True, "variants")):
         path = list_runs(collect(RESULTS, "cpu", variants=kind), tmp_path / folder)
