@@ -263,7 +263,7 @@ class Training:
             seconds_evaluation=round(time.monotonic() - began, 1),
             summary=result,
             notes=notes,
-            **self._facts(),
+            **self.facts(),
         )
         (self.folder / checkpoint.CHECKPOINT).unlink(missing_ok=True)
         return record
@@ -275,7 +275,7 @@ class Training:
             return []
         return cases
 
-    def _facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """What the record says of the training itself."""
         state, profile = self.state, self.run.profile
         trained = [part for part in state.processes if part["before"] < profile.iterations]

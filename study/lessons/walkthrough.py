@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from scnlib.confidence import Pseudo, confident_pixels
 from scnlib.config import Run
 from scnlib.correlation import to_grid
-from scnlib.data import load_split, stack
+from scnlib.data import Case, load_split, stack
+from scnlib.data.cases import Stack
 from scnlib.evaluation import dice
 from scnlib.methods.base import Batch, Now
 from scnlib.methods.scn import SCN
@@ -34,6 +35,7 @@ __all__ = [
     "pick_slice",
     "random_network",
     "scores",
+    "spread_slices",
     "trained_network",
     "typical_cells",
     "votes",
@@ -72,20 +74,40 @@ def candidates(dataset: str, root: Path | None, run: Run, count: int = 64) -> li
     On the grid of `run`'s profile; training slices where the validation subjects lack scribbles or
     masks. `ValueError` if no subject has both.
     """
-    for split in ("val", "train"):
-        cases = [c for c in load_split(dataset, root, split) if c.scribble is not None]
-        cases = [c for c in cases if c.label is not None]
-        if cases:
-            break
-    else:
-        raise ValueError(f"{dataset}: no subject has scribbles and a mask; use one that has")
-    data = stack(cases, run.profile.size, run.profile.scribble_rule)
-    assert data.label is not None and data.scribble is not None
+    data, cases, split = _labelled(dataset, root, run, ("val", "train"))
+    assert data.label is not None
     sizes = [(data.label == k).sum(axis=(1, 2)) for k in range(1, len(cases[0].classes))]
     smallest = np.min(sizes, axis=0)
+    order = np.argsort(-smallest, kind="stable")[:count]
+    return _slices(data, cases, split, order)
+
+
+def spread_slices(split: str, run: Run, root: Path | None, count: int) -> list[Slice]:
+    """`count` slices with scribbles and masks, evenly spread over a split; all, if it has fewer.
+
+    On the grid of `run`'s profile. `ValueError` if no subject of the split has both.
+    """
+    data, cases, _ = _labelled(run.dataset, root, run, (split,))
+    S = len(data.image)
+    return _slices(data, cases, split, np.unique(np.linspace(0, S - 1, min(count, S)).round()))
+
+
+def _labelled(
+    dataset: str, root: Path | None, run: Run, splits: Sequence[str]
+) -> tuple[Stack, list[Case], str]:
+    """The first split with subjects that have scribbles and masks: stacked, they, its name."""
+    for split in splits:
+        cases = [c for c in load_split(dataset, root, split) if c.scribble is not None]
+        if cases := [c for c in cases if c.label is not None]:
+            return stack(cases, run.profile.size, run.profile.scribble_rule), cases, split
+    raise ValueError(f"{dataset}: no subject has scribbles and a mask; use one that has")
+
+
+def _slices(data: Stack, cases: Sequence[Case], split: str, which: np.ndarray) -> list[Slice]:
+    assert data.label is not None and data.scribble is not None
     images = torch.from_numpy(data.image)[:, None]
     found = []
-    for i in np.argsort(-smallest, kind="stable")[:count]:
+    for i in which.astype(int):
         case, z = data.case_index[i]
         scribble, label = (
             torch.from_numpy(a[i : i + 1]).long() for a in (data.scribble, data.label)

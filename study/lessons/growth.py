@@ -1,0 +1,222 @@
+"""SCN's pseudo-labels while it trains: how right they are, and what they look like on a few slices.
+
+    python -m study.lessons.growth --data DIR --out results/cpu/growth
+
+The training is the study's own (`scnlib.training.Training`), and nothing that is measured here acts
+on it: masks are only compared with, in evaluation mode, and no random number is drawn from it.
+Killed, it goes on. Where it stands is in OUT, in the end without the checkpoint:
+
+growth.csv   a row for each iteration that was looked at, source and structure: the pixels that the
+             source says are the structure, those of the truth, and those of both; tau; no scribble
+             is counted, as its label is given
+labels.npz   each source's labels on the slices that are shown, uint8; K where it says nothing
+growth.json  the run, the data's sums, code, machine and packages
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from scnlib.checkpoint import CHECKPOINT
+from scnlib.commandline import Parser
+from scnlib.config import Run
+from scnlib.data.checks import one_line
+from scnlib.experiments import make_run
+from scnlib.files import held, replace_text, sha256
+from scnlib.methods.scn import SCN
+from scnlib.training import Training
+from study.lessons.walkthrough import Maps, Slice, candidates, gather, spread_slices
+
+SOURCES = ("prediction", "PAP", "M", "votes")
+COUNTED, SHOWN = 32, 2  # slices
+EVERY = 50  # iterations
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What `watch` has kept."""
+
+    counts: pd.DataFrame  # growth.csv
+    iterations: np.ndarray  # (T,) of the pictures
+    labels: dict[str, np.ndarray]  # source -> (T, SHOWN, H, W) uint8, K where it says nothing
+    facts: dict[str, Any]  # growth.json
+
+    @property
+    def classes(self) -> list[str]:
+        """Names, background first."""
+        return list(dict.fromkeys(self.counts["structure"]))
+
+
+def said(maps: Maps) -> dict[str, Tensor]:
+    """What each of `SOURCES` says of a slice's pixels, (H, W) long; K where it says nothing.
+
+    prediction  argmax P
+    PAP         argmax of the propagated probabilities, which L_PAP teaches everywhere
+    M           the pseudo-labels of the trusted pixels, before the vote
+    votes       the labels of the pixels that RSR's vote adds to M
+    """
+    K = len(maps.P)
+    new = maps.after.confident & ~maps.before.confident
+    return {
+        "prediction": maps.P.argmax(dim=0),
+        "PAP": maps.Y_corr.argmax(dim=0),
+        "M": torch.where(maps.before.confident, maps.before.labels, K)[0],
+        "votes": torch.where(new, maps.after.labels, K)[0],
+    }
+
+
+def count(labels: Tensor, chosen: Slice) -> np.ndarray:
+    """Pixels of labels, of the truth and of both by class, (K, 3) integer; without scribbles."""
+    K = len(chosen.classes)
+    free = chosen.scribble[0] == K
+    pairs = [(labels == k, chosen.label[0] == k) for k in range(K)]
+    return np.array([[int((x & free).sum()) for x in (a, b, a & b)] for a, b in pairs])
+
+
+def look(net: SCN, slices: Sequence[Slice]) -> dict[str, np.ndarray]:
+    """`count` of each source, summed over slices."""
+    total = {source: np.zeros((len(slices[0].classes), 3), int) for source in SOURCES}
+    for one in slices:
+        for source, labels in said(gather(net, one, "")).items():
+            total[source] += count(labels, one)
+    return total
+
+
+def watch(run: Run, folder: Path, root: Path | None, every: int = EVERY) -> Growth:
+    """Train `run`, a run of SCN, and look at its pseudo-labels every so many iterations.
+
+    What a finished one has left is read. The slices counted are `COUNTED` of the training split,
+    evenly spread over it; shown are the `SHOWN` validation slices whose smallest structure is
+    largest. Raises as `scnlib.training.train`, and ValueError where no subject has both scribbles
+    and masks.
+    """
+    if (folder / "growth.json").exists():
+        return read(folder)
+    counted = spread_slices("train", run, root, COUNTED)
+    shown = candidates(run.dataset, root, run, SHOWN)
+    training = Training(run, folder, root, torch.device("cpu"))
+    assert isinstance(training.method, SCN)
+    with held(folder):
+        training.resume()
+        rows, pictures = _so_far(folder, training.state.iteration)
+        while True:
+            iteration = training.state.iteration
+            if iteration % every == 0 and iteration not in pictures and iteration:
+                training.method.eval()
+                rows += _rows(iteration, training.method, counted)
+                pictures[iteration] = _pictures(training.method, shown)
+                _keep(folder, rows, pictures)
+                training.save()
+            if iteration == run.profile.iterations:
+                break
+            training.advance()
+        facts = training.facts() | {"run": asdict(run)}
+        facts["files"] = {name: sha256(folder / name) for name in ("growth.csv", "labels.npz")}
+        replace_text(folder / "growth.json", json.dumps(facts, indent=1, default=str) + "\n")
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+        (folder / "progress.json").unlink(missing_ok=True)
+    return read(folder)
+
+
+def read(folder: Path) -> Growth:
+    """What `watch` has kept in a folder.
+
+    Raises ValueError naming the file that is missing, unreadable or not what the run wrote.
+    """
+    path = folder / "growth.json"
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        for name, expected in facts["files"].items():
+            path = folder / name
+            if sha256(path) != expected:
+                raise ValueError("changed since its run")
+        labels = dict(np.load(folder / "labels.npz"))
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"{path}: {one_line(error)}; restore it from version control, or delete {folder} and "
+            "watch the training again"
+        ) from None
+    return Growth(pd.read_csv(folder / "growth.csv"), labels.pop("iterations"), labels, facts)
+
+
+def shares(growth: Growth) -> pd.DataFrame:
+    """Precision and recall (fractions) by iteration, source and structure.
+
+    Precision is nan where the source says nothing of the structure.
+    """
+    table = growth.counts.set_index(["iteration", "source", "structure"])
+    return pd.DataFrame(
+        {
+            "precision": table["both"] / table["said"].where(table["said"] > 0),
+            "recall": table["both"] / table["true"].where(table["true"] > 0),
+        }
+    )
+
+
+def _rows(iteration: int, net: SCN, slices: Sequence[Slice]) -> list[dict[str, Any]]:
+    return [
+        {"iteration": iteration, "tau": round(net.tau.value, 6), "source": source}
+        | {"structure": name}
+        | dict(zip(("said", "true", "both"), numbers.tolist(), strict=True))
+        for source, counts in look(net, slices).items()
+        for name, numbers in zip(slices[0].classes, counts, strict=True)
+    ]
+
+
+def _pictures(net: SCN, slices: Sequence[Slice]) -> dict[str, np.ndarray]:
+    found = [said(gather(net, one, "")) for one in slices]
+    return {s: np.stack([one[s].numpy() for one in found]).astype(np.uint8) for s in SOURCES}
+
+
+def _keep(folder: Path, rows: list[dict[str, Any]], pictures: dict[int, Any]) -> None:
+    """Write growth.csv and labels.npz, each at once."""
+    replace_text(folder / "growth.csv", pd.DataFrame(rows).to_csv(index=False))
+    stacked = {s: np.stack([one[s] for one in pictures.values()]) for s in SOURCES}
+    with (folder / "labels.part").open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, iterations=np.array([*pictures]), **stacked)
+    (folder / "labels.part").replace(folder / "labels.npz")
+
+
+def _so_far(folder: Path, iteration: int) -> tuple[list[dict[str, Any]], dict[int, Any]]:
+    """The rows and pictures that a killed run has left, up to its checkpoint's iteration."""
+    if not iteration or not (folder / "labels.npz").exists():
+        return [], {}
+    table: Any = pd.read_csv(folder / "growth.csv")
+    kept = dict(np.load(folder / "labels.npz"))
+    pictures = {
+        int(t): {source: kept[source][i] for source in SOURCES}
+        for i, t in enumerate(kept["iterations"])
+        if t <= iteration and (table["iteration"] == t).any()
+    }
+    return table[table["iteration"].isin(list(pictures))].to_dict("records"), pictures
+
+
+def main(words: list[str] | None = None) -> int:
+    """Watch one training; 1 after one line for what can't be done."""
+    parser = Parser("study.lessons.growth", (__doc__ or "").split("\n")[0], __doc__ or "")
+    parser.add_argument("--dataset", default="acdc")
+    parser.add_argument("--profile", default="cpu")
+    parser.add_argument("--iterations", type=int, help="fewer than the profile has")
+    parser.add_argument("--data", type=Path, help="the data's folder")
+    parser.add_argument("--out", type=Path, required=True, help="a folder of its own")
+    options = parser.parse_args(words)
+    shorter = {"iterations": options.iterations} if options.iterations else {}
+    try:
+        run = make_run(options.dataset, "scn", 0, options.profile, **shorter)
+        watch(run, options.out, options.data)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
