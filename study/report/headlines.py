@@ -1,6 +1,7 @@
 """The README's findings, a line each: every number and every name is read from the records."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,13 +11,39 @@ from study.report.findings import ablation_steps
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
 from study.report.titles import data_title, in_order, row_title, title
-from study.report.verdicts import ahead_of_scn, tests_against_scn
+from study.report.verdicts import ahead_of_scn, interval, tests_against_scn
 
 
 def headlines(records: Sequence[Record]) -> list[str]:
     """Findings in Markdown; one that no run of `records` can tell is left out."""
-    found = [_level(records), _ahead(records), _parts(records), _recipe(records), _print()]
+    found = [
+        _own_rival(records),
+        _level(records),
+        _ahead(records),
+        _parts(records),
+        _recipe(records),
+        _print(),
+    ]
     return [text for text in found if text]
+
+
+def _own_rival(records: Sequence[Record]) -> str:
+    """What a prior that knows the strokes alone is worth beside SCN."""
+    tests: Any = tests_against_scn(records)
+    if not len(tests):
+        return ""
+    tests = tests[(tests["method"] == "box") & (tests["metric"] == "dice")]
+    parts = []
+    for row in tests.to_dict("records"):
+        ours = 100 * mean_dice(records, row["dataset"])["box"]
+        apart = interval(row, 100, "points")
+        parts.append(f"{ours:.2f}% on {data_title(row['dataset'])}, {apart} to SCN")
+    return (
+        "**A prior in place of SCN**: PCE that also takes what is far from all strokes for "
+        f"background (PCE+box) has {'; '.join(parts)}."
+        if parts
+        else ""
+    )
 
 
 def _level(records: Sequence[Record]) -> str:

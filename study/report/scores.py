@@ -15,6 +15,7 @@ from study.report.paper import group, paper_table
 from study.report.statistics import bootstrap_mean, compare, long_frame, patient_values
 from study.report.titles import (
     DATASETS,
+    OWN,
     ROWS,
     STRUCTURES,
     TITLES,
@@ -178,9 +179,10 @@ def number_text(value: float, spread: float = float("nan"), sign: bool = False) 
 
 
 def _rows(number: int, records: Sequence[Record], dataset: str) -> list[str]:
-    """The methods of a table; those that a user added are no part of the ablation."""
+    """The methods of a table; the study's own and a user's follow, in no ablation."""
     run = {record.run.method for record in records if record.run.dataset == dataset}
-    return [*ROWS[number], *(m for m in in_order(run) if m not in TITLES and number != 3)]
+    added = [m for m in in_order(run) if m in OWN or m not in TITLES]
+    return [*ROWS[number], *(added if number != 3 else ())]
 
 
 def _over_seeds(runs: Sequence[Record], quantity: str) -> tuple[pd.Series, pd.Series]:

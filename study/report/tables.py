@@ -156,16 +156,16 @@ def _means(table: pd.DataFrame, name: str) -> str:
     rows: Any = table.iterrows()
     for title, row in rows:
         cells: list[str] = [title]
-        for quantity in ("Dice", "95HD"):
-            ours, spread, printed, apart = (
-                row[f"{quantity} {kind}", "Mean"] for kind in ("ours", "spread", "paper", "Δ")
-            )
-            cells += [number_text(ours, spread), number_text(printed)]
-            cells.append(number_text(apart, sign=True))
+        printed, apart = row["Dice paper", "Mean"], row["Dice Δ", "Mean"]
+        dice, hd95 = (
+            number_text(row[f"{quantity} ours", "Mean"], row[f"{quantity} spread", "Mean"])
+            for quantity in ("Dice", "95HD")
+        )
+        cells += [dice, number_text(printed), number_text(apart, sign=True), hd95]
         seeds = row["Run", "seeds"]
         cells.append("not run" if pd.isna(seeds) else str(seeds))
         lines.append(cells)
-    head = (name, "Dice (%)", "printed", "Δ", "95HD", "printed", "Δ", "seeds")
+    head = (name, "Dice (%)", "printed", "Δ", "95HD", "seeds")
     return markdown.table(head, lines, numbers=True)
 
 

@@ -14,7 +14,7 @@ from study.report.scores import ONE_SEED
 from study.report.statistics import ALPHA, compare
 from study.report.titles import DATASETS, data_title, in_order, row_title
 
-_UNITS = {"dice": ("Dice", 100.0, "points"), "hd95_voxel": ("95HD", 1.0, "voxels")}
+UNITS = {"dice": ("Dice", 100.0, "points"), "hd95_voxel": ("95HD", 1.0, "voxels")}
 _WORDS = {
     "worse": "SCN is better than",
     "better": "SCN is worse than",
@@ -50,9 +50,9 @@ def best(records: Sequence[Record]) -> list[str]:
         return []
     named = []
     for row in ahead_of_scn(tests).to_dict("records"):
-        quantity, factor, unit = _UNITS[row["metric"]]
+        quantity, factor, unit = UNITS[row["metric"]]
         where = f"{row_title(1, row['method'])} on {data_title(row['dataset'])}, {quantity}"
-        text = f"{where} {_interval(row, factor, unit)}"
+        text = f"{where} {interval(row, factor, unit)}"
         named.append(text + " (significant)" * (row["verdict"] == "better"))
     return [
         "**The best.** The paper says that SCN has the highest mean Dice and the lowest mean 95HD. "
@@ -71,7 +71,7 @@ def significance(records: Sequence[Record]) -> list[str]:
     for (dataset, metric), rows in groups:
         by = {v: in_order(part["method"].tolist()) for v, part in rows.groupby("verdict")}
         parts = [f"{words} {_titles(by[v])}" for v, words in _WORDS.items() if v in by]
-        said.append(f"{data_title(str(dataset))}, {_UNITS[str(metric)][0]}: {'; '.join(parts)}.")
+        said.append(f"{data_title(str(dataset))}, {UNITS[str(metric)][0]}: {'; '.join(parts)}.")
     said += [*_parted(tests), *_single(tests)]
     return [
         "**Significance.** The paper claims p < 0.05 and names no test. By patient, two-sided "
@@ -86,11 +86,11 @@ def _parted(tests: pd.DataFrame) -> list[str]:
         apart = row["low"] > 0 or row["high"] < 0
         if apart == (row["p_holm"] < ALPHA):
             continue
-        quantity, factor, unit = _UNITS[row["metric"]]
+        quantity, factor, unit = UNITS[row["metric"]]
         many = row["p"] < ALPHA <= row["p_holm"]
         why = f"p {row['p']:.3f}, {row['p_holm']:.3f} after Holm" if many else f"p {row['p']:.3f}"
         where = f"{row_title(1, row['method'])} on {data_title(row['dataset'])}, {quantity}"
-        found.append(f"{where} {_interval(row, factor, unit)}, {why}")
+        found.append(f"{where} {interval(row, factor, unit)}, {why}")
     if not found:
         return []
     return [
@@ -111,7 +111,8 @@ def _single(tests: pd.DataFrame) -> list[str]:
     return [f"{ONE_SEED} Of one seed are on {'; on '.join(names)}."] if names else []
 
 
-def _interval(row: Any, factor: float, unit: str) -> str:
+def interval(row: Any, factor: float, unit: str) -> str:
+    """A row of `compare` in words: the mean difference with its 95% bootstrap interval."""
     mean, low, high = (factor * float(row[name]) for name in ("mean_difference", "low", "high"))
     return f"{mean:+.2f} {unit} [{low:+.2f}, {high:+.2f}]"
 

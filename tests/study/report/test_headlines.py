@@ -24,6 +24,13 @@ def test_each_finding_is_one_line_with_the_records_numbers():
     assert not any("\n" in line for line in headlines(runs))
 
 
+def test_the_own_rival_stands_beside_scn_with_its_interval():
+    # All patients differ by as much, so that the interval has no width.
+    runs = [record("scn", 0.7), record("box", 0.72), record("scn", 0.6, dataset="mscmr")]
+    line = headlines(runs)[0]
+    assert "has 75.33% on ACDC, +2.00 points [+2.00, +2.00] to SCN." in line
+
+
 def test_nobody_ahead_is_said():
     lines = headlines([record("scn", 0.8), record("pce", 0.3)])
     assert any("no row; 0 of 2 comparisons, none of them" in line for line in lines)
