@@ -14,6 +14,7 @@ from scnlib import losses
 from scnlib.losses import (
     Contrast,
     contrastive_loss,
+    cross_entropy_map,
     entropy,
     mean_over,
     partial_cross_entropy,
@@ -64,6 +65,11 @@ def test_scribbles_of_any_integer_type() -> None:
 
 def test_one_scribbled_pixel_counts_whole() -> None:
     check(partial_cross_entropy(LOGITS, row(K, K, K, 3)), -ln(0.4))
+
+
+def test_cross_entropy_of_each_pixel_is_of_logits_unless_told() -> None:
+    values = cross_entropy_map(LOGITS + 5, row(1, 1, 1, 1))  # a constant does not matter
+    torch.testing.assert_close(values, -LOGITS[:, 1])
 
 
 def test_log_probabilities_are_taken_as_they_are() -> None:

@@ -111,6 +111,7 @@ def test_holm_by_hand() -> None:
     # Sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1: 0.02, 0.03, 0.06, 0.04 -> 0.06.
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.6, 0.7]) == pytest.approx([1.0, 1.0])
+    assert holm([0.0, 1.0]) == pytest.approx([0.0, 1.0])  # both ends are p values
     assert holm([]).size == 0
     with_nan = holm([0.02, math.nan, 0.01])
     assert with_nan[[0, 2]] == pytest.approx([0.02, 0.02]) and math.isnan(with_nan[1])
@@ -162,6 +163,16 @@ def test_without_the_reference_there_is_nothing_to_compare() -> None:
         assert table.empty and "p_holm" in table.columns
 
 
+def test_rows_come_in_the_order_of_the_runs() -> None:
+    runs = [record("pce", patients([0.5, 0.6]), dataset="bare")]  # no reference: no rows
+    for dataset in ("mscmr", "acdc"):
+        runs += [record(m, patients([0.5, 0.6]), dataset=dataset) for m in ("ustm", "scn", "cale")]
+    table: Any = compare(runs, metrics=["dice"])
+    found = list(zip(table["dataset"], table["method"], strict=True))
+    assert found == [(d, m) for d in ("mscmr", "acdc") for m in ("ustm", "cale")]
+    assert long_frame(runs).index.is_unique
+
+
 def test_runs_that_must_not_be_averaged_are_refused() -> None:
     values = patients([0.5])
     with pytest.raises(ValueError, match="twice"):
@@ -184,5 +195,6 @@ def test_bootstrap_interval() -> None:
     assert mean == 0.5
     assert low == pytest.approx(0.5 - 1.96 * 0.05, abs=0.011)
     assert high == pytest.approx(0.5 + 1.96 * 0.05, abs=0.011)
-    assert bootstrap_mean(coin) == (mean, low, high)
+    uneven = np.random.default_rng(0).normal(size=30)  # no two resamples have one mean
+    assert bootstrap_mean(uneven) == bootstrap_mean(uneven, n=10_000, seed=0)
     assert bootstrap_mean(coin, n=200, seed=1) != bootstrap_mean(coin, n=200, seed=2)
