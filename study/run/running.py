@@ -93,15 +93,14 @@ def _run_all(options: Namespace, jobs: list[Job], work: Path, held: int) -> list
     """
     shutil.rmtree(work, ignore_errors=True)
     (work / "done").mkdir(parents=True)
-    (work / "notebooks").symlink_to(options.notebooks, target_is_directory=True)
     failed: list[Job] = []
     while left := [job for job in jobs if job not in failed and not _is_done(job.name, work)]:
-        started = time.time()
+        before = [_stamp(job.output) for job in left]
         code = run_graph(options, left, work, held)
         names = {job.name for job in left}
         ready = [job for job in left if all(_is_done(n, work) for n in names & set(job.needs))]
         failures = [job for job in ready if not _is_done(job.name, work)]
-        if failures and not any(_is_newer(job.output, started) for job in left):
+        if failures and before == [_stamp(job.output) for job in left]:
             why = why_not(options, work)
             raise SystemExit(f"error: Snakemake started no notebook (code {code}): {why}")
         failed += failures
@@ -112,8 +111,12 @@ def _is_done(name: str, work: Path) -> bool:
     return (work / "done" / name).exists()
 
 
-def _is_newer(path: Path, started: float) -> bool:
-    return path.exists() and path.stat().st_mtime >= started - 2  # some file systems round
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Another one when the file is written anew, whatever the clock says."""
+    if not path.exists():
+        return None
+    about = path.stat()
+    return about.st_mtime_ns, about.st_ino, about.st_size
 
 
 @contextmanager
@@ -125,8 +128,8 @@ def _hold(path: Path) -> Iterator[int | None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        deadline = time.time() + LOCK_WAIT
-        while not (taken := lock(file)) and time.time() < deadline:
+        deadline = time.monotonic() + LOCK_WAIT
+        while not (taken := lock(file)) and time.monotonic() < deadline:
             time.sleep(0.2)
         yield file.fileno() if taken else None
 

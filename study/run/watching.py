@@ -13,7 +13,7 @@ from pathlib import Path
 def shown(output: Path, watch: Path | None, lines: bool) -> Iterator[None]:
     """Say that the notebook runs, how far it is, and how long it took."""
     bar = sys.stderr.isatty() and not lines
-    started, stop = time.time(), threading.Event()
+    started, stop, stale = time.monotonic(), threading.Event(), _stamp(watch)
 
     def say(text: str, end: str = "\n") -> None:
         text = f"{output.stem}: {text}"
@@ -21,7 +21,7 @@ def shown(output: Path, watch: Path | None, lines: bool) -> Iterator[None]:
 
     def follow() -> None:
         while not stop.wait(1 if bar else 60):
-            say(line(watch, started), end="" if bar else "\n")
+            say(line(watch, stale, started), end="" if bar else "\n")
 
     say("started", end="" if bar else "\n")
     thread = threading.Thread(target=follow, daemon=True)
@@ -31,18 +31,22 @@ def shown(output: Path, watch: Path | None, lines: bool) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-        say(f"ended after {_duration(time.time() - started)}")
+        say(f"ended after {_duration(time.monotonic() - started)}")
 
 
-def line(watch: Path | None, started: float) -> str:
-    """One line on how far a training is; the time passed where no fresh progress file tells."""
+def line(watch: Path | None, stale: int | None, started: float) -> str:
+    """One line on how far a training is; the time passed where no fresh progress file tells.
+
+    `stale` is the file's time of writing before it started, and `started` that by `time.monotonic`:
+    the clock may be set back.
+    """
     try:
-        if watch is None or watch.stat().st_mtime < started:
+        if watch is None or _stamp(watch) == stale:
             raise FileNotFoundError
         state = json.loads(watch.read_text())
         share = state["iteration"] / state["iterations"]
     except (OSError, ValueError, KeyError, ZeroDivisionError):
-        return f"running for {_duration(time.time() - started)}"
+        return f"running for {_duration(time.monotonic() - started)}"
     bar = f"{'#' * int(20 * share):<20}"
     text = f"[{bar}] {share:4.0%}  {state['iteration']}/{state['iterations']}"
     if state.get("dice") is not None:
@@ -50,6 +54,10 @@ def line(watch: Path | None, started: float) -> str:
     if state.get("eta_seconds") is not None:
         text += f"  {_duration(state['eta_seconds'])} left"
     return text
+
+
+def _stamp(path: Path | None) -> int | None:
+    return path.stat().st_mtime_ns if path and path.exists() else None
 
 
 def _duration(seconds: float) -> str:

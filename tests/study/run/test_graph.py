@@ -4,6 +4,7 @@ import fcntl
 import getpass
 import json
 import os
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -71,6 +72,34 @@ def test_a_user_id_without_an_account_gets_a_name_and_a_home(tmp_path, monkeypat
     assert getpass.getuser() == f"user{os.getuid()}"
     assert Path(os.environ["HOME"]).is_dir() and os.environ["HOME"] != "/proc"
     assert (os.environ["HOME"] == str(tmp_path)) == (home == "here")
+
+
+SET_BACK = """
+import itertools, os, time
+utime, hours = os.utime, itertools.count()
+def earlier(path, times=None, **given):
+    now = time.time() - 3600 * next(hours)
+    utime(path, times or (now, now), **given)
+os.utime = earlier
+"""
+
+
+def test_a_clock_that_is_set_back_does_no_harm(start, pretended, tmp_path, monkeypatch, capfd):
+    """Snakemake's marks are each an hour older than the one before, the notebooks of tomorrow."""
+    (tmp_path / "patch").mkdir()
+    (tmp_path / "patch" / "sitecustomize.py").write_text(SET_BACK)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "patch"))
+    for path in (tmp_path / "notebooks").iterdir():
+        os.utime(path, (time.time() + 86_400,) * 2)
+    assert start("--methods", "pce", "scn") == 0
+    done = pretended()
+    assert len(done) == len({*done}) == 2 + len(RULES) - 1
+
+    (tmp_path / "broken").write_text("ustm")
+    capfd.readouterr()
+    monkeypatch.setattr("time.time", mock.Mock(return_value=time.time() + 3600))
+    assert start("--methods", "ustm") == 1
+    assert "1 failed:\n  03_training_phantom_ustm_seed0: ValueError" in capfd.readouterr().err
 
 
 def test_training_again_prints_the_difference_from_the_committed_record(
