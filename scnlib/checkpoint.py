@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 
 from scnlib import records
 from scnlib.config import Run
+from scnlib.files import replace_bytes
 from scnlib.methods import Method
 
 CHECKPOINT = "checkpoint.pt"
@@ -70,16 +70,7 @@ def save(folder: Path, run: Run, state: State, moving: Moving) -> None:
     }
     memory = io.BytesIO()
     torch.save(content, memory)
-    beside = folder / f".checkpoint.{os.getpid()}"
-    try:
-        beside.write_bytes(sealed(memory.getvalue()))
-        os.replace(beside, folder / CHECKPOINT)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise ValueError(
-            f"{folder / CHECKPOINT}: can't be written ({error.strerror}): make room, and the same "
-            "command goes on from the checkpoint before"
-        ) from error
+    replace_bytes(folder / CHECKPOINT, sealed(memory.getvalue()))
 
 
 def sealed(archive: bytes) -> bytes:
@@ -134,13 +125,6 @@ def load(folder: Path, run: Run, moving: Moving) -> State | None:
     if content["cuda_rng"] is not None and device.type == "cuda":
         torch.cuda.set_rng_state(content["cuda_rng"], device)
     return state
-
-
-def remove_stale(folder: Path) -> None:
-    """Remove what a kill in the middle of writing has left: `.checkpoint.PID` and its like."""
-    for name in ("checkpoint", "progress.json", "record.json"):
-        for path in folder.glob(f".{name}.*"):
-            path.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -16,11 +16,35 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old or the new one, never a part."""
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old or the new one, never a part.
+
+    Raises `ValueError` naming the file if it can't be written (a full disk, no permission): the old
+    one stays, and no part is left.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text)
-    os.replace(beside, path)
+    try:
+        beside.write_bytes(content)
+        os.replace(beside, path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise ValueError(
+            f"{path}: can't be written ({error.strerror}): make room, or choose a place that can "
+            "be written to; the same command then goes on from what is there"
+        ) from error
+
+
+def replace_text(path: Path, text: str) -> None:
+    """The same for a text."""
+    replace_bytes(path, text.encode())
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what a kill in the middle of `replace_bytes` has left: `.checkpoint.pt.PID`, say."""
+    for path in folder.glob(".*.*"):
+        if path.suffix[1:].isdecimal():
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ A run's folder holds metrics.csv, curve.csv, predictions.h5 and, written last, r
 sha256 of the others. A run is done exactly if its record is there and its hashes hold.
 """
 
+import io
 import json
 from dataclasses import field
 from pathlib import Path
@@ -17,7 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from scnlib import schema
 from scnlib.config import Run
-from scnlib.files import replace_text, sha256
+from scnlib.files import replace_bytes, replace_text, sha256
 from scnlib.paths import run_folder
 
 FILES = ("curve.csv", "metrics.csv", "predictions.h5")  # what a record's run leaves beside it
@@ -101,21 +102,30 @@ def write(
     predictions: dict[str, np.ndarray],
     **content: Any,
 ) -> Record:
-    """Write a run's files and, last and atomically, its record; `content` as in `Record`."""
+    """Write a run's files, each whole or not at all, and last its record; `content` as in `Record`.
+
+    Raises `ValueError` naming the file that can't be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    curve.to_csv(folder / "curve.csv", index=False, float_format="%.6g")
-    names = ["curve.csv"]
+    files = {"curve.csv": curve.to_csv(index=False, float_format="%.6g").encode()}
     if metrics is not None:
-        metrics.to_csv(folder / "metrics.csv", index=False, float_format="%.6f")
-        names.append("metrics.csv")
+        files["metrics.csv"] = metrics.to_csv(index=False, float_format="%.6f").encode()
     if predictions:
-        with h5py.File(folder / "predictions.h5", "w") as file:
-            for volume, labels in predictions.items():
-                file.create_dataset(volume, data=labels, compression="gzip", compression_opts=9)
-        names.append("predictions.h5")
-    content |= {"files": {name: sha256(folder / name) for name in names}}
+        files["predictions.h5"] = _packed(predictions)
+    for name, bytes_ in files.items():
+        replace_bytes(folder / name, bytes_)
+    content |= {"files": {name: sha256(folder / name) for name in files}}
     replace_text(folder / "record.json", schema.to_text(content))
     return read(folder)
+
+
+def _packed(predictions: dict[str, np.ndarray]) -> bytes:
+    """predictions.h5: a data set for each volume, named as that."""
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        for volume, labels in predictions.items():
+            file.create_dataset(volume, data=labels, compression="gzip", compression_opts=9)
+    return memory.getvalue()
 
 
 def read(folder: str | Path) -> Record:

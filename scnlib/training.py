@@ -22,7 +22,7 @@ from scnlib.config import Run
 from scnlib.data import Case, fingerprint, load_split
 from scnlib.data.batches import TrainingSet
 from scnlib.evaluation import evaluate, summary
-from scnlib.files import held
+from scnlib.files import held, remove_parts
 from scnlib.methods import Method, Now, get_method
 from scnlib.optimiser import make_optimiser
 from scnlib.progress import write_progress
@@ -125,7 +125,7 @@ class Training:
 
     def resume(self) -> None:
         """Go on from the checkpoint, if there is one; `ValueError` if it is of another run."""
-        checkpoint.remove_stale(self.folder)
+        remove_parts(self.folder)
         state = checkpoint.load(self.folder, self.run, self.moving)
         if state is None:
             return

@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from scnlib.config import Run
+from scnlib.files import replace_bytes
 from scnlib.methods.base import Method
 from scnlib.methods.scn import SCN
 
@@ -35,7 +36,8 @@ def save_weights(path: Path, method: Method, run: Run, names: Sequence[str]) -> 
         for name, value in method.state_dict().items()
     }
     about = {"run": run.to_json(), "classes": json.dumps(list(names))}
-    path.write_bytes(_ordered(save(weights, about | {"sha256": _sum(about, weights)})))
+    content = save(weights, about | {"sha256": _sum(about, weights)})
+    replace_bytes(path, _ordered(content))
 
 
 def _ordered(content: bytes) -> bytes:

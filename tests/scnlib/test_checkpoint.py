@@ -5,12 +5,14 @@ import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from scnlib import files, records
 from scnlib.checkpoint import sealed
 from scnlib.config import Run
 from scnlib.files import held
@@ -114,6 +116,13 @@ def test_two_processes_do_not_train_the_same_run(tmp_path: Path) -> None:
     assert train(run, folder).run == run
 
 
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_no_hindrance(tmp_path: Path, monkeypatch, number) -> None:
+    monkeypatch.setattr(files.fcntl, "flock", mock.Mock(side_effect=OSError(number, "no locks")))
+    with held(tmp_path):
+        (tmp_path / "checkpoint.pt").touch()
+
+
 @pytest.mark.parametrize(
     "other", [tiny("cale"), tiny(lr=0.01), replace(tiny(), seed=1), replace(tiny(), variant="x")]
 )
@@ -148,7 +157,8 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(
 
 def test_what_a_kill_while_saving_left_is_removed(tmp_path: Path) -> None:
     """Also where no checkpoint was finished yet; nothing else in the folder is touched."""
-    stale = [tmp_path / f".{name}.4711" for name in ("checkpoint", "progress.json", "record.json")]
+    names = ("checkpoint.pt", "progress.json", *records.FILES, "record.json")
+    stale = [tmp_path / f".{name}.4711" for name in names]
     for path in stale:
         path.write_bytes(b"half")
     (tmp_path / "progress.json").write_text("{}")

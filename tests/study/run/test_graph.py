@@ -89,8 +89,9 @@ def test_a_clock_that_is_set_back_does_no_harm(start, pretended, tmp_path, monke
     (tmp_path / "patch").mkdir()
     (tmp_path / "patch" / "sitecustomize.py").write_text(SET_BACK)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "patch"))
+    tomorrow = time.time() + 86_400
     for path in (tmp_path / "notebooks").iterdir():
-        os.utime(path, (time.time() + 86_400,) * 2)
+        os.utime(path, (tomorrow, tomorrow))
     assert start("--methods", "pce", "scn") == 0
     done = pretended()
     assert len(done) == len({*done}) == 2 + len(RULES) - 1
