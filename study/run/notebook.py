@@ -18,11 +18,13 @@ from typing import Any, TextIO
 
 import nbformat
 
+from scnlib.files import replace_text
 from study.run.watching import shown
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = re.compile(r"(image/(?!svg)|application/pdf|audio/|video/).*")  # kept as base64
 BASE64 = re.compile(r"(;base64,[A-Za-z0-9+/=]+)")
+START_SECONDS = 180  # that a kernel may take to start
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -103,13 +105,15 @@ def run_notebook(
 
     `watch` is a training's progress.json, shown as a bar on a terminal and otherwise (or with
     `lines`) as a line a minute. Raises `ValueError` for wrong parameters, before a kernel starts,
-    and `RuntimeError` with one line for an error in a cell or a dead kernel; `output` is kept then.
+    and `RuntimeError` with one line for an error in a cell, for a kernel that died or did not start
+    in START_SECONDS, or for a full disk; `output` is kept then, and tells of it.
     """
     parameters = typed(notebook, parameters)
     import papermill  # heavy, and not needed to refuse a parameter
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     output.parent.mkdir(parents=True, exist_ok=True)
+    output.unlink(missing_ok=True)  # one of an earlier call tells nothing of this one
     try:
         with _gpu(), isolated(), shown(output, watch, lines):
             papermill.execute_notebook(
@@ -120,17 +124,22 @@ def run_notebook(
                 language="python",
                 progress_bar=False,
                 cwd=notebook.parent,
-                start_timeout=180,
+                start_timeout=START_SECONDS,
                 extra_arguments=["--log-level=CRITICAL"],  # else each start warns of TCP
             )
     except papermill.PapermillExecutionError as error:
-        raise RuntimeError(first_line(f"{error.ename}: {error.evalue}")) from None
-    except Exception as error:  # a dead kernel, or one that does not start
-        raise RuntimeError(f"{type(error).__name__}: {first_line(error)}") from None
-    finally:
+        failed = first_line(f"{error.ename}: {error.evalue}")
+    except Exception as error:  # a dead kernel, or one that does not start, or a full disk
+        failed = f"{type(error).__name__}: {first_line(error)}"
+    else:
+        failed = ""
+    try:
         if output.exists():
-            with suppress(ValueError):  # cut off by a full disk, say: `failure` tells of that
-                tidy(output, parameters)
+            tidy(output, parameters, failed)
+    except (ValueError, OSError) as error:  # cut off by a full disk, say
+        failed = failed or f"{output}: {first_line(error)}"
+    if failed:
+        raise RuntimeError(failed)
 
 
 def _unformatted(path: Path) -> str:
@@ -162,12 +171,15 @@ def isolated() -> Iterator[None]:
             os.environ.update(before)
 
 
-def tidy(path: Path, parameters: dict[str, Any]) -> None:
+def tidy(path: Path, parameters: dict[str, Any], failed: str = "") -> None:
     """Remove from an executed notebook what differs between runs or tells of the machine.
 
-    Times, versions and widget state go; this machine's folders become DATA, OUT, `.` and `~`.
+    Times, versions and widget state go; this machine's folders become DATA, OUT, `.` and `~`. Why
+    its execution `failed` is put where it stopped, unless a cell tells of an error of its own.
     """
     book = nbformat.read(path, as_version=4)
+    if failed and not any(out.output_type == "error" for out in _outputs(book)):
+        _tell(book, failed)
     for key in ("papermill", "widgets", "language_info"):
         book.metadata.pop(key, None)
     for cell in book.cells:
@@ -183,9 +195,21 @@ def tidy(path: Path, parameters: dict[str, Any]) -> None:
         if len(folder) > 1:
             pattern = re.compile(rf"(?<![\w./-]){re.escape(folder)}(?![\w-])")
             book = _replace(book, pattern, name)
-    temporary = path.with_suffix(".tmp")
-    nbformat.write(book, temporary)
-    temporary.replace(path)
+    replace_text(path, nbformat.writes(book) + "\n")
+
+
+def _outputs(book: Any) -> list[Any]:
+    return [out for cell in book.cells for out in cell.get("outputs", [])]
+
+
+def _tell(book: Any, failed: str) -> None:
+    """Put an error that is no cell's own into the last cell that was begun, or the first."""
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    begun = [cell for cell in code if cell.metadata.get("papermill", {}).get("start_time")]
+    if code:
+        name, _, text = failed.partition(": ")
+        error = nbformat.v4.new_output("error", ename=name, evalue=text, traceback=[failed])
+        (begun[-1] if begun else code[0]).outputs.append(error)
 
 
 def _without_widget(output: Any) -> Any:
@@ -217,13 +241,13 @@ def failure(output: Path) -> str | None:
     if not output.exists():
         return None
     try:
-        cells = nbformat.read(output, as_version=4).cells
+        book = nbformat.read(output, as_version=4)
     except (OSError, ValueError, AttributeError, nbformat.ValidationError):
         return "its executed notebook cannot be read"
-    for out in (out for cell in cells for out in cell.get("outputs", [])):
+    for out in _outputs(book):
         if out.output_type == "error":
             return first_line(f"{out.ename}: {out.evalue}")
-    code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+    code = [cell for cell in book.cells if cell.cell_type == "code" and cell.source.strip()]
     if any(cell.get("execution_count") is None for cell in code):
         return "its kernel ended without an error message (out of memory, perhaps)"
     return None
@@ -282,7 +306,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.watch,
             options.lines,
         )
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except RuntimeError as error:
