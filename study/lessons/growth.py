@@ -35,7 +35,13 @@ from scnlib.methods.scn import SCN
 from scnlib.training import Training
 from study.lessons.walkthrough import Maps, Slice, candidates, gather, spread_slices
 
-SOURCES = ("prediction", "PAP", "M", "votes")
+NAMES = {
+    "prediction": "prediction",
+    "PAP": "PAP's labels",
+    "M": "trusted (M)",
+    "votes": "added by votes",
+}
+SOURCES = tuple(NAMES)
 COUNTED, SHOWN = 32, 2  # slices
 EVERY = 50  # iterations
 
@@ -159,6 +165,27 @@ def shares(growth: Growth) -> pd.DataFrame:
             "recall": table["both"] / table["true"].where(table["true"] > 0),
         }
     )
+
+
+def in_the_end(growth: Growth) -> pd.DataFrame:
+    """Precision and recall (%) at the last look: a row a source, columns (quantity, structure)."""
+    found: Any = 100 * shares(growth).xs(growth.counts["iteration"].max())
+    table = found.unstack("structure").reindex(list(SOURCES))
+    names = [(q, name) for q in ("precision", "recall") for name in growth.classes[1:]]
+    return table[names]
+
+
+def sentences(growth: Growth) -> list[str]:
+    """What the last look says of each source, as lines of Markdown, means over structures."""
+    last = growth.counts[growth.counts["iteration"] == growth.counts["iteration"].max()]
+    tables = in_the_end(growth)
+    found = []
+    for source in SOURCES:
+        precision, recall = (tables.loc[source, q].mean() for q in ("precision", "recall"))
+        pixels = last[(last["source"] == source) & (last["structure"] != growth.classes[0])]
+        where = f"**{NAMES[source]}**: {int(pixels['said'].sum())} pixels said to be heart"
+        found.append(f"{where}; {precision:.0f}% of them are right, {recall:.0f}% of it is found.")
+    return found
 
 
 def _rows(iteration: int, net: SCN, slices: Sequence[Slice]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from study.lessons.growth import SOURCES, Growth, shares
+from study.lessons.growth import NAMES, SOURCES, Growth, shares
 from study.lessons.walkthrough import Slice
 from study.report.display import key
 from study.report.figures import make_grid
@@ -22,8 +22,7 @@ LOOKS = {  # no class has these colours
     "M": ("#7B2CBF", "-."),
     "votes": ("#C9184A", ":"),
 }
-NAMES = {"PAP": "PAP's labels", "M": "trusted (M)", "votes": "added by votes"}
-MOST_FRAMES, MOST_BYTES = 24, 2_000_000
+MOST_FRAMES, MOST_BYTES = 24, 500_000  # an executed notebook has to stay below a megabyte
 
 
 def draw_shares(growth: Growth) -> Figure:
@@ -37,8 +36,8 @@ def draw_shares(growth: Growth) -> Figure:
             for source in SOURCES:
                 colour, style = LOOKS[source]
                 one: Any = table[quantity].xs((source, name), level=("source", "structure"))
-                label = NAMES.get(source, source)
-                axes.plot(one.index, 100 * one, color=colour, linestyle=style, label=label)
+                look: Any = {"color": colour, "linestyle": style, "label": NAMES[source]}
+                axes.plot(one.index, 100 * one, **look)
             axes.grid(alpha=0.3)
         line[0].set_ylabel(f"{quantity} (%)")
     for axes, name in zip(grid[0], names, strict=True):
@@ -63,10 +62,9 @@ def draw_strip(growth: Growth, chosen: Slice, number: int, most: int = 6) -> Fig
     `chosen` is the slice, `number` its place among those that growth.labels holds.
     """
     moments, image = frames(growth, most), chosen.image[0, 0].numpy()
-    rows = ("PAP", "M", "votes", "prediction")
-    figure, grid = make_grid(len(rows), len(moments), 1.7)
-    for line, source in zip(grid, rows, strict=True):
-        line[0].set_ylabel(NAMES.get(source, source), fontsize=10)
+    figure, grid = make_grid(len(SOURCES), len(moments), 1.7)
+    for line, source in zip(grid, SOURCES, strict=True):
+        line[0].set_ylabel(NAMES[source], fontsize=10)
         for axes, t in zip(line, moments, strict=True):
             _paint(axes, image, growth.labels[source][t, number], chosen)
     for axes, t in zip(grid[0], moments, strict=True):
@@ -113,7 +111,7 @@ def _frame(growth: Growth, chosen: Slice, number: int, t: int) -> Image.Image:
     image = chosen.image[0, 0].numpy()
     for axes, source in zip(line, shown, strict=True):
         _paint(axes, image, growth.labels[source][t, number], chosen)
-        axes.set_title(NAMES.get(source, source), fontsize=10)
+        axes.set_title(NAMES[source], fontsize=10)
     figure.suptitle(f"iteration {growth.iterations[t]}", fontsize=10)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=80)

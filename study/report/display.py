@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Iterable, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,12 @@ def show_file(path: Path, alt: str) -> None:
     small.thumbnail((1100, 1400))
     bundle = {"image/jpeg": _text(_jpeg(small)), "text/plain": alt}
     display(bundle, raw=True, metadata=_alt(bundle, alt))
+
+
+def show_film(path: Path, alt: str) -> None:
+    """Display a moving picture (GIF), in a form that a page made of the notebook keeps."""
+    image = f'<img alt="{escape(alt)}" src="data:image/gif;base64,{_text(path.read_bytes())}">'
+    display({"text/html": image, "text/plain": alt}, raw=True)
 
 
 def _bundle(figure: Figure, alt: str, photo: bool = False) -> dict[str, str]:

@@ -32,7 +32,7 @@ Seconds a step depend on the machine, which `record.json` and notebook 04 name f
 
 {runs}
 """
-_NO_BEST = ("none", "last")  # validation Dice and iteration of a run that was not validated
+_NO_BEST = ("none", "last", "none")  # of a run that was not validated
 
 
 def report_text(
@@ -66,8 +66,17 @@ def _runs(records: Sequence[Record], variants: Sequence[Record]) -> str:
         name += f" ({run.variant}: {departures(record)})" if run.variant else ""
         test = f"{100 * record.summary['dice']['mean']:.2f}" if record.summary else "not tested"
         valid = (f"{100 * best['dice']:.2f}", f"{best['iteration']:.0f}") if best else _NO_BEST
+        if best:
+            valid += (f"{100 * record.validation['curve'][-1]['dice']:.2f}",)
         rows.append((name, *valid, test, f"{record.typical_step:.3f}"))
-    head = ("run", "best validation Dice", "at iteration", "test Dice", "seconds a step")
+    head = (
+        "run",
+        "best validation Dice",
+        "at iteration",
+        "in the end",
+        "test Dice",
+        "seconds a step",
+    )
     return markdown.table(head, rows)
 
 

@@ -108,6 +108,25 @@ def test_shares_are_nan_where_nothing_is_said():
     assert found.loc[(5, "votes", "LV")].tolist() == [0.5, 0.25]
 
 
+def test_the_end_is_told_from_the_last_look():
+    rows = [
+        {"iteration": t, "tau": 0.8, "source": source, "structure": name}
+        | {"said": said, "true": 10, "both": both}
+        for t, both in ((5, 0), (10, 4))
+        for source in growth.SOURCES
+        for name, said in (("background", 9), ("RV", 8), ("LV", 4))
+    ]
+    found = growth.Growth(pd.DataFrame(rows), np.array([5, 10]), {}, {})
+    end = growth.in_the_end(found)
+    assert list(end.columns) == [
+        (q, name) for q in ("precision", "recall") for name in ("RV", "LV")
+    ]
+    assert end.loc["votes"].tolist() == [50, 100, 40, 40]
+    assert growth.sentences(found)[1] == (
+        "**PAP's labels**: 12 pixels said to be heart; 75% of them are right, 40% of it is found."
+    )
+
+
 def test_the_figures_show_every_source_and_a_film_is_small(few, tmp_path: Path):
     found = growth.watch(RUN, tmp_path / "g", None, every=1)
     chosen = walkthrough.candidates("phantom", None, RUN, growth.SHOWN)

@@ -77,6 +77,15 @@ def test_no_report_is_written_where_another_profile_has_lost_a_run(tmp_path):
     assert not (tmp_path / "cpu" / "REPORT.md").exists()
 
 
+def test_a_run_is_listed_with_its_best_and_its_last_validation(tmp_path):
+    found = [sample_record.write(tmp_path / m, make_run("acdc", m)) for m in ("pce", "scn")]
+    curve = [{"iteration": 10, "dice": 0.75}, {"iteration": 20, "dice": 0.5}]
+    found[0].validation.update(curve=curve, best=curve[0])
+    text = full_report.report_text(found, [], "cpu")
+    assert "| acdc PCE, seed 0 | 75.00 | 10 | 50.00 | 62.50 |" in text
+    assert "| acdc SCN, seed 0 | none | last | none | 62.50 |" in text
+
+
 def test_the_lists_are_of_the_committed_runs(tmp_path):
     for kind, folder in ((False, "tables"), (True, "variants")):
         path = list_runs(collect(RESULTS, "cpu", variants=kind), tmp_path / folder)
@@ -94,7 +103,7 @@ def test_the_executed_notebooks_say_what_the_records_say():
     assert f"{len(variants)} such runs have finished, and {len(found)} of the protocol." in said
     for record in variants:
         best = round(100 * record.validation["best"]["dice"], 2)
-        ours = rf"\| {record.run.variant} .*\| {record.run.method} +\| +0 \| +{best:g} "
+        ours = rf"\| {record.run.variant} .*\| {record.run.method} +\| +{record.run.seed} \| +{best:g} "
         assert re.search(ours, said), record.run.variant
 
 
