@@ -1,12 +1,17 @@
-"""The README's findings, a line each: every number and every name is read from the records."""
+"""The findings, a line each, as the README and notebook 04 list them.
+
+Every number and every name is read from the records.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
+from study.report import lost_points
 from study.report.findings import ablation_steps
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
@@ -14,9 +19,13 @@ from study.report.titles import data_title, in_order, row_title, title
 from study.report.verdicts import ahead_of_scn, interval, tests_against_scn
 
 
-def headlines(records: Sequence[Record]) -> list[str]:
-    """Findings in Markdown; one that no run of `records` can tell is left out."""
+def headlines(records: Sequence[Record], lost: pd.DataFrame) -> list[str]:
+    """Findings in Markdown; one that no run of `records` can tell is left out.
+
+    `lost` are the rows of the same profile's lost points (`lost_points.read_rows`), or none.
+    """
     found = [
+        lost_points.headline(lost),
         _own_rival(records),
         _level(records),
         _ahead(records),
@@ -25,6 +34,11 @@ def headlines(records: Sequence[Record]) -> list[str]:
         _print(),
     ]
     return [text for text in found if text]
+
+
+def numbered(records: Sequence[Record], lost: pd.DataFrame) -> str:
+    """The findings as a numbered list in Markdown."""
+    return "\n".join(f"{i}. {text}" for i, text in enumerate(headlines(records, lost), 1))
 
 
 def _own_rival(records: Sequence[Record]) -> str:

@@ -14,7 +14,7 @@ from scnlib.paths import README, RESULTS
 from scnlib.records import collect
 from study.report import lost_points
 from study.report.full_report import measured_times, phantom_line, report_text
-from study.report.headlines import headlines
+from study.report.headlines import numbered
 from study.report.ledger import list_runs, no_run_is_lost
 from study.report.reliability import reliability_lines
 from study.report.reproducibility import reproducibility_text
@@ -39,10 +39,8 @@ def keep_phantom(results: Path = RESULTS) -> None:
 def blocks(results: Path = RESULTS) -> dict[str, str]:
     """The text of each of the README's blocks, by name, from the cpu profile under `results`."""
     records = collect(results, "cpu")
-    gain = lost_points.headline(lost_points.read_rows(results / "cpu"))
-    found = [text for text in (gain, *headlines(records)) if text]
     return {
-        "findings": "\n".join(f"{i}. {text}" for i, text in enumerate(found, 1)),
+        "findings": numbered(records, lost_points.read_rows(results / "cpu")),
         "tables": means_tables(records, "cpu"),
         "numbers": "\n".join(measured_times(results / "timings.json")),
     }

@@ -1,0 +1,111 @@
+"""What it costs to leave out a part of SCN, or to choose otherwise, from the records.
+
+Departures from the protocol are validated and never tested. So the costs are compared on validation
+subjects, and instead of an interval over patients, which these runs have not, each has the range
+over all pairs of a seed of its own and one of the protocol's.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from scnlib.records import Record
+from study.report.means import seeds_text
+from study.report.statistics import compare
+
+# Method and variant of the runs without the part.
+PARTS = {
+    "PAP's term": ("scn", "nopap"),
+    "RSR's term": ("scn", "norsr"),
+    "CACL's term": ("cale", ""),
+}
+
+
+class Cost(NamedTuple):
+    """Points of mean validation Dice against SCN: over the seeds both have, and the range."""
+
+    name: str
+    points: float
+    low: float
+    high: float
+    seeds: list[int]
+
+    def __str__(self) -> str:
+        interval = f"{self.points:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+        return f"{self.name} {interval} ({seeds_text(self.seeds)})"
+
+
+def costs(records: Sequence[Record], variants: Sequence[Record], dataset: str) -> list[Cost]:
+    """The parts left out, the largest loss first; those without a seed that SCN has are absent."""
+    found = [_cost(name, [*records, *variants], dataset, *run) for name, run in PARTS.items()]
+    return sorted((cost for cost in found if cost), key=lambda cost: cost.points)
+
+
+def other_costs(variants: Sequence[Record], records: Sequence[Record], dataset: str) -> list[Cost]:
+    """The same of SCN's other variants, such as another grid, by the variant's name."""
+    named = {r.run.variant for r in variants if (r.run.dataset, r.run.method) == (dataset, "scn")}
+    named -= {variant for _, variant in PARTS.values()}
+    runs = [*records, *variants]
+    found = [_cost(f"`{name}`", runs, dataset, "scn", name) for name in sorted(named)]
+    return sorted((cost for cost in found if cost), key=lambda cost: cost.points)
+
+
+def _cost(
+    name: str, records: Sequence[Record], dataset: str, method: str, variant: str
+) -> Cost | None:
+    ours, protocol = _best(records, dataset, method, variant), _best(records, dataset, "scn", "")
+    seeds = ours.keys() & protocol.keys()
+    if not seeds:
+        return None
+    pairs = [a - b for a in ours.values() for b in protocol.values()]
+    mean = sum(ours[seed] - protocol[seed] for seed in seeds) / len(seeds)
+    return Cost(name, mean, min(pairs), max(pairs), sorted(seeds))
+
+
+def _best(records: Sequence[Record], dataset: str, method: str, variant: str) -> dict[int, float]:
+    """Best mean validation Dice (percent) by seed."""
+    which = (dataset, method, variant)
+    return {
+        r.run.seed: 100 * r.validation["best"]["dice"]
+        for r in records
+        if (r.run.dataset, r.run.method, r.run.variant) == which and r.validation.get("best")
+    }
+
+
+def told(records: Sequence[Record], variants: Sequence[Record], dataset: str = "acdc") -> str:
+    """Markdown: which part costs most when it is left out, which costs nothing, and what else."""
+    found = costs(records, variants, dataset)
+    if not found:
+        return "No run without a part of SCN has been validated beside SCN."
+    losing = [cost for cost in found if cost.high < 0]
+    free = [cost for cost in found if cost.high >= 0]
+    text = ["Of the parts of SCN, left out one at a time, "]
+    text.append(f"the dearest is **{losing[0]}**" if losing else "none has a cost")
+    text += [f"; less dear: {_listed(losing[1:])}" if losing[1:] else ""]
+    text += [f"; no cost (the range reaches zero or lies above): {_listed(free)}." if free else "."]
+    others = other_costs(variants, records, dataset)
+    if others:
+        text.append(f" Other choices, from the dearest: {_listed(others)}.")
+    text.append(
+        " These are points of mean validation Dice against SCN, in brackets the range over all "
+        "pairs of a seed of each."
+    )
+    return "".join(text) + _tested(records, dataset)
+
+
+def _tested(records: Sequence[Record], dataset: str) -> str:
+    """The one part that the test subjects have a row for, with its interval over patients."""
+    tests: Any = compare(records, metrics=["dice"])
+    if not len(tests):
+        return ""
+    row = tests[(tests["method"] == "cale") & (tests["dataset"] == dataset)]
+    if row.empty:
+        return ""
+    mean, low, high = (100 * row.iloc[0][key] for key in ("mean_difference", "low", "high"))
+    return (
+        f" On test patients SCN without CACL's term has {mean:+.2f} [{low:+.2f}, {high:+.2f}] "
+        "points (95% bootstrap over patients; Table 3's PCE+CALE)."
+    )
+
+
+def _listed(found: Sequence[Cost]) -> str:
+    return ", ".join(map(str, found))

@@ -1,0 +1,75 @@
+"""What leaving a part out costs: by hand, with a seed or several, and when nothing costs."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from study.report.left_out import costs, other_costs, told
+from tests.study.report.test_tables import record
+
+
+def validated(dice: float, method: str = "scn", variant: str = "", seed: int = 0) -> Any:
+    run = SimpleNamespace(dataset="acdc", method=method, variant=variant, seed=seed)
+    return SimpleNamespace(run=run, validation={"best": {"dice": dice}}, summary={})
+
+
+PROTOCOL = [validated(0.80), validated(0.82, seed=1)]
+
+
+@pytest.fixture(autouse=True)
+def untested(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("study.report.left_out._tested", lambda records, dataset: "")
+
+
+def test_a_cost_is_of_the_same_seeds_and_its_range_is_of_all_pairs() -> None:
+    cale = [validated(0.83, "cale"), validated(0.81, "cale", seed=1)]
+    (cost,) = costs([*PROTOCOL, *cale], [], "acdc")
+    assert cost.name == "CACL's term" and cost.seeds == [0, 1]
+    # Seed by seed +3 and -1; all pairs from 81 - 82 to 83 - 80.
+    assert [cost.points, cost.low, cost.high] == pytest.approx([1.0, -1.0, 3.0])
+
+
+def test_the_dearest_part_and_the_free_ones_are_named() -> None:
+    variants = [validated(0.70, variant="norsr"), validated(0.81, variant="nopap")]
+    text = told(PROTOCOL, variants)
+    assert "the dearest is **RSR's term -10.00 [-12.00, -10.00] (seed 0)**; no cost" in text
+    assert "above): PAP's term +1.00 [-1.00, +1.00] (seed 0)." in text
+
+
+def test_parts_that_cost_less_than_the_dearest_are_listed_by_their_cost() -> None:
+    variants = [validated(0.75, variant="nopap"), validated(0.70, variant="norsr")]
+    text = told([*PROTOCOL, validated(0.78, "cale")], variants)
+    assert text.index("RSR's") < text.index("less dear: PAP's") < text.index("CACL's")
+    assert "no cost" not in text
+
+
+def test_where_no_part_costs_it_is_said() -> None:
+    text = told(PROTOCOL, [validated(0.83, variant="nopap")])
+    assert "none has a cost; no cost (the range reaches zero or lies above): PAP's" in text
+
+
+def test_other_choices_are_told_from_the_dearest() -> None:
+    variants = [validated(0.81, variant="softpap"), validated(0.79, variant="stride4")]
+    assert [cost.name for cost in other_costs(variants, PROTOCOL, "acdc")] == [
+        "`stride4`",
+        "`softpap`",
+    ]
+    assert "from the dearest: `stride4` -1.00" in told(
+        PROTOCOL, [*variants, validated(0.7, variant="norsr")]
+    )
+
+
+@pytest.mark.parametrize("lone", ["protocol", "variant", "seed"])
+def test_without_a_pair_of_one_seed_nothing_is_said(lone: str) -> None:
+    variant = validated(0.7, variant="norsr", seed=5 * (lone == "seed"))
+    records = [] if lone == "variant" else PROTOCOL
+    assert told(records, [] if lone == "protocol" else [variant]).startswith("No run without")
+
+
+def test_a_part_with_a_tested_row_has_its_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    tested = [record("scn", 0.7), record("cale", 0.6)]
+    for made, dice in zip(tested, (0.8, 0.7), strict=True):
+        made.validation = {"best": {"dice": dice}}
+    assert "without CACL's term has -10.00 [-10.00, -10.00] points" in told(tested, [])
