@@ -91,7 +91,8 @@ def failures(
     slice (from 1) and what went wrong.
     """
     abreast = min(2, len(runs))
-    figure, grid = make_grid(-(-len(runs) // abreast), abreast * count, 1.4)
+    figure, grid = make_grid(-(-len(runs) // abreast), abreast * count, 1.75)
+    figure.set_figheight(len(grid) * 2.25 + 0.9)  # three lines of title above each panel
     rows = []
     for axes in grid.flat[len(runs) * count :]:
         axes.set_axis_off()
@@ -103,17 +104,18 @@ def failures(
             k = case.classes.index(str(found["structure"]))
             z = worst_slice(predicted, truth, k)
             _failure(axes, case.image[z], predicted[z], truth[z], heart_box(truth, margin=14))
-            name = volume.replace("_", " ")
-            axes.set_title(
-                f"{name}, slice {z + 1}\nvolume's Dice {100 * found['dice']:.0f}%", fontsize=6.5
-            )
+            name = volume.replace("_", "\n", 1)
+            axes.set_title(f"{name}, slice {z + 1}\nDice {100 * found['dice']:.0f}%", fontsize=8)
             words = what_went_wrong(predicted, truth, k, dict(enumerate(case.classes)))
             rows.append((title(method), volume, 100 * found["dice"], z + 1, words))
     layout: Any = figure.get_layout_engine()
     layout.set(h_pad=0.08, wspace=0.03)
     first = next(iter(cases.values()))
     dataset = next(iter(runs.values())).run.dataset
-    figure.suptitle(f"{data_title(dataset)}: each method's worst test volumes", fontsize=10)
+    figure.suptitle(
+        f"{data_title(dataset)}: each method's worst test volumes (Dice: of the volume)",
+        fontsize=11,
+    )
     key(figure, first.classes)
     columns = ["method", "volume", "Dice (%)", "slice", "what went wrong"]
     return figure, pd.DataFrame(rows, columns=columns)

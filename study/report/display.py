@@ -87,7 +87,7 @@ def show_file(path: Path, alt: str) -> None:
     """Display a picture that `save_figure` has written, as a photo."""
     with open_image(path) as picture:
         small = picture.convert("RGB")
-    small.thumbnail((1100, 1400))
+    small.thumbnail((1100, 2000))
     bundle = {"image/jpeg": _text(_jpeg(small)), "text/plain": alt}
     display(bundle, raw=True, metadata=_alt(bundle, alt))
 

@@ -59,7 +59,7 @@ def note_outside(axes: Axes, labels: np.ndarray, box: tuple[slice, slice]) -> No
     if outside >= 5:
         ground = {"facecolor": "white", "linewidth": 0, "pad": 1}
         text = f"{outside:.0f}% outside"
-        axes.text(0.02, 0.03, text, transform=axes.transAxes, fontsize=6, bbox=ground)
+        axes.text(0.02, 0.03, text, transform=axes.transAxes, fontsize=7, bbox=ground)
 
 
 def slices(case: Case, numbers: Sequence[int], box: tuple[slice, slice], dataset: str) -> Figure:

@@ -1,5 +1,7 @@
 """The lost points as a picture: a bar a method, from its Dice to 100."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
@@ -14,13 +16,15 @@ LABELS = {
     "rest": "elsewhere",
 }
 COLOURS = ("#000000", "#0072B2", "#56B4E9", "#BBBBBB", "#E69F00")
+END = 50  # points; where the axis ends
 
 
 def bars(table: pd.DataFrame, heading: str) -> Figure:
     """A bar of the points that each method lost, by kind of fault; a diamond where a prior ends.
 
     table: `lost_points.losses` of one data set. Methods from the fewest points lost to the most;
-    the axis ends at 50 points, and a longer bar says how long it is.
+    the axis ends at 50 points: a longer bar says how long it is, and a diamond beyond is an arrow
+    at the edge, with its value.
     """
     table = table.sort_values("Dice", ascending=False)
     figure, axes = plt.subplots(figsize=(8, 1.4 + 0.36 * len(table)), layout="constrained")
@@ -30,15 +34,23 @@ def bars(table: pd.DataFrame, heading: str) -> Figure:
         axes.barh(places, table[step], left=left, color=colour, label=LABELS[step], height=0.7)
         left = left + table[step]
     kept = 100 - table["with heart"].astype(float)
-    label = "lost if only the largest part is kept"
-    axes.plot(kept, places, "D", ms=6, mfc="white", mec="#D55E00", mew=1.6, ls="", label=label)
+    label = "lost if only the largest part is kept (arrow: beyond)"
+    look: Any = {"ls": "", "mfc": "white", "mec": "#D55E00", "mew": 1.6}
+    axes.plot(kept.where(kept <= END), places, "D", ms=6, label=label, **look)
+    for y, value in enumerate(kept):
+        if value > END:
+            axes.plot(END, y, ">", ms=8, clip_on=False, zorder=3, **look)
+            axes.text(END + 0.9, y, f"{value:.0f}", va="center", fontsize=9)
     for y, lost in enumerate(left):
-        if lost > 50:
-            look = {"color": "white", "fontsize": 9}  # on black, whatever the bar's colour there
-            look["bbox"] = {"facecolor": "black", "linewidth": 0, "pad": 1.5}
-            axes.text(49.3, y, f"{lost:.0f}", ha="right", va="center", **look)
+        if lost > END:
+            ink: Any = {
+                "color": "white",
+                "fontsize": 9,
+            }  # on black, whatever the bar's colour there
+            ink["bbox"] = {"facecolor": "black", "linewidth": 0, "pad": 1.5}
+            axes.text(END - 1.2, y, f"{lost:.0f}", ha="right", va="center", **ink)
     axes.set_yticks(places, list(table.index))
-    axes.set(xlim=(0, 50), ylim=(len(table) - 0.5, -0.5), xlabel="points of mean Dice lost")
+    axes.set(xlim=(0, END), ylim=(len(table) - 0.5, -0.5), xlabel="points of mean Dice lost")
     axes.grid(axis="x", alpha=0.3)
     figure.suptitle(heading, fontsize=11)
     figure.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)

@@ -1,5 +1,6 @@
 """What went wrong in the worst volumes: rules checked on label maps drawn by hand."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -99,5 +100,21 @@ def test_the_figure_names_its_data_set_and_the_volumes() -> None:
     record = cast(Any, SimpleNamespace(run=SimpleNamespace(dataset="mscmr"), **facts))
     figure, table = failures({"pce": record}, {"p1_ED": case}, count=1)
     assert figure.get_suptitle().startswith("MSCMR: ")
-    assert figure.axes[0].get_title().startswith("p1 ED, slice 1\nvolume's Dice ")
+    assert figure.axes[0].get_title() == "p1\nED, slice 1\nDice 77%"
     assert list(table["volume"]) == ["p1_ED"]
+
+
+def test_titles_of_neighbours_stand_apart() -> None:
+    truth = volume([1, 1, 2, 2], [0, 1, 2, 0]).repeat(4, axis=1)
+    cases, rows = {}, []
+    for name in ("patient101_frame11", "patient102_frame12", "patient103_frame13"):
+        image = np.zeros(truth.shape, np.float32)
+        cases[name] = Case(*name.split("_"), image, None, truth, (1, 1, 1), "drawn")
+        rows.append({"volume": name, "subject": name, "structure": "RV", "dice": 0.5})
+    facts = {"metrics": pd.DataFrame(rows), "prediction": lambda name: np.flip(truth, -1)}
+    record = cast(Any, SimpleNamespace(run=SimpleNamespace(dataset="acdc"), **facts))
+    figure, _ = failures({"pce": record, "scn": record}, cases)
+    figure.draw_without_rendering()
+    boxes = [axes.title.get_window_extent() for axes in figure.axes]
+    assert len(boxes) == 6
+    assert all(one.x1 < other.x0 for one, other in pairwise(boxes))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from study.report.lost_points import (
     mended,
     near_border,
 )
+from study.report.lost_points_figure import END, bars
 
 
 def volume(*slices: str) -> np.ndarray:
@@ -165,6 +167,18 @@ def test_the_headline_names_its_numbers_and_needs_both_methods() -> None:
     assert "on MSCMR" not in lost_points.headline(kept[kept["dataset"] == "acdc"])
     assert lost_points.headline(kept[kept["method"] != "scn"]) == ""
     assert lost_points.headline(kept.iloc[:0]) == ""
+
+
+def test_a_diamond_beyond_the_axis_is_an_arrow_with_its_value() -> None:
+    """Two methods by hand: the prior ends within the axis for one, and beyond for the other."""
+    table = pd.DataFrame({step: [6.0, 12.0] for step in STEPS}, index=["near", "ruined"])
+    table = table.assign(**{"Dice": [70.0, 40.0], "with heart": [80.0, 7.4]})
+    axes = bars(table, "").axes[0]
+    marks = {line.get_marker(): line for line in axes.lines if line.get_marker() in ("D", ">")}
+    diamonds: Any = marks["D"].get_xdata()
+    assert diamonds[0] == 20.0 and np.isnan(diamonds[1])
+    assert [*marks[">"].get_xdata()] == [END] and [*marks[">"].get_ydata()] == [1]
+    assert [text.get_text() for text in axes.texts] == ["93", "60"]
 
 
 def test_rows_of_another_data_set_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
