@@ -20,6 +20,8 @@ const KEPT = "scribble-study-strokes", PATIENCE = 4000; // ms
 const SILENT = "The kernel has not answered. If other cells are still running, wait for them, then run "
   + "the cells from section 2 on again. If it was restarted, run the cells from the first on again. "
   + "Your strokes are kept.";
+const LOST = "Nothing has come from the kernel for some seconds, and it was training. If it was restarted "
+  + "or has ended, this training is lost: run the cells from the first on again. Your strokes are kept.";
 
 // Storage may be forbidden, as in a sandboxed frame: then nothing is kept.
 function kept() { try { return localStorage.getItem(KEPT); } catch { return null; } }
@@ -60,15 +62,20 @@ function render({ model, el }) {
     await_answer();
   }
   const total = () => Object.values(read().strokes).reduce((n, list) => n + list.length, 0);
-  // An answer is any word of the kernel's: what it heard, that it is busy, or a status.
+  // An answer is any word of the kernel's: what it heard, that it is busy, a status, or a beat, of
+  // which there is one a second while it trains.
   let waiting = null;
   function await_answer() {
     clearTimeout(waiting);
-    waiting = setTimeout(() => { silent.hidden = model.get("busy"); }, PATIENCE);
+    waiting = setTimeout(() => {
+      silent.textContent = model.get("busy") ? LOST : SILENT;
+      silent.hidden = false;
+    }, PATIENCE);
   }
   function answered() {
     clearTimeout(waiting);
     silent.hidden = true;
+    if (model.get("busy")) await_answer();
   }
 
   const canvas = make("canvas", { width: W * scale, height: H * scale, tabIndex: 0 });
@@ -168,7 +175,7 @@ function render({ model, el }) {
   });
   const status = make("p");
   status.setAttribute("role", "status");
-  const silent = make("p", { className: "silent", textContent: SILENT, hidden: true });
+  const silent = make("p", { className: "silent", hidden: true });
   silent.setAttribute("role", "alert");
   const result = make("img", { hidden: true });
 
@@ -191,7 +198,7 @@ function render({ model, el }) {
     result.alt = model.get("result_alt");
     result.hidden = false;
   }
-  const watched = { "change:drawing": refresh, "change:heard": answered, "change:status": told, "change:busy": busy, "change:result": picture };
+  const watched = { "change:drawing": refresh, "change:heard": answered, "change:beat": answered, "change:status": told, "change:busy": busy, "change:result": picture };
   for (const [name, act] of Object.entries(watched)) model.on(name, act);
   el.append(make("div", { className: "pad" },
     make("style", { textContent: STYLE }),
@@ -202,12 +209,16 @@ function render({ model, el }) {
     make("div", { className: "bar" }, train), silent, status, result));
   refresh();
   picture();
+  if (model.get("busy")) await_answer();
   const before = kept();
   if (before && total() === 0 && before !== model.get("drawing")) {
     send(before);
     say(`Your ${total()} strokes are back. Clear each slice to begin anew.`);
   }
-  return () => { for (const [name, act] of Object.entries(watched)) model.off(name, act); };
+  return () => {
+    clearTimeout(waiting);
+    for (const [name, act] of Object.entries(watched)) model.off(name, act);
+  };
 }
 
 export default { render };

@@ -6,6 +6,9 @@ does the training. Where no kernel runs, a picture stands for the pad.
 
 import base64
 import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from study.lessons.strokes import Drawing, empty, phantom_slices, read_drawing, 
 from study.report.display import scribble_colours
 from study.report.figures import make_grid
 
+BEAT = 1.0  # seconds; the page waits four of them before it says that the kernel is silent
 ALT = "The six phantom slices to draw on: short-axis views of a heart in a chest."
 
 
@@ -35,6 +39,7 @@ class Pad(anywidget.AnyWidget):
     drawing = traitlets.Unicode().tag(sync=True)  # JSON of a Drawing
     wanted = traitlets.Int(0).tag(sync=True)  # how often Train was pressed
     busy = traitlets.Bool(False).tag(sync=True)
+    beat = traitlets.Int(0).tag(sync=True)  # one more every BEAT seconds of a training
     status = traitlets.Unicode().tag(sync=True)
     result = traitlets.Bytes().tag(sync=True)  # PNG
     result_alt = traitlets.Unicode().tag(sync=True)
@@ -73,7 +78,8 @@ class Pad(anywidget.AnyWidget):
         self.busy = True
         seed = SEEDS[(change["new"] - 1) % len(SEEDS)]  # another at each press: chance is seen
         try:
-            learnt = learn(self.strokes, report=report, seed=seed)
+            with self._beating():
+                learnt = learn(self.strokes, report=report, seed=seed)
         except ValueError as error:
             self.status = str(error)
         else:
@@ -90,6 +96,23 @@ class Pad(anywidget.AnyWidget):
             )
         finally:
             self.busy = False
+
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        """A sign of life while this thread trains, which may be silent for longer than BEAT."""
+        stop = threading.Event()
+
+        def beat() -> None:
+            while not stop.wait(BEAT):
+                self.beat += 1
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)

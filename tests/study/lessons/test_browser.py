@@ -131,6 +131,7 @@ def pad(page, tmp_path):
         "heard": 0,
         "wanted": 0,
         "busy": False,
+        "beat": 0,
         "status": "",
         "result": None,
         "result_alt": "",
@@ -206,4 +207,23 @@ def test_a_kernel_that_does_not_answer_is_said(pad):
     api.expect(warning).to_be_visible()
     assert not faults(pad)
     pad.evaluate("model.set('busy', true)")
+    api.expect(warning).to_be_hidden()
+
+
+def test_a_kernel_that_dies_while_it_trains_is_said(pad):
+    warning = pad.get_by_role("alert")
+    stroke(pad, (10, 20), (30, 20))
+    pad.evaluate("model.set('heard', 1)")
+    pad.get_by_role("button", name="Train").click()
+    pad.evaluate("model.set('busy', true)")
+    pad.evaluate("window.pulse = setInterval(() => model.set('beat', model.get('beat') + 1), 500)")
+    pad.wait_for_timeout(5_000)  # longer than the pad waits for one word
+    api.expect(warning).to_be_hidden()
+    pad.evaluate("clearInterval(pulse)")  # the kernel dies: no beat, and no word that it is done
+    api.expect(warning).to_contain_text("it was training", timeout=8_000)
+    assert not faults(pad)
+    pad.evaluate("model.set('beat', 99)")  # it was only slow
+    api.expect(warning).to_be_hidden()
+    pad.evaluate("model.set('busy', false)")
+    pad.wait_for_timeout(5_000)
     api.expect(warning).to_be_hidden()

@@ -1,6 +1,7 @@
 """Strokes: their pixels by hand, their file, the recorded ones, and learning from them."""
 
 import json
+import time
 
 import nbformat
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from scnlib.data.cases import HEART
 from scnlib.paths import RESULTS
-from study.lessons import strokes
+from study.lessons import drawing, strokes
 from study.lessons.drawing import Pad
 from study.lessons.learning import (
     SEEDS,
@@ -194,6 +195,22 @@ def test_the_pad_keeps_the_recorded_strokes_until_something_is_drawn():
     assert pad.strokes.count == 1 and "not a file of strokes" in pad.status
     pad.wanted += 1
     assert "two classes" in pad.status and not pad.busy
+
+
+def test_the_pad_gives_signs_of_life_while_it_trains_and_none_after(monkeypatch):
+    monkeypatch.setattr(drawing, "BEAT", 0.01)
+
+    def silent(*_: object, **__: object) -> None:
+        time.sleep(0.2)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(drawing, "learn", silent)
+    pad = Pad()
+    pad.wanted += 1
+    beats = pad.beat
+    assert beats >= 3 and pad.status == "enough" and not pad.busy
+    time.sleep(0.05)
+    assert pad.beat == beats
 
 
 def test_the_pad_leaves_a_picture_where_no_widget_can_be_drawn():

@@ -130,3 +130,20 @@ def test_strokes_are_drawn_and_learned_from_in_notebook_06(page, address):
     assert page.locator(".pad img").get_attribute("alt").startswith("Strokes, predictions")
     page.locator(".pad img").scroll_into_view_if_needed()
     keep_picture(page, "notebook06")
+
+
+def test_a_kernel_restarted_while_it_trains_is_said_in_notebook_06(page, address):
+    run_all(page, address, "six.ipynb")
+    page.get_by_test_id("pad").scroll_into_view_if_needed()
+    pad = page.locator(".pad")
+    stroke(page, (32, 30), (36, 30))
+    pad.get_by_role("button", name="background").click()
+    stroke(page, (8, 8), (56, 8))
+    pad.get_by_role("button", name="Train").click()
+    api.expect(pad.get_by_role("status")).to_contain_text("step ", timeout=PATIENCE)
+    api.expect(pad.get_by_role("alert")).to_be_hidden()
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile("^Restart Kernel…$")).click()
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    api.expect(pad.get_by_role("alert")).to_contain_text("it was training", timeout=20_000)
+    keep_picture(page, "notebook06-restarted")
