@@ -81,11 +81,15 @@ def _runs(records: Sequence[Record], variants: Sequence[Record]) -> str:
 
 
 def measured_times(path: Path) -> list[str]:
-    """A line for each wall time in timings.json, a list of {"command", "seconds", "machine"}."""
+    """A line for each wall time in timings.json, a list of {"command", "seconds", "machine"}.
+
+    The entries of notebooks (`study.run.notebook_times`) are the lesson's.
+    """
     measured = json.loads(path.read_text()) if path.exists() else []
     return [
         f"- `{entry['command']}`: {entry['seconds'] / 60:.1f} minutes ({entry['machine']})."
         for entry in measured
+        if "command" in entry
     ]
 
 

@@ -1,6 +1,5 @@
 """The committed notebooks: valid, renderable, clean, with the parameters that the runner sets."""
 
-import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -104,25 +103,3 @@ def test_code_cells_are_short(path):
     cells = nbformat.read(path, as_version=4).cells
     long = [cell.id for cell in cells if cell.cell_type == "code" and cell.source.count("\n") >= 12]
     assert long == []
-
-
-def test_the_lesson_plan_fills_its_minutes_with_sections_that_there_are():
-    text = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
-    lines = [[cell.strip() for cell in row.strip("|").split("|")] for row in text.splitlines()]
-    rows = [cells for cells in lines if len(cells) == 5 and cells[0].isdigit()]
-    for column, minutes in ((0, 90), (1, 45)):
-        assert sum(int(cells[column]) for cells in rows if cells[column] != "-") == minutes
-    for *_, where in rows:
-        number, places = where.split(",", 1)
-        (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
-        heads = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
-        for section in re.findall(r"\b\d+\b", places):
-            assert f"## {section}. " in heads, where
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
-def test_every_notebook_says_how_long_reading_and_running_take(path):
-    head = nbformat.read(path, as_version=4).cells[0].source
-    (time,) = re.findall(r"^\*\*Time\.\*\* .*$", head, re.MULTILINE)
-    assert re.search(r"\bReading takes (\d+|a|two|half)\b", time)
-    assert re.search(r"\b[Rr]unning\b", time)
