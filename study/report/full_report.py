@@ -53,11 +53,11 @@ def report_text(
         tables=short_tables(records, profile),
         findings="\n".join(f"- {text}" for text in answers(records, variants, profile)),
         phantom="\n".join(phantom),
-        runs=_runs(records, variants),
+        runs=runs_table(records, variants),
     )
 
 
-def _runs(records: Sequence[Record], variants: Sequence[Record]) -> str:
+def runs_table(records: Sequence[Record], variants: Sequence[Record]) -> str:
     """Each run, its validation and its test, as Markdown."""
     rows = []
     for record in [*records, *variants]:
@@ -69,15 +69,8 @@ def _runs(records: Sequence[Record], variants: Sequence[Record]) -> str:
         if best:
             valid += (f"{100 * record.validation['curve'][-1]['dice']:.2f}",)
         rows.append((name, *valid, test, f"{record.typical_step:.3f}"))
-    head = (
-        "run",
-        "best validation Dice",
-        "at iteration",
-        "in the end",
-        "test Dice",
-        "seconds a step",
-    )
-    return markdown.table(head, rows)
+    head = ("run", "best validation Dice", "at iteration", "in the end", "test Dice")
+    return markdown.table((*head, "seconds a step"), rows)
 
 
 def measured_times(path: Path) -> list[str]:

@@ -3,6 +3,8 @@
 import re
 import shutil
 from importlib.util import find_spec
+from types import SimpleNamespace
+from typing import Any
 
 import nbformat
 import pytest
@@ -77,13 +79,17 @@ def test_no_report_is_written_where_another_profile_has_lost_a_run(tmp_path):
     assert not (tmp_path / "cpu" / "REPORT.md").exists()
 
 
-def test_a_run_is_listed_with_its_best_and_its_last_validation(tmp_path):
-    found = [sample_record.write(tmp_path / m, make_run("acdc", m)) for m in ("pce", "scn")]
+def test_a_run_is_listed_with_its_best_and_its_last_validation():
     curve = [{"iteration": 10, "dice": 0.75}, {"iteration": 20, "dice": 0.5}]
-    found[0].validation.update(curve=curve, best=curve[0])
-    text = full_report.report_text(found, [], "cpu")
-    assert "| acdc PCE, seed 0 | 75.00 | 10 | 50.00 | 62.50 |" in text
-    assert "| acdc SCN, seed 0 | none | last | none | 62.50 |" in text
+    run: Any = make_run("acdc", "pce")
+    shared: Any = {"run": run, "summary": {"dice": {"mean": 0.625}}, "typical_step": 0.1}
+    found: list[Any] = [
+        SimpleNamespace(**shared, validation={"curve": curve, "best": curve[0]}),
+        SimpleNamespace(**shared, validation={"curve": [], "best": None}),
+    ]
+    text = full_report.runs_table(found, [])
+    assert "| acdc PCE, seed 0 | 75.00 | 10 | 50.00 | 62.50 | 0.100 |" in text
+    assert "| acdc PCE, seed 0 | none | last | none | 62.50 | 0.100 |" in text
 
 
 def test_the_lists_are_of_the_committed_runs(tmp_path):
@@ -105,8 +111,9 @@ def test_the_executed_notebooks_say_what_the_records_say():
     assert f"{len(variants)} such runs have finished, and {len(found)} of the protocol." in said
     for record in variants:
         best = round(100 * record.validation["best"]["dice"], 2)
-        ours = rf"\| {record.run.variant} .*\| {record.run.method} +\| +{record.run.seed} \| +{best:g} "
-        assert re.search(ours, said), record.run.variant
+        run = record.run
+        ours = rf"\| {run.variant} .*\| {run.method} +\| +{run.seed} \| +{best:g} "
+        assert re.search(ours, said), run.variant
 
 
 def between(text: str, block: str) -> str:
