@@ -13,6 +13,7 @@ labels.npz   each source's labels on the slices that are shown, uint8; K where i
 growth.json  the run, the data's sums, code, machine and packages
 """
 
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ from scnlib.commandline import Parser
 from scnlib.config import Run
 from scnlib.data.checks import one_line
 from scnlib.experiments import make_run
-from scnlib.files import held, replace_text, sha256
+from scnlib.files import held, replace_bytes, replace_text, sha256
 from scnlib.methods.scn import SCN
 from scnlib.training import Training
 from study.lessons.walkthrough import Maps, Slice, candidates, gather, spread_slices
@@ -207,9 +208,9 @@ def _keep(folder: Path, rows: list[dict[str, Any]], pictures: dict[int, Any]) ->
     """Write growth.csv and labels.npz, each at once."""
     replace_text(folder / "growth.csv", pd.DataFrame(rows).to_csv(index=False))
     stacked = {s: np.stack([one[s] for one in pictures.values()]) for s in SOURCES}
-    with (folder / "labels.part").open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, iterations=np.array([*pictures]), **stacked)
-    (folder / "labels.part").replace(folder / "labels.npz")
+    memory = io.BytesIO()
+    np.savez_compressed(memory, allow_pickle=False, iterations=np.array([*pictures]), **stacked)
+    replace_bytes(folder / "labels.npz", memory.getvalue())
 
 
 def _so_far(folder: Path, iteration: int) -> tuple[list[dict[str, Any]], dict[int, Any]]:
