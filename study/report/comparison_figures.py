@@ -91,8 +91,8 @@ def failures(
     slice (from 1) and what went wrong.
     """
     abreast = min(2, len(runs))
-    figure, grid = make_grid(-(-len(runs) // abreast), abreast * count, 1.75)
-    figure.set_figheight(len(grid) * 2.25 + 0.9)  # three lines of title above each panel
+    figure, grid = make_grid(-(-len(runs) // abreast), abreast * count, 1.65)
+    figure.set_figheight(len(grid) * 2.15 + 0.9)  # three lines of title above each panel
     rows = []
     for axes in grid.flat[len(runs) * count :]:
         axes.set_axis_off()

@@ -276,3 +276,9 @@ def test_map_answers_a_key_offline(root):
         assert view.evaluate(broken) == []
         browser.close()
     assert set(asked) <= {"file", "data", "about"} and not said
+
+
+def test_the_site_stays_small_enough_to_hand_out(pages):
+    folder = pages["index"].parent
+    sizes = {file.name: file.stat().st_size for file in folder.rglob("*") if file.is_file()}
+    assert sum(sizes.values()) < 5_000_000, sorted(sizes.items(), key=lambda item: -item[1])[:5]

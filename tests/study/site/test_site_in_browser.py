@@ -1,19 +1,10 @@
 """The site of the committed notebooks in a real browser: what is alive, and who can read it."""
 
-from pathlib import Path
-
 import pytest
 
-from study.site import build as site
 from tests.browsing import api, faults, needs_chromium
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory) -> dict[str, Path]:
-    built = site.build("cpu", tmp_path_factory.mktemp("built") / "site")
-    return {page.stem: page for page in built}
 
 
 def test_axe_finds_no_serious_fault_on_any_page(page, pages):
