@@ -170,22 +170,24 @@ def shares(growth: Growth) -> pd.DataFrame:
 
 def in_the_end(growth: Growth) -> pd.DataFrame:
     """Precision and recall (%) at the last look: a row a source, columns (quantity, structure)."""
-    found: Any = 100 * shares(growth).xs(growth.counts["iteration"].max())
-    table = found.unstack("structure").reindex(list(SOURCES))
+    found: Any = 100 * shares(growth)
+    table = found.xs(found.index[-1][0]).unstack("structure").reindex(list(SOURCES))
     names = [(q, name) for q in ("precision", "recall") for name in growth.classes[1:]]
     return table[names]
 
 
 def sentences(growth: Growth) -> list[str]:
-    """What the last look says of each source, as lines of Markdown, means over structures."""
-    last = growth.counts[growth.counts["iteration"] == growth.counts["iteration"].max()]
-    tables = in_the_end(growth)
+    """What the last look says of each source, as lines of Markdown."""
+    table, counts = in_the_end(growth), growth.counts
+    last: Any = counts[counts["iteration"] == counts["iteration"].iloc[-1]]
+    said = last[last["structure"] != growth.classes[0]].groupby("source")["said"].sum()
     found = []
     for source in SOURCES:
-        precision, recall = (tables.loc[source, q].mean() for q in ("precision", "recall"))
-        pixels = last[(last["source"] == source) & (last["structure"] != growth.classes[0])]
-        where = f"**{NAMES[source]}**: {int(pixels['said'].sum())} pixels said to be heart"
-        found.append(f"{where}; {precision:.0f}% of them are right, {recall:.0f}% of it is found.")
+        precision, recall = (table.loc[source, q].mean() for q in ("precision", "recall"))
+        found.append(
+            f"**{NAMES[source]}**: {said[source]} pixels said to be heart; on average over "
+            f"structures {precision:.0f}% are right, and {recall:.0f}% of a structure is found."
+        )
     return found
 
 

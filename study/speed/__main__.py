@@ -1,9 +1,10 @@
 """The benchmarks, in one go: python -m study.speed [--rounds 5] [--only NAME] [--out DIR]
 
 Runs tests/benchmarks by pytest-benchmark and writes DIR/MACHINE.json (results/benchmarks by
-default), a row for each: the least and the median seconds of its rounds, and what it tells beside.
-The least is what the machine can do; where other programs share it, only that one means something,
-and `load` says how many did as it began. Steps are one of 12 slices.
+default), and of the steps a picture beside it. There is a row for each benchmark: the least and the
+median seconds of its rounds, and what it tells beside. The least is what the machine can do; where
+other programs share it, only that one means something, and `load` says how many did as it began.
+Steps are one of 12 slices.
 """
 
 import json
@@ -22,6 +23,8 @@ from scnlib.commandline import Parser
 from scnlib.files import replace_text
 from scnlib.paths import REPOSITORY, RESULTS
 from scnlib.unet import bf16_supported
+from study.report.display import save_figure
+from study.speed.figure import draw_steps
 
 BENCHMARKS = REPOSITORY / "tests" / "benchmarks"
 
@@ -74,6 +77,8 @@ def main(words: list[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     place = options.out / f"{machine(device)}.json"
     replace_text(place, json.dumps(content, indent=1) + "\n")
+    if any(row["name"].startswith("step[") for row in found):
+        save_figure(draw_steps(content), place.with_suffix(".png"))
     print(place)
     return code
 

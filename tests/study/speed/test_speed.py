@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import study.speed.__main__ as speed
-from study.speed import steps
+from study.speed import figure, steps
 
 CPU = torch.device("cpu")
 
@@ -47,3 +47,29 @@ def test_the_file_names_the_machine_and_each_benchmark(monkeypatch: pytest.Monke
     assert speed.rows({"benchmarks": [one]}) == [
         {"name": "step[scn-128]", "least_s": 0.1235, "median_s": 0.2, "rounds": 5, "size": 128}
     ]
+
+
+def step_row(method: str, size: int, seconds: float) -> dict[str, Any]:
+    return {"name": f"step[{method}-{size}]", "method": method, "size": size, "least_s": seconds}
+
+
+def test_the_picture_compares_each_step_with_pces() -> None:
+    rows = [step_row(m, n, s * n) for n in (128, 256) for m, s in (("scn", 3), ("pce", 2))]
+    rows += [step_row(steps.PLAIN, n, n) for n in (128, 256)]
+    rows.append({"name": "import[scnlib]", "least_s": 0.5})
+    content = {"machine": "a processor", "bf16": False, "benchmarks": rows}
+    table = figure.step_costs(content)
+    assert list(table.index) == [steps.PLAIN, "pce", "scn"] and list(table.columns) == [128, 256]
+    small, large = figure.draw_steps(content).axes
+    assert [text.get_text() for text in small.texts] == [
+        " 128.00 s (0.50)",
+        " 256.00 s (1.00)",
+        " 384.00 s (1.50)",
+    ]
+    assert large.get_title() == "256 x 256"
+
+
+def test_without_pce_the_picture_has_seconds_alone() -> None:
+    content = {"machine": "a", "bf16": True, "benchmarks": [step_row("scn", 128, 1.5)]}
+    (axes,) = figure.draw_steps(content).axes
+    assert [text.get_text() for text in axes.texts] == [" 1.50 s"]
