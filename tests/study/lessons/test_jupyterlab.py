@@ -146,4 +146,5 @@ def test_a_kernel_restarted_while_it_trains_is_said_in_notebook_06(page, address
     page.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).click()
     page.get_by_role("button", name="Confirm Kernel Restart").click()
     api.expect(pad.get_by_role("alert")).to_contain_text("it was training", timeout=20_000)
+    pad.get_by_role("alert").scroll_into_view_if_needed()
     keep_picture(page, "notebook06-restarted")

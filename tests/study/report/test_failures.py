@@ -109,7 +109,8 @@ def test_titles_of_neighbours_stand_apart() -> None:
     cases, rows = {}, []
     for name in ("patient101_frame11", "patient102_frame12", "patient103_frame13"):
         image = np.zeros(truth.shape, np.float32)
-        cases[name] = Case(*name.split("_"), image, None, truth, (1, 1, 1), "drawn")
+        subject, frame = name.split("_")
+        cases[name] = Case(subject, frame, image, None, truth, (1, 1, 1), "drawn")
         rows.append({"volume": name, "subject": name, "structure": "RV", "dice": 0.5})
     facts = {"metrics": pd.DataFrame(rows), "prediction": lambda name: np.flip(truth, -1)}
     record = cast(Any, SimpleNamespace(run=SimpleNamespace(dataset="acdc"), **facts))

@@ -143,7 +143,7 @@ def test_masks_are_asked_for() -> None:
 
 def test_the_kept_rows_are_of_the_records() -> None:
     """The committed file has every run with predictions, with the Dice of its own metrics."""
-    kept = lost_points.read_rows(RESULTS / "cpu")
+    kept: Any = lost_points.read_rows(RESULTS / "cpu")
     runs = [r for r in collect(RESULTS, "cpu") if "predictions.h5" in r.files]
     assert {(r.run.dataset, r.run.method, r.run.seed) for r in runs} == set(
         kept[["dataset", "method", "seed"]].itertuples(index=False, name=None)
@@ -174,8 +174,10 @@ def test_a_diamond_beyond_the_axis_is_an_arrow_with_its_value() -> None:
     table = pd.DataFrame({step: [6.0, 12.0] for step in STEPS}, index=["near", "ruined"])
     table = table.assign(**{"Dice": [70.0, 40.0], "with heart": [80.0, 7.4]})
     axes = bars(table, "").axes[0]
-    marks = {line.get_marker(): line for line in axes.lines if line.get_marker() in ("D", ">")}
-    diamonds: Any = marks["D"].get_xdata()
+    marks: dict[Any, Any] = {
+        line.get_marker(): line for line in axes.lines if line.get_marker() in ("D", ">")
+    }
+    diamonds = marks["D"].get_xdata()
     assert diamonds[0] == 20.0 and np.isnan(diamonds[1])
     assert [*marks[">"].get_xdata()] == [END] and [*marks[">"].get_ydata()] == [1]
     assert [text.get_text() for text in axes.texts] == ["93", "60"]
