@@ -30,6 +30,15 @@ def _kills(part: Mapping[str, Any]) -> str:
     )
 
 
+def _troubles(part: Mapping[str, Any]) -> str:
+    right = part["tried"] - part["differing"]
+    return (
+        f"Troubles: {right} of {len(part['troubles'])} come out as they should "
+        f"({'; '.join(part['troubles'])}). What should happen, and the tests that make it happen, "
+        "are in the file."
+    )
+
+
 def _scores(part: Mapping[str, Any]) -> str:
     return (
         f"Scores: of {part['pairs']:,} random pairs of masks {part['differing']} have another Dice "
@@ -72,6 +81,7 @@ def _distance(apart: Mapping[str, float]) -> str:
 SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "damage": _damage,
     "kills": _kills,
+    "troubles": _troubles,
     "scores": _scores,
     "mutants": _mutants,
     "determinism": _determinism,
