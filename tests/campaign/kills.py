@@ -1,41 +1,102 @@
-"""A run is killed at random instants, again and again, and must end as if nothing had happened."""
+"""A run is killed again and again, and must end as if nothing had happened.
 
+Half of the kills are at random instants, the others in the middle of writing a checkpoint or one of
+the files of a record. Each process is forked from one that has imported all, and trains as
+`scnlib.training.train` does; it is tiny, and goes through training, validation, test and record.
+"""
+
+import itertools
+import multiprocessing
+import os
 import shutil
+import signal
 import time
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from scnlib import records
+from scnlib import records, training
 from scnlib.config import Run
 from tests.scnlib.test_resume import start
-from tests.tiny_runs import tiny
+from tests.tiny_runs import cases, tiny
 
 RUN = tiny("scn", iterations=12, validations=3, size=32)
 MOST_SECONDS = 1800
+CHECKPOINT = "checkpoint.pt"
+RECORD = ("weights.safetensors", *records.FILES, "record.json")
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload([__name__])
 
 
-def finish(run: Run, folder: Path, threads: int = 1) -> float:
-    """Train to the end in a process of its own; the seconds it took."""
-    began = time.monotonic()
+@dataclass(frozen=True)
+class Saving:
+    """Where a process kills itself: at the `count`-th writing of this file, of which a share is
+    written (1: all of it, but it has not taken its place yet)."""
+
+    name: str
+    count: int
+    share: float
+
+
+def finish(run: Run, folder: Path, threads: int) -> None:
+    """Train to the end in a Python of its own, with this many threads."""
     with start(run, folder, threads) as process:
         process.communicate(timeout=MOST_SECONDS)
     if process.returncode:
         raise RuntimeError(f"{folder}: ended with code {process.returncode}")
+
+
+def work(run: Run, folder: Path, reached: Any, saving: Saving | None) -> None:
+    """What a process does: train or go on, telling the iteration; or die in a saving."""
+    torch.set_num_threads(1)
+    training.CHECKPOINT_SECONDS = 0
+    training.LOG_EVERY = 2
+    training.load_split = lambda dataset, root, split: cases(split)  # type: ignore[assignment]
+    if saving:
+        _die_in(saving)
+
+    def report(state: Any, run: Run) -> None:
+        reached.value = state.iteration
+
+    training.train(run, folder, report=report, device="cpu")
+
+
+def _die_in(saving: Saving) -> None:
+    write, count = Path.write_bytes, itertools.count(1)
+
+    def half(path: Path, content: Any) -> int:
+        if path.name.startswith(f".{saving.name}.") and next(count) == saving.count:
+            write(path, content[: int(saving.share * len(content))])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return write(path, content)
+
+    Path.write_bytes = half  # type: ignore[method-assign]
+
+
+def process(
+    run: Run, folder: Path, saving: Saving | None = None, seconds: float = MOST_SECONDS
+) -> tuple[ForkServerProcess, int]:
+    """A process that trains or goes on, and was killed if it took longer; the iteration reached."""
+    reached = FORKED.Value("i", 0)
+    child = FORKED.Process(target=work, args=(run, folder, reached, saving))
+    child.start()
+    child.join(seconds)
+    child.kill()  # without effect on one that has ended
+    child.join()
+    return child, reached.value
+
+
+def whole(run: Run, folder: Path) -> float:
+    """Train or go on to the end; the seconds it took."""
+    began = time.monotonic()
+    child, _ = process(run, folder)
+    if child.exitcode:
+        raise RuntimeError(f"{folder}: ended with code {child.exitcode}")
     return time.monotonic() - began
-
-
-def kill(run: Run, folder: Path, seconds: float) -> int | None:
-    """Start or go on with the run and SIGKILL it after some seconds; the iteration it had reported
-    by then, None if it ended before."""
-    with start(run, folder) as process:
-        time.sleep(seconds)
-        if process.poll() is not None:
-            return None
-        process.kill()
-        text, _ = process.communicate(timeout=MOST_SECONDS)
-    return max([0, *map(int, text.split())])
 
 
 def result(folder: Path) -> tuple[Any, ...]:
@@ -46,32 +107,44 @@ def result(folder: Path) -> tuple[Any, ...]:
     return record.summary, record.validation, curve, kept
 
 
+def drawn(rng: np.random.Generator, seconds: float) -> tuple[Saving | None, float]:
+    """How the next process is killed: in a saving, or after some of the seconds of a whole run."""
+    if rng.random() < 0.5:
+        return None, seconds * rng.random()
+    share = float(rng.choice([0.0, rng.random(), 1.0]))
+    if rng.random() < 0.6:
+        return Saving(CHECKPOINT, int(rng.integers(1, 4)), share), MOST_SECONDS
+    return Saving(str(rng.choice(RECORD)), 1, share), MOST_SECONDS
+
+
 def campaign(folder: Path, kills: int, seed: int, done: int = 0) -> dict[str, Any]:
-    """Runs are killed `kills` times in all, at instants drawn from the time a whole one takes.
+    """Runs are killed `kills` times in all, and finished after up to five of them.
 
     `done` kills of earlier calls let this one draw other instants.
 
-    Counts the kills, those during a saving (a part of a file was left), the iterations lost, the
-    runs that were finished, and those of them whose results differ.
+    Counts the kills; those that left a part of a checkpoint or of a record's file, by chance or on
+    purpose; the iterations lost; the runs that were finished, and those whose results differ.
     """
     rng = np.random.default_rng([seed, done])
-    seconds = finish(RUN, folder / "whole")
-    whole = result(folder / "whole")
-    counts = {"kills": 0, "in_a_saving": 0, "lost_iterations": 0, "runs": 0, "differing": 0}
+    seconds = whole(RUN, folder / "whole")
+    expected = str(result(folder / "whole"))
+    names = ("kills", "in_a_checkpoint", "in_a_record", "lost_iterations", "runs", "differing")
+    counts = dict.fromkeys(names, 0)
     broken = folder / "broken"
     while counts["kills"] < kills:
         shutil.rmtree(broken, ignore_errors=True)
         for _ in range(min(5, kills - counts["kills"])):
-            reached = kill(RUN, broken, seconds * rng.random())
-            if reached is None:
+            child, reached = process(RUN, broken, *drawn(rng, seconds))
+            if child.exitcode != -signal.SIGKILL:
                 break
             counts["kills"] += 1
-            counts["in_a_saving"] += any(broken.glob(".*.*"))
+            counts["in_a_checkpoint"] += any(broken.glob(f".{CHECKPOINT}.*"))
+            counts["in_a_record"] += any(any(broken.glob(f".{name}.*")) for name in RECORD)
             # One killed before it reported anything has done nothing that could be lost.
             counts["lost_iterations"] += max(0, reached - begun_at(broken, reached))
-        finish(RUN, broken)
+        whole(RUN, broken)
         counts["runs"] += 1
-        counts["differing"] += str(result(broken)) != str(whole)
+        counts["differing"] += str(result(broken)) != expected
     return counts
 
 
@@ -79,9 +152,7 @@ def begun_at(folder: Path, reached: int) -> int:
     """The iteration at which the next process will go on."""
     if (folder / "record.json").exists():
         return reached
-    path = folder / "checkpoint.pt"
+    path = folder / CHECKPOINT
     if not path.exists():
         return 0
-    import torch
-
     return int(torch.load(path, weights_only=True)["state"]["iteration"])

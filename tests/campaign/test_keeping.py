@@ -9,7 +9,7 @@ import pytest
 from tests.campaign import __main__, damage, keeping, kills, scores
 
 ONLY_KILLS = ["--tries", "0", "--pairs", "0", "--steps", "0"]
-SLICE = {"kills": 5, "in_a_saving": 1, "lost_iterations": 7, "runs": 2, "differing": 0}
+SLICE = {"kills": 5, "in_a_record": 1, "lost_iterations": 7, "runs": 2, "differing": 0}
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_slices_of_kills_add_up_and_other_parts_stay(tmp_path: Path, started: li
     assert kept["damage"]["code_version"] == "code0"
     assert {name: kept["kills"][name] for name in SLICE} == {
         "kills": 12,
-        "in_a_saving": 3,
+        "in_a_record": 3,
         "lost_iterations": 21,
         "runs": 6,
         "differing": 0,
