@@ -5,7 +5,6 @@ The images come clipped at the 99th percentile of their volume and scaled to 0..
 voxel spacing; splits/acdc_spacing.csv holds that of the official headers.
 """
 
-import csv
 import errno
 import re
 from functools import cache
@@ -15,6 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from scnlib.data import lists
 from scnlib.data.cases import HEART, Case, split_name
 from scnlib.data.checks import (
     check_image,
@@ -27,7 +27,6 @@ from scnlib.data.checks import (
 )
 from scnlib.data.contrast import FEW, to_unit_range
 
-SPLITS = Path(__file__).parent / "splits"
 KEYS = ("image", "scribble", "label")
 UNLABELLED = 4
 LEAST_CONTRAST = 0.2  # from the 1st to the 99th percentile; the published images have 0.97 or more
@@ -90,19 +89,17 @@ def acdc_split(folder: Path, split: str, scheme: str = "acdc") -> list[Case]:
 @cache
 def spacings() -> dict[str, tuple[float, float, float]]:
     """Volume -> spacing (z, y, x) in mm, for the 200 volumes of ACDC."""
-    with open(SPLITS / "acdc_spacing.csv", newline="", encoding="utf-8") as file:
-        return {
-            row["volume"]: (float(row["z_mm"]), float(row["y_mm"]), float(row["x_mm"]))
-            for row in csv.DictReader(file)
-        }
+    return {
+        row["volume"]: (float(row["z_mm"]), float(row["y_mm"]), float(row["x_mm"]))
+        for row in lists.rows("acdc_spacing.csv")
+    }
 
 
 @cache
 def patients(scheme: str, split: str) -> frozenset[str]:
     """Patients of a split: scheme "acdc", or "acdc_foldK" (which has no validation patients)."""
     name, column = ("acdc.csv", "split") if scheme == "acdc" else ("acdc_folds.csv", "fold")
-    with open(SPLITS / name, newline="", encoding="utf-8") as file:
-        rows = {row["patient"]: row[column] for row in csv.DictReader(file)}
+    rows = {row["patient"]: row[column] for row in lists.rows(name)}
     if scheme == "acdc":
         return frozenset(p for p, part in rows.items() if part == split)
     tested = {p for p, fold in rows.items() if fold == scheme.removeprefix("acdc_fold")}

@@ -4,7 +4,6 @@ The sums cover what the files hold, not how they are packed: of an h5 file the a
 file the decompressed bytes. ``splits/{acdc,mscmr}_sha256.csv`` list those of the published sets.
 """
 
-import csv
 import hashlib
 from functools import cache
 from pathlib import Path
@@ -12,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from scnlib.data import lists
 from scnlib.data.folders import ACDC, dataset_folder
 from scnlib.data.volume import decompressed, is_nifti
-
-SPLITS = Path(__file__).parent / "splits"
 
 
 def fingerprint(dataset: str, root: Path | None) -> dict[str, Any]:
@@ -58,8 +56,7 @@ def published(dataset: str) -> dict[str, str]:
     if dataset not in (*ACDC, "mscmr"):
         return {}
     name = "acdc" if dataset in ACDC else "mscmr"
-    with open(SPLITS / f"{name}_sha256.csv", newline="", encoding="utf-8") as file:
-        return {row["file"]: row["sha256"] for row in csv.DictReader(file)}
+    return {row["file"]: row["sha256"] for row in lists.rows(f"{name}_sha256.csv")}
 
 
 def published_subjects(split: str) -> set[str]:

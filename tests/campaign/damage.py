@@ -6,10 +6,12 @@ which must not happen.
 """
 
 import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import h5py
 import nibabel as nib
@@ -19,7 +21,7 @@ import torch
 from scnlib import checkpoint, records
 from scnlib.checkpoint import Moving, State
 from scnlib.config import Run
-from scnlib.data import read_acdc, read_nifti
+from scnlib.data import lists, read_acdc, read_nifti
 from scnlib.data.manifest import file_sums
 from scnlib.experiments import make_run
 from scnlib.methods import get_method
@@ -71,6 +73,12 @@ def _in_progress(run: Run) -> Moving:
     return Moving(method, *make_optimiser(method, run.profile), torch.Generator().manual_seed(0))
 
 
+def _list(path: Path) -> Any:
+    lists.rows.cache_clear()
+    with mock.patch.object(lists, "PLACE", path.parent):
+        return lists.rows(path.name)
+
+
 def _checkpoint(run: Run) -> Read:
     def read(path: Path) -> Any:
         moving = _in_progress(run)
@@ -101,12 +109,14 @@ def files(folder: Path) -> dict[str, tuple[Path, Read]]:
     weights = folder / "w.safetensors"
     save_weights(weights, get_method("scn")(run, 2), run, ("background", "LV"))
     checkpoint.save(folder, run, State(iteration=3), _in_progress(run))
+    split = Path(shutil.copytree(lists.PLACE, folder / "splits")) / "acdc.csv"
     left = {name: folder / "record" / name for name in ("record.json", *records.FILES)}
     return {
         "NIfTI": (plain, _case(read_nifti)),
         "NIfTI, packed": (packed, _case(read_nifti)),
         "h5": (volume, _case(read_acdc)),
         "weights": (weights, _weights),
+        "split list": (split, _list),
         "checkpoint": (folder / checkpoint.CHECKPOINT, _checkpoint(run)),
         **{name: (path, _record) for name, path in left.items()},
     }
