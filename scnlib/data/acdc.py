@@ -115,7 +115,7 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             _check_inside(file, path)
             image, scribble, label = (np.asarray(file[key]) for key in KEYS)
             return image, scribble, label
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
         locked = getattr(error, "errno", 0) in (errno.EAGAIN, errno.ENOLCK)
         if locked or re.search("unable to lock|already open", str(error)):
             raise ValueError(

@@ -88,6 +88,12 @@ def load_image(path: Path) -> nib.Nifti1Image:
     Raises as load_volume does.
     """
     image = _parse(path, decompressed(path))
+    begin = int(image.dataobj.offset)
+    if begin < type(image.header).single_vox_offset:  # nibabel takes 0 as it stands
+        raise ValueError(
+            f"{path}: its header says that the voxels begin at byte {begin}, which is within the "
+            "header: export it again"
+        )
     check_size(image.shape, str(path))
     if not np.isfinite(np.asarray(image.affine)).all():
         raise ValueError(f"{path}: its affine holds nan or infinite values: export it again")

@@ -172,3 +172,11 @@ def test_a_file_that_another_process_writes_fails_at_once_with_the_way_out(tmp_p
         assert time.monotonic() - start < 5
         holder.communicate("\n")
     assert read_acdc(path).image.shape == SHAPE
+
+
+def test_a_name_in_other_bytes_within_a_file_is_one_line(tmp_path: Path):
+    path = write(tmp_path / "patient001_frame01.h5")
+    path.write_bytes(path.read_bytes().replace(b"image\0", b"im\xabge\0"))
+    with pytest.raises(ValueError, match=r"patient001_frame01\.h5: ") as told:
+        read_acdc(path)
+    assert "\n" not in str(told.value)

@@ -313,3 +313,19 @@ def test_a_wrong_pattern_of_names_is_refused(tmp_path: Path, pattern):
     path.write_text(f"{TOML}volume_name = {pattern}\n")
     with pytest.raises(ValueError, match=r"dataset\.toml: volume_name = "):
         read_layout(path)
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize("begin", [0, 348])
+def test_voxels_that_begin_within_the_header_are_refused(tmp_path: Path, kind, begin: int):
+    """nibabel takes 0 as it stands, and the header's bytes for voxels."""
+    data = bytearray(kind(IMAGE, AFFINE).to_bytes())
+    if kind is nib.Nifti1Image:
+        data[108:112] = struct.pack("<f", begin)
+    else:
+        data[168:176] = struct.pack("<q", begin)
+    (tmp_path / "a.nii").write_bytes(data)
+    with pytest.raises(
+        ValueError, match=r"a\.nii: .*(within the header|too low).*: export it again"
+    ):
+        read_nifti(tmp_path / "a.nii")
