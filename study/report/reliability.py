@@ -49,9 +49,10 @@ def _scores(part: Mapping[str, Any]) -> str:
 def _mutants(part: Mapping[str, Any]) -> str:
     survived = [row for module in part["modules"].values() for row in module["survived"]]
     explained = sum(bool(row["reason"]) for row in survived)
+    some = f"{explained} of " if explained < len(survived) else ""
     return (
         f"Planted faults: tests notice {part['killed']:,} of {part['tested']:,} in the code of "
-        f"scores, propagation, losses and statistics; {explained} of the other {len(survived)} "
+        f"scores, propagation, losses and statistics; {some}the other {len(survived)} "
         f"change no result (reasons in the file). {part.get('note', '')}".rstrip()
     )
 

@@ -48,7 +48,7 @@ code: the head of its file in `scnlib/methods`, and `ComparedOptions` in `scnlib
 
 ## How the machinery was tried
 
-By `python -m tests.campaign` and `tests.campaign.mutants`; counts, code and versions are in
+By the commands of `tests/campaign`; counts, code and versions are in
 [`reliability.json`](reliability.json).
 
 {reliability}
