@@ -25,8 +25,10 @@ def _damage(part: Mapping[str, Any]) -> str:
 
 def _kills(part: Mapping[str, Any]) -> str:
     return (
-        f"Killed trainings: {part['runs']} were killed {part['kills']} times at random instants, "
-        f"and {part['differing']} ended otherwise than one that nobody stopped."
+        f"Killed trainings: {part['runs']} were killed {part['kills']} times, "
+        f"{part['in_a_checkpoint']} of them while a checkpoint was written and "
+        f"{part['in_a_record']} while a record was, the others at random instants; "
+        f"{part['differing']} ended otherwise than one that nobody stopped."
     )
 
 
@@ -36,6 +38,15 @@ def _troubles(part: Mapping[str, Any]) -> str:
         f"Troubles: {right} of {len(part['troubles'])} come out as they should "
         f"({'; '.join(part['troubles'])}). What should happen, and the tests that make it happen, "
         "are in the file."
+    )
+
+
+def _fuzz(part: Mapping[str, Any]) -> str:
+    return (
+        f"Strange files: {part['examples']:,} were drawn at random for the readers "
+        f"({', '.join(part['kinds'])}; {part['minutes']:.0f} minutes of a processor), and "
+        f"{part['differing']} ended otherwise than read or refused in one line; "
+        f"{len(part['found_and_mended'])} faults that such files found are mended."
     )
 
 
@@ -83,6 +94,7 @@ SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "damage": _damage,
     "kills": _kills,
     "troubles": _troubles,
+    "fuzz": _fuzz,
     "scores": _scores,
     "mutants": _mutants,
     "determinism": _determinism,

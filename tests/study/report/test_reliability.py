@@ -8,8 +8,15 @@ from study.report.reliability import SENTENCES, reliability_lines
 
 FOUND = {
     "damage": {"tries": 1080, "silent": 0, "files": {"h5": {"harmless": 7}, "weights": {}}},
-    "kills": {"kills": 12, "runs": 3, "differing": 1},
+    "kills": {"kills": 12, "in_a_checkpoint": 4, "in_a_record": 2, "runs": 3, "differing": 1},
     "troubles": {"tried": 2, "differing": 1, "troubles": {"disk full": {}, "no flock": {}}},
+    "fuzz": {
+        "examples": 5000,
+        "minutes": 9.8,
+        "differing": 0,
+        "kinds": {"NIfTI": {}, "h5": {}},
+        "found_and_mended": ["one", "other"],
+    },
     "scores": {"pairs": 10000, "differing": 0},
     "mutants": {
         "tested": 1000,
@@ -31,10 +38,15 @@ def test_each_campaign_is_told_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "reliability.json"
     assert reliability_lines(path) == []
     path.write_text(json.dumps(FOUND))
-    damage, kills, troubles, scores, mutants, determinism = reliability_lines(path)
+    damage, kills, troubles, fuzz, scores, mutants, determinism = reliability_lines(path)
     assert "of 1,080" in damage and "0 passed unnoticed, and 7 held" in damage
-    assert "3 were killed 12 times" in kills and "1 ended otherwise" in kills
+    assert (
+        "3 were killed 12 times, 4 of them while a checkpoint" in kills
+        and "1 ended otherwise" in kills
+    )
     assert "1 of 2 come out as they should (disk full; no flock)" in troubles
+    assert "5,000 were drawn at random for the readers (NIfTI, h5; 10 minutes" in fuzz
+    assert "0 ended otherwise" in fuzz and "2 faults" in fuzz
     assert "of 10,000 random pairs of masks 0 have" in scores
     assert "998 of 1,000" in mutants and "1 of the other 2 change no result" in mutants
     assert "twice on one machine gives the same bytes" in determinism
