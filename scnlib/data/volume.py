@@ -3,7 +3,7 @@
 import unicodedata
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nibabel as nib
 import numpy as np
@@ -88,7 +88,8 @@ def load_image(path: Path) -> nib.Nifti1Image:
     Raises as load_volume does.
     """
     image = _parse(path, decompressed(path))
-    begin = int(image.dataobj.offset)
+    voxels: Any = image.dataobj
+    begin = int(voxels.offset)
     if begin < type(image.header).single_vox_offset:  # nibabel takes 0 as it stands
         raise ValueError(
             f"{path}: its header says that the voxels begin at byte {begin}, which is within the "

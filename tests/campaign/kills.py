@@ -129,7 +129,7 @@ def campaign(folder: Path, kills: int, seed: int, done: int = 0) -> dict[str, An
     seconds = whole(RUN, folder / "whole")
     expected = str(result(folder / "whole"))
     names = ("kills", "in_a_checkpoint", "in_a_record", "lost_iterations", "runs", "differing")
-    counts = dict.fromkeys(names, 0)
+    counts: dict[str, Any] = dict.fromkeys(names, 0)
     broken = folder / "broken"
     while counts["kills"] < kills:
         shutil.rmtree(broken, ignore_errors=True)
