@@ -138,8 +138,9 @@ def run_notebook(
             tidy(output, parameters, failed)
     except (ValueError, OSError) as error:  # cut off by a full disk, say
         failed = failed or f"{output}: {first_line(error)}"
-    if failed:
-        raise RuntimeError(failed)
+    # Papermill takes sys.exit() in a cell for a good end, and leaves out the cells that follow.
+    if why := failed or failure(output):
+        raise RuntimeError(why)
 
 
 def _unformatted(path: Path) -> str:

@@ -70,6 +70,7 @@ TROUBLES: dict[str, tuple[str, list[str]]] = {
         "one line and exit code 1; the other notebooks run, and the next call goes on",
         [
             f"{RUNNER}an_error_in_a_cell_is_one_line_and_keeps_the_notebook",
+            f"{KERNELS}a_cell_that_ends_the_notebook_before_its_time_is_no_success",
             f"{GRAPH}a_failed_run_does_not_stop_the_others_and_the_next_start_goes_on",
         ],
     ),

@@ -36,6 +36,12 @@ def test_a_killed_kernel_is_told_in_the_cell_that_it_died_in(before, after, tmp_
     assert told.source == DEATH and told.outputs[-1].output_type == "error"
 
 
+def test_a_cell_that_ends_the_notebook_before_its_time_is_no_success(tmp_path):
+    path = write_notebook(tmp_path / "n.ipynb", "import sys\nsys.exit()")
+    with pytest.raises(RuntimeError, match="SystemExit"):
+        run_notebook(path, {}, tmp_path / "out.ipynb")
+
+
 def test_a_kernel_of_another_name_or_of_the_users_own_is_not_asked_for(tmp_path, monkeypatch):
     own = tmp_path / "share" / "kernels" / "python3"
     own.mkdir(parents=True)
