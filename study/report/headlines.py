@@ -15,6 +15,7 @@ from study.report import lost_points
 from study.report.findings import ablation_steps
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
+from study.report.statistics import compare
 from study.report.titles import data_title, in_order, row_title, title
 from study.report.verdicts import ahead_of_scn, interval, tests_against_scn
 
@@ -43,15 +44,12 @@ def numbered(records: Sequence[Record], lost: pd.DataFrame) -> str:
 
 def _own_rival(records: Sequence[Record]) -> str:
     """What a prior that knows the strokes alone is worth beside SCN."""
-    tests: Any = tests_against_scn(records)
-    if not len(tests):
-        return ""
-    tests = tests[(tests["method"] == "box") & (tests["metric"] == "dice")]
+    tests: Any = compare(records, metrics=["dice"])
     parts = []
-    for row in tests.to_dict("records"):
+    for row in tests[tests["method"] == "box"].to_dict("records"):
         ours = 100 * mean_dice(records, row["dataset"])["box"]
-        apart = interval(row, 100, "points")
-        parts.append(f"{ours:.2f}% on {data_title(row['dataset'])}, {apart} to SCN")
+        apart = f"{interval(row, 100, 'points')} to SCN ({row['verdict']})"
+        parts.append(f"{ours:.2f}% on {data_title(row['dataset'])}, {apart}")
     return (
         "**A prior in place of SCN**: PCE that also takes what is far from all strokes for "
         f"background (PCE+box) has {'; '.join(parts)}."

@@ -43,8 +43,8 @@ TESTS = (
     "Each method against SCN: the unit is the patient (mean over frames, then structures, then "
     "seeds); mean difference (method minus SCN) with its 95% bootstrap interval; two-sided "
     "Wilcoxon signed-rank test with zeros split (zsplit); p adjusted by Holm over all methods on "
-    "this data set, for each metric. Seeds: the method's / SCN's. 95HD includes the penalties for "
-    "empty structures."
+    "this data set, but for the study's own rival, for each metric. Seeds: the method's / SCN's. "
+    "95HD includes the penalties for empty structures."
 )
 ONE_SEED = "With one seed a test compares two trained networks, not two methods."
 DEMONSTRATION = "a demonstration on {0}, no evidence"

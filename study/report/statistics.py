@@ -9,6 +9,7 @@ contain the penalty for structures that are empty in one mask (see `scnlib.evalu
 """
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from scnlib.records import Record
+from study.report.titles import OWN
 
 LOWER_IS_BETTER = {"hd95_voxel", "hd95_mm"}
 ALPHA = 0.05
@@ -115,8 +117,9 @@ def compare(
 
     `records`, or a frame as `long_frame` makes it. Columns: dataset, metric, method, seeds,
     patients (pairs tested), dropped, mean_difference (method minus reference) with low and high
-    (95% bootstrap), p, p_holm (over all comparisons within one data set and metric), verdict
-    (`judge`). Dice is a fraction. A data set without a run of the reference gives no rows.
+    (95% bootstrap), p, p_holm (over all comparisons within one data set and metric; those of the
+    study's own rivals are another question, adjusted among themselves), verdict (`judge`). Dice is
+    a fraction. A data set without a run of the reference gives no rows.
     """
     rows = records if isinstance(records, pd.DataFrame) else long_frame(records)
     found = []
@@ -124,12 +127,12 @@ def compare(
         runs = {str(method): part for method, part in group.groupby("method", sort=False)}
         if reference not in runs:
             continue
-        for metric in metrics:
+        for metric, own in product(metrics, (False, True)):
             block = [
                 {"dataset": dataset, "metric": metric, "method": method}
                 | _comparison(part, runs[reference], metric)
                 for method, part in runs.items()
-                if method != reference
+                if method != reference and (method in OWN) == own
             ]
             for row, adjusted in zip(block, holm([row["p"] for row in block]), strict=True):
                 words = judge(row.pop("differences"), float(adjusted), metric)

@@ -34,7 +34,7 @@ def test_the_own_rival_stands_beside_scn_with_its_interval():
     # All patients differ by as much, so that the interval has no width.
     runs = [record("scn", 0.7), record("box", 0.72), record("scn", 0.6, dataset="mscmr")]
     line = headlines(runs, NO_ROWS)[0]
-    assert "has 75.33% on ACDC, +2.00 points [+2.00, +2.00] to SCN." in line
+    assert "has 75.33% on ACDC, +2.00 points [+2.00, +2.00] to SCN (better)." in line
 
 
 def test_nobody_ahead_is_said():

@@ -119,6 +119,16 @@ def test_holm_by_hand() -> None:
         holm([0.5, 1.2])
 
 
+def test_the_studys_own_rival_changes_no_other_verdict() -> None:
+    values = patients([0.1 * n for n in range(8)])
+    papers = [record("scn", values), record("pce", values), record("s2l", patients([0.2] * 8))]
+    own = record("box", patients([0.1 * n + 0.01 for n in range(8)]))
+    alone, beside = compare(papers, metrics=["dice"]), compare([*papers, own], metrics=["dice"])
+    pd.testing.assert_frame_equal(alone, beside[beside["method"] != "box"].reset_index(drop=True))
+    row: Any = beside[beside["method"] == "box"].iloc[0]
+    assert row["p_holm"] == row["p"] == pytest.approx(2 * 0.5**8)  # of 8 equal signs
+
+
 def test_holm_is_over_the_methods_of_one_data_set_and_metric() -> None:
     base = np.linspace(0.8, 0.9, 6)
     runs = [record("scn", patients(list(base)), dataset=name) for name in ("acdc", "mscmr")]
