@@ -9,6 +9,7 @@ Exit code 1 if one did otherwise; such a slice is not kept, but mended. Other sl
 """
 
 import argparse
+import gzip
 import json
 import logging
 import resource
@@ -85,8 +86,9 @@ def nifti(draw: st.DrawFn) -> bytes:
                 header[name] = flat.reshape(field.shape).astype(field.dtype)
             else:
                 header[name] = bytes(int(abs(v)) % 256 if np.isfinite(v) else 0 for v in flat)
-    content = header.tobytes() + bytes(4) + array.tobytes()
-    return edited(content, draw(EDITS), draw(ENDS))
+    content = edited(header.tobytes() + bytes(4) + array.tobytes(), draw(EDITS), draw(ENDS))
+    packed = draw(st.sampled_from([False, False, False, True]))
+    return edited(gzip.compress(content, mtime=0), draw(EDITS), draw(ENDS)) if packed else content
 
 
 def read_label(path: Path) -> None:
@@ -103,6 +105,7 @@ def read_label(path: Path) -> None:
 TYPES = "?,i1,u1,<i4,>u8,f2,f4,>f8,c8,S3,V5,M8[s]".split(",")
 NUMBERED = np.arange(90, dtype=np.uint8).reshape(SHAPE)
 ARRAYS = {"image": NUMBERED / np.float32(90), "label": NUMBERED % 4, "scribble": NUMBERED % 5}
+PACKING = st.sampled_from([{}, {}, {"compression": "gzip"}, {"shuffle": True, "fletcher32": True}])
 SHAPES = st.one_of(st.just(SHAPE), st.lists(st.integers(0, 7), max_size=5).map(tuple))
 VALUES = st.sampled_from([0, 1, 0.5, 3, 4, -1, 255, 1e9, 1e39, float("nan"), float("inf")])
 
@@ -116,7 +119,7 @@ def h5(draw: st.DrawFn) -> bytes:
                 if name in odd:
                     _fill(draw, file, name)
                 else:
-                    file[name] = array
+                    file.create_dataset(name, data=array, **draw(PACKING))
         place.seek(0)
         content = place.read()
     return edited(content, draw(EDITS), draw(ENDS))
