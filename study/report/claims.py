@@ -9,6 +9,7 @@ import pandas as pd
 from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
 from study.report import findings
+from study.report.headlines import own_rival
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
 from study.report.titles import (
@@ -36,6 +37,7 @@ def answers(records: Sequence[Record], variants: Sequence[Record], profile: str)
         *(_recipes(records, variants)),
         *(_corners(records, variants)),
         *(_choices(records, variants)),
+        *(filter(None, [own_rival(records)])),
         _print(),
     ]
     return found

@@ -27,7 +27,7 @@ def headlines(records: Sequence[Record], lost: pd.DataFrame) -> list[str]:
     """
     found = [
         lost_points.headline(lost),
-        _own_rival(records),
+        own_rival(records),
         _level(records),
         _ahead(records),
         _parts(records),
@@ -42,13 +42,14 @@ def numbered(records: Sequence[Record], lost: pd.DataFrame) -> str:
     return "\n".join(f"{i}. {text}" for i, text in enumerate(headlines(records, lost), 1))
 
 
-def _own_rival(records: Sequence[Record]) -> str:
+def own_rival(records: Sequence[Record]) -> str:
     """What a prior that knows the strokes alone is worth beside SCN."""
     tests: Any = compare(records, metrics=["dice"])
     parts = []
     for row in tests[tests["method"] == "box"].to_dict("records"):
         ours = 100 * mean_dice(records, row["dataset"])["box"]
-        apart = f"{interval(row, 100, 'points')} to SCN ({row['verdict']})"
+        seeds = f"{row['seeds']} seed{'s' * (row['seeds'] > 1)} against {row['reference_seeds']}"
+        apart = f"{interval(row, 100, 'points')} to SCN ({row['verdict']}, {seeds})"
         parts.append(f"{ours:.2f}% on {data_title(row['dataset'])}, {apart}")
     return (
         "**A prior in place of SCN**: PCE that also takes what is far from all strokes for "

@@ -4,6 +4,7 @@ import pandas as pd
 
 from scnlib.paths import RESULTS
 from study.report import lost_points
+from study.report.claims import answers
 from study.report.headlines import headlines, numbered
 from tests.study.report.test_claims import validated
 from tests.study.report.test_tables import record
@@ -34,7 +35,8 @@ def test_the_own_rival_stands_beside_scn_with_its_interval():
     # All patients differ by as much, so that the interval has no width.
     runs = [record("scn", 0.7), record("box", 0.72), record("scn", 0.6, dataset="mscmr")]
     line = headlines(runs, NO_ROWS)[0]
-    assert "has 75.33% on ACDC, +2.00 points [+2.00, +2.00] to SCN (better)." in line
+    assert "has 75.33% on ACDC, +2.00 points [+2.00, +2.00] to SCN (better" in line
+    assert "(better, 1 seed against 1)." in line and line in answers(runs, [], "cpu")
 
 
 def test_nobody_ahead_is_said():
