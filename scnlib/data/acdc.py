@@ -91,7 +91,7 @@ def spacings() -> dict[str, tuple[float, float, float]]:
     """Volume -> spacing (z, y, x) in mm, for the 200 volumes of ACDC."""
     return {
         row["volume"]: (float(row["z_mm"]), float(row["y_mm"]), float(row["x_mm"]))
-        for row in lists.rows("acdc_spacing.csv")
+        for row in lists.published_rows("acdc_spacing.csv")
     }
 
 
@@ -99,7 +99,7 @@ def spacings() -> dict[str, tuple[float, float, float]]:
 def patients(scheme: str, split: str) -> frozenset[str]:
     """Patients of a split: scheme "acdc", or "acdc_foldK" (which has no validation patients)."""
     name, column = ("acdc.csv", "split") if scheme == "acdc" else ("acdc_folds.csv", "fold")
-    rows = {row["patient"]: row[column] for row in lists.rows(name)}
+    rows = {row["patient"]: row[column] for row in lists.published_rows(name)}
     if scheme == "acdc":
         return frozenset(p for p, part in rows.items() if part == split)
     tested = {p for p, fold in rows.items() if fold == scheme.removeprefix("acdc_fold")}

@@ -15,7 +15,7 @@ PLACE = Path(__file__).parent / "splits"
 
 
 @cache
-def rows(name: str) -> list[dict[str, str]]:
+def published_rows(name: str) -> list[dict[str, str]]:
     """The rows of a list, column -> text; ValueError naming the file if it was changed."""
     path = PLACE / name
     known = (PLACE / "sums.csv").read_text(encoding="utf-8", errors="replace").splitlines()

@@ -56,7 +56,7 @@ def published(dataset: str) -> dict[str, str]:
     if dataset not in (*ACDC, "mscmr"):
         return {}
     name = "acdc" if dataset in ACDC else "mscmr"
-    return {row["file"]: row["sha256"] for row in lists.rows(f"{name}_sha256.csv")}
+    return {row["file"]: row["sha256"] for row in lists.published_rows(f"{name}_sha256.csv")}
 
 
 def published_subjects(split: str) -> set[str]:

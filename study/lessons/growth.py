@@ -88,7 +88,7 @@ def count(labels: Tensor, chosen: Slice) -> np.ndarray:
     return np.array([[int((x & free).sum()) for x in (a, b, a & b)] for a, b in pairs])
 
 
-def look(net: SCN, slices: Sequence[Slice]) -> dict[str, np.ndarray]:
+def tally(net: SCN, slices: Sequence[Slice]) -> dict[str, np.ndarray]:
     """`count` of each source, summed over slices."""
     total = {source: np.zeros((len(slices[0].classes), 3), int) for source in SOURCES}
     for one in slices:
@@ -106,7 +106,7 @@ def watch(run: Run, folder: Path, root: Path | None, every: int = EVERY) -> Grow
     and masks.
     """
     if (folder / "growth.json").exists():
-        return read(folder)
+        return read_growth(folder)
     counted = spread_slices("train", run, root, COUNTED)
     shown = candidates(run.dataset, root, run, SHOWN)
     training = Training(run, folder, root, torch.device("cpu"))
@@ -130,10 +130,10 @@ def watch(run: Run, folder: Path, root: Path | None, every: int = EVERY) -> Grow
         replace_text(folder / "growth.json", json.dumps(facts, indent=1, default=str) + "\n")
         (folder / CHECKPOINT).unlink(missing_ok=True)
         (folder / "progress.json").unlink(missing_ok=True)
-    return read(folder)
+    return read_growth(folder)
 
 
-def read(folder: Path) -> Growth:
+def read_growth(folder: Path) -> Growth:
     """What `watch` has kept in a folder.
 
     Raises ValueError naming the file that is missing, unreadable or not what the run wrote.
@@ -176,7 +176,7 @@ def in_the_end(growth: Growth) -> pd.DataFrame:
     return table[names]
 
 
-def sentences(growth: Growth) -> list[str]:
+def growth_lines(growth: Growth) -> list[str]:
     """What the last look says of each source, as lines of Markdown."""
     table, counts = in_the_end(growth), growth.counts
     last: Any = counts[counts["iteration"] == counts["iteration"].iloc[-1]]
@@ -196,7 +196,7 @@ def _rows(iteration: int, net: SCN, slices: Sequence[Slice]) -> list[dict[str, A
         {"iteration": iteration, "tau": round(net.tau.value, 6), "source": source}
         | {"structure": name}
         | dict(zip(("said", "true", "both"), numbers.tolist(), strict=True))
-        for source, counts in look(net, slices).items()
+        for source, counts in tally(net, slices).items()
         for name, numbers in zip(slices[0].classes, counts, strict=True)
     ]
 

@@ -43,7 +43,7 @@ def draw_shares(growth: Growth) -> Figure:
     for axes, name in zip(grid[0], names, strict=True):
         axes.set_title(name)
     grid[0][0].set_ylim(-3, 103)
-    figure.supxlabel("iteration", fontsize=10)
+    grid[1][len(names) // 2].set_xlabel("iteration")
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure

@@ -74,9 +74,9 @@ def _in_progress(run: Run) -> Moving:
 
 
 def _list(path: Path) -> Any:
-    lists.rows.cache_clear()
+    lists.published_rows.cache_clear()
     with mock.patch.object(lists, "PLACE", path.parent):
-        return lists.rows(path.name)
+        return lists.published_rows(path.name)
 
 
 def _checkpoint(run: Run) -> Read:

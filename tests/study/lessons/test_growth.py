@@ -91,7 +91,7 @@ def test_a_changed_file_is_named(few, tmp_path: Path, name: str):
     with (tmp_path / "g" / name).open("ab") as file:
         file.write(b"x")
     with pytest.raises(ValueError, match=rf"{name}.*restore it"):
-        growth.read(tmp_path / "g")
+        growth.read_growth(tmp_path / "g")
 
 
 def test_shares_are_nan_where_nothing_is_said():
@@ -122,7 +122,7 @@ def test_the_end_is_told_from_the_last_look():
         (q, name) for q in ("precision", "recall") for name in ("RV", "LV")
     ]
     assert end.loc["votes"].tolist() == [50, 100, 40, 40]
-    assert growth.sentences(found)[1] == (
+    assert growth.growth_lines(found)[1] == (
         "**PAP's labels**: 12 pixels said to be heart; on average over structures 75% are right, "
         "and 40% of a structure is found."
     )
