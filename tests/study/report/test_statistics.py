@@ -123,7 +123,8 @@ def test_the_studys_own_rival_changes_no_other_verdict() -> None:
     values = patients([0.1 * n for n in range(8)])
     papers = [record("scn", values), record("pce", values), record("s2l", patients([0.2] * 8))]
     own = record("box", patients([0.1 * n + 0.01 for n in range(8)]))
-    alone, beside = compare(papers, metrics=["dice"]), compare([*papers, own], metrics=["dice"])
+    alone = compare(papers, metrics=["dice"])
+    beside: Any = compare([*papers, own], metrics=["dice"])
     pd.testing.assert_frame_equal(alone, beside[beside["method"] != "box"].reset_index(drop=True))
     row: Any = beside[beside["method"] == "box"].iloc[0]
     assert row["p_holm"] == row["p"] == pytest.approx(2 * 0.5**8)  # of 8 equal signs
