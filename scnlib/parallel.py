@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
-from scnlib.commandline import Parser
+from scnlib.commandline import Parser, exit_code
 from scnlib.config import Run
 from scnlib.experiments import make_run
 from scnlib.files import held
@@ -207,15 +207,15 @@ def main(words: list[str] | None = None) -> int:
     if "RANK" not in os.environ:
         parser.error("start it by torchrun, which tells each process which one it is")
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    try:
+
+    def action() -> None:
         run = make_run(options.dataset, options.method, options.seed, options.profile)
         train_shared(run, run_folder(options.out, *which), options.data)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+
+    try:
+        return exit_code(action)
     finally:
         dist.destroy_process_group()
-    return 0
 
 
 if __name__ == "__main__":

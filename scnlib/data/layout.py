@@ -134,10 +134,11 @@ class Entries(BaseModel, extra="forbid", strict=True, frozen=True):
     @field_validator("unlabelled")
     @classmethod
     def _is_apart(cls, value: int, known: ValidationInfo) -> int:
-        told = not {"classes", "label_map", "scribble_map"} <= known.data.keys()
-        labels = known.data.get("label_map") or range(len(known.data.get("classes", ())))
-        if not told and value in (known.data["scribble_map"] or labels):
-            raise ValueError(f"{value} is one: give that of unmarked pixels, or a scribble_map")
+        right = known.data
+        if {"classes", "label_map", "scribble_map"} <= right.keys():  # else their fault is told
+            in_order = range(len(right["classes"]))
+            if value in (right["scribble_map"] or right["label_map"] or in_order):
+                raise ValueError(f"{value} is one: give that of unmarked pixels, or a scribble_map")
         return value
 
     @field_validator("volume_name")

@@ -6,9 +6,6 @@ does the training. Where no kernel runs, a picture stands for the pad.
 
 import base64
 import io
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
+from study.beside import repeated
 from study.lessons.learning import SEEDS, draw_learnt, learn
 from study.lessons.strokes import Drawing, empty, phantom_slices, read_drawing, recorded
 from study.report.display import scribble_colours
@@ -78,7 +76,7 @@ class Pad(anywidget.AnyWidget):
         self.busy = True
         seed = SEEDS[(change["new"] - 1) % len(SEEDS)]  # another at each press: chance is seen
         try:
-            with self._beating():
+            with repeated(self._beat, BEAT):
                 learnt = learn(self.strokes, report=report, seed=seed)
         except ValueError as error:
             self.status = str(error)
@@ -97,22 +95,9 @@ class Pad(anywidget.AnyWidget):
         finally:
             self.busy = False
 
-    @contextmanager
-    def _beating(self) -> Iterator[None]:
-        """A sign of life while this thread trains, which may be silent for longer than BEAT."""
-        stop = threading.Event()
-
-        def beat() -> None:
-            while not stop.wait(BEAT):
-                self.beat += 1
-
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+    def _beat(self) -> None:
+        """A sign of life while the kernel trains, which may be silent for longer than BEAT."""
+        self.beat += 1
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from scnlib.checkpoint import CHECKPOINT
-from scnlib.commandline import Parser
+from scnlib.commandline import Parser, exit_code
 from scnlib.config import Run
 from scnlib.data.checks import one_line
 from scnlib.experiments import make_run
@@ -239,13 +239,12 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="a folder of its own")
     options = parser.parse_args(words)
     shorter = {"iterations": options.iterations} if options.iterations else {}
-    try:
+
+    def action() -> None:
         run = make_run(options.dataset, "scn", 0, options.profile, **shorter)
         watch(run, options.out, options.data)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+
+    return exit_code(action)
 
 
 if __name__ == "__main__":

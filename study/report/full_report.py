@@ -65,9 +65,10 @@ def runs_table(records: Sequence[Record], variants: Sequence[Record]) -> str:
         name = f"{run.dataset} {title(run.method)}, seed {run.seed}"
         name += f" ({run.variant}: {departures(record)})" if run.variant else ""
         test = f"{100 * record.summary['dice']['mean']:.2f}" if record.summary else "not tested"
-        valid = (f"{100 * best['dice']:.2f}", f"{best['iteration']:.0f}") if best else _NO_BEST
+        valid = _NO_BEST
         if best:
-            valid += (f"{100 * record.validation['curve'][-1]['dice']:.2f}",)
+            last = record.validation["curve"][-1]["dice"]
+            valid = (f"{100 * best['dice']:.2f}", f"{best['iteration']:.0f}", f"{100 * last:.2f}")
         rows.append((name, *valid, test, f"{record.typical_step:.3f}"))
     head = ("run", "best validation Dice", "at iteration", "in the end", "test Dice")
     return markdown.table((*head, "seconds a step"), rows)

@@ -2,35 +2,32 @@
 
 import json
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from study.beside import repeated
 
 
 @contextmanager
 def shown(output: Path, watch: Path | None, lines: bool) -> Iterator[None]:
     """Say that the notebook runs, how far it is, and how long it took."""
     bar = sys.stderr.isatty() and not lines
-    started, stop, stale = time.monotonic(), threading.Event(), _stamp(watch)
+    started, stale = time.monotonic(), _stamp(watch)
 
     def say(text: str, end: str = "\n") -> None:
         text = f"{output.stem}: {text}"
         print(f"\r{text}\x1b[K" if bar else text, end=end, file=sys.stderr, flush=True)
 
     def follow() -> None:
-        while not stop.wait(1 if bar else 60):
-            say(line(watch, stale, started), end="" if bar else "\n")
+        say(line(watch, stale, started), end="" if bar else "\n")
 
     say("started", end="" if bar else "\n")
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
     try:
-        yield
+        with repeated(follow, 1 if bar else 60):
+            yield
     finally:
-        stop.set()
-        thread.join()
         say(f"ended after {_duration(time.monotonic() - started)}")
 
 

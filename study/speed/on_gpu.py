@@ -42,7 +42,7 @@ from typing import Any
 import torch
 
 from scnlib import checkpoint, provenance
-from scnlib.commandline import Parser
+from scnlib.commandline import Parser, exit_code
 from scnlib.config import Run
 from scnlib.data import fingerprint, load_split
 from scnlib.experiments import make_run
@@ -333,12 +333,7 @@ def main(words: list[str] | None = None) -> int:
     """Run the command; 1 after one line for what can't be done."""
     options = parse(sys.argv[1:] if words is None else words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
-    try:
-        options.action(options)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(lambda: options.action(options))
 
 
 if __name__ == "__main__":
