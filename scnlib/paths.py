@@ -6,7 +6,9 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = REPOSITORY / "results"
 README = REPOSITORY / "README.md"
-TAKEN = ("variants", "tables", "figures", "notebooks")  # they stand beside data sets in the results
+# What else stands beside data sets in a profile's results.
+TAKEN = ("variants", "sensitivity", "tables", "figures", "notebooks", "growth")
+SHORT = "short"  # the variant of runs that are compared with one another alone
 
 
 def is_name(text: str) -> bool:
@@ -25,9 +27,11 @@ def run_folder(
     """Where a run keeps its record: OUT/PROFILE/DATASET/METHOD/seedN.
 
     A variant (a run that departs from the protocol to measure one choice) stands apart, under
-    OUT/PROFILE/variants/VARIANT/DATASET/METHOD/seedN, so that no table can take it for a row.
+    OUT/PROFILE/variants/VARIANT/DATASET/METHOD/seedN, so that no table can take it for a row; a
+    short one under OUT/PROFILE/sensitivity, so that nothing compares it with a whole run.
     """
-    base = out / profile / "variants" / variant if variant else out / profile
+    kind = "sensitivity" if variant.split("+")[0] == SHORT else "variants"
+    base = out / profile / kind / variant if variant else out / profile
     return base / dataset / method / f"seed{seed}"
 
 

@@ -8,7 +8,7 @@ import io
 import json
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import h5py
 import numpy as np
@@ -21,6 +21,8 @@ from scnlib.config import Run
 from scnlib.files import replace_bytes, replace_text, sha256
 from scnlib.paths import run_folder
 
+Kind = Literal["protocol", "variants", "sensitivity"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 FILES = ("curve.csv", "metrics.csv", "predictions.h5")  # what a record's run leaves beside it
 
 
@@ -213,14 +215,14 @@ def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def collect(results: Path, profile: str, *, variants: bool = False) -> list[Record]:
+def collect(results: Path, profile: str, kind: Kind = "protocol") -> list[Record]:
     """All finished runs of a profile, sorted by folder.
 
-    With `variants`, the runs that depart from the protocol, and only these. Raises `ValueError`
-    naming the file of the first that is damaged, incomplete or not where it belongs: a table
-    without it would look whole.
+    Of one kind: those by the protocol, its `variants` that depart from it, or the short ones of the
+    `sensitivity` study. Raises `ValueError` naming the file of the first that is damaged,
+    incomplete or not where it belongs: a table without it would look whole.
     """
-    base = results / profile / "variants" if variants else results / profile
+    base = results / profile if kind == "protocol" else results / profile / kind
     found, faults = [], []
     for folder in sorted({path.parent for path in base.glob("**/*.*") if _is_run(path, base)}):
         try:
@@ -242,7 +244,7 @@ def collect(results: Path, profile: str, *, variants: bool = False) -> list[Reco
 
 def _is_run(path: Path, base: Path) -> bool:
     """Whether a file tells that a finished run lies beside it; one in progress has a checkpoint."""
-    if "variants" in path.relative_to(base).parts:
+    if set(KINDS) & set(path.relative_to(base).parts):
         return False
     if path.name == "record.json":
         return True

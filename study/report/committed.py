@@ -20,7 +20,7 @@ def own_or_committed_variants(own: Sequence[Record], profile: str) -> tuple[list
     """The same for the variants: the committed ones where there is none of one's own."""
     if own:
         return list(own), profile
-    return collect(RESULTS, PROFILE, variants=True), PROFILE
+    return collect(RESULTS, PROFILE, "variants"), PROFILE
 
 
 def note(profile: str, source: str) -> str:

@@ -145,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known: list[Fact] = []
     try:
         for profile in ("cpu", "paper", "demo"):
-            runs = [collect(results, profile, variants=kind) for kind in (False, True)]
+            runs = [collect(results, profile, kind) for kind in ("protocol", "variants")]
             known += facts(*runs) if any(runs) else []
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)

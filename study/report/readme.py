@@ -11,7 +11,7 @@ from pathlib import Path
 from scnlib.commandline import Parser
 from scnlib.files import replace_text
 from scnlib.paths import README, RESULTS
-from scnlib.records import collect
+from scnlib.records import KINDS, Kind, collect
 from study.report import lost_points
 from study.report.full_report import measured_times, phantom_line, report_text
 from study.report.headlines import numbered
@@ -20,6 +20,9 @@ from study.report.reliability import reliability_lines
 from study.report.reproducibility import reproducibility_text
 from study.report.tables import means_tables
 from study.report.titles import in_order
+
+# The folder of a profile whose page names the runs of a kind.
+LISTED: dict[Kind, str] = {kind: kind for kind in KINDS} | {"protocol": "tables"}
 
 
 def keep_phantom(results: Path = RESULTS) -> None:
@@ -52,16 +55,16 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
     ValueError, and nothing is written, where a run is lost (`study.report.ledger`).
     """
     found = {
-        profile: [collect(results, profile, variants=kind) for kind in (False, True)]
-        for profile in ("cpu", "paper")
+        profile: [collect(results, profile, kind) for kind in KINDS] for profile in ("cpu", "paper")
     }
     for profile, runs in found.items():  # all of them before the first page
-        for records, folder in zip(runs, ("tables", "variants"), strict=True):
-            no_run_is_lost(records, results / profile / folder)
+        for records, kind in zip(runs, KINDS, strict=True):
+            no_run_is_lost(records, results / profile / LISTED[kind])
     written = []
-    for profile, (records, variants) in found.items():
-        if variants:
-            list_runs(variants, results / profile / "variants")
+    for profile, (records, variants, short) in found.items():
+        for runs, kind in ((variants, "variants"), (short, "sensitivity")):
+            if runs:
+                list_runs(runs, results / profile / kind)
         if records:
             path = results / profile / "REPORT.md"
             phantom = phantom_line(results / "phantom.json")

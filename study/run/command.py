@@ -83,8 +83,8 @@ def _add_what(add: Callable[..., Any]) -> None:
         "--variant",
         default="",
         metavar="NAME",
-        help="train with this departure from the protocol instead (scnlib.experiments.VARIANTS); "
-        "it is validated and never tested",
+        help="train with this departure from the protocol instead (scnlib.experiments.VARIANTS; "
+        "several: joined by +); it is validated and never tested",
     )
     add("--seeds", type=_seeds, nargs="+", default=[[0]], metavar="N", help="(default: 0)")
 
@@ -141,7 +141,7 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
 
 
 def _check_names(options: argparse.Namespace) -> None:
-    from scnlib.experiments import VARIANTS
+    from scnlib.experiments import changes_of
     from scnlib.methods import METHODS
     from scnlib.paths import TAKEN, is_name
 
@@ -156,9 +156,7 @@ def _check_names(options: argparse.Namespace) -> None:
             )
         if options.profile == "demo" and name != "phantom" and options.data is None:
             raise ValueError(f"data set {name!r} needs --data DIR")
-    if options.variant and options.variant not in VARIANTS:
-        known = ", ".join(VARIANTS)
-        raise ValueError(f"unknown variant {options.variant!r}: choose from {known}")
+    changes_of(options.variant)
 
 
 def _flat(groups: list[list] | None) -> list:

@@ -23,12 +23,12 @@ def plan_study(options: Namespace) -> tuple[list[Wanted], list[Job]]:
     no records to make tables from.
     """
     from scnlib.data import load_split
-    from scnlib.records import collect, is_done
+    from scnlib.records import KINDS, collect, is_done
 
     # To train again in the demo's own folder is to forget what is there (none of it is committed).
     forget = options.retrain and options.is_default_out
-    for variants in () if forget else (False, True):
-        collect(options.out, options.profile, variants=variants)
+    for kind in () if forget else KINDS:
+        collect(options.out, options.profile, kind)
     unmasked = {"mscmr"}  # known without its files
     for dataset in options.datasets if options.data else []:
         print(f"checking the data: {dataset}", flush=True)

@@ -1,6 +1,7 @@
 """What a run is: wrong settings fail at once, and every method is trained under one protocol."""
 
 import json
+import re
 from collections.abc import Collection
 from dataclasses import FrozenInstanceError, asdict, fields, replace
 from itertools import pairwise
@@ -173,11 +174,37 @@ def test_a_variant_changes_only_what_it_names(variant: str) -> None:
     assert replace(changed, **same, variant="") == plain
 
 
+def test_variants_joined_by_a_plus_change_what_each_names() -> None:
+    both = make_run("acdc", "scn", profile="cpu", variant="short+stride4")
+    assert (both.profile.size, both.profile.iterations, both.scn.stride) == (64, 600, 4)
+    assert both.variant == "short+stride4"
+    parts = ["softpap", "background", "nearest"]
+    joined = make_run("acdc", "scn", variant="+".join(parts))
+    for part in parts:
+        for name, values in VARIANTS[part].items():
+            assert asdict(getattr(joined, name)).items() >= values.items()
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [
+        ("stride4+nothing", "unknown variant 'nothing'"),
+        ("stride4+", "unknown variant ''"),
+        ("factor03+factor07", "'factor03.factor07': sets dropout, lr_factor, lr_steps twice"),
+        ("short+short", "sets iterations, size, validations twice"),
+    ],
+)
+def test_variants_that_cannot_be_joined_are_refused(variant: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_run("acdc", "scn", variant=variant)
+
+
 @pytest.mark.parametrize(
     ("method", "variant", "idle"),
     [
         ("pce", "nopap", "lambda2"),
         ("full", "nearest", "scribble_rule"),
+        ("pce", "short+stride4", "stride"),
         ("full", "imagemeans", "means_over"),
         ("scn", "throughout", "s2l_passes"),
         ("s2l", "swapped", "mloss_form"),
@@ -187,7 +214,8 @@ def test_a_variant_changes_only_what_it_names(variant: str) -> None:
     ],
 )
 def test_a_variant_that_changes_nothing_is_refused(method: str, variant: str, idle: str) -> None:
-    with pytest.raises(ValueError, match=f"'{variant}' changes nothing for {method} by {idle}:"):
+    match = f"'{re.escape(variant)}' changes nothing for {method} by {idle}:"
+    with pytest.raises(ValueError, match=match):
         make_run("acdc", method, variant=variant)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -202,8 +203,8 @@ def test_version_1_is_rewritten_in_the_current_one(tmp_path: Path, capsys) -> No
 
 
 def test_committed_records_are_of_the_current_version() -> None:
-    for variants in (False, True):
-        for record in records.collect(RESULTS, "cpu", variants=variants):
+    for kind in records.KINDS:
+        for record in records.collect(RESULTS, "cpu", kind):
             assert record.schema == schema.VERSION, record.folder
 
 
@@ -263,10 +264,10 @@ def test_collect_takes_the_runs_of_one_profile(tmp_path: Path) -> None:
     found = records.collect(tmp_path, "demo")
     assert [(r.run.method, r.run.seed) for r in found] == [("pce", 0), ("scn", 0), ("scn", 1)]
     assert [r.run.variant for r in found] == ["", "", ""]
-    departures = records.collect(tmp_path, "demo", variants=True)
+    departures = records.collect(tmp_path, "demo", "variants")
     assert [(r.run.method, r.run.variant) for r in departures] == [("pce", "factor03")]
     assert [r.run.method for r in records.collect(tmp_path, "cpu")] == ["full"]
-    assert records.collect(tmp_path, "cpu", variants=True) == []
+    assert records.collect(tmp_path, "cpu", "variants") == []
     assert records.collect(tmp_path, "paper") == records.collect(tmp_path / "none", "demo") == []
 
 
@@ -275,8 +276,12 @@ def test_collect_does_not_mind_what_the_folder_is_called(tmp_path: Path) -> None
     assert len(records.collect(tmp_path / "variants", "demo")) == 1
 
 
-@pytest.mark.parametrize("variant", ["", "sgd"])
-def test_collect_refuses_what_is_damaged_or_lost(tmp_path: Path, variant: str) -> None:
+@pytest.mark.parametrize(
+    ("variant", "kind"), [("", "protocol"), ("sgd", "variants"), ("short+sgd", "sensitivity")]
+)
+def test_collect_refuses_what_is_damaged_or_lost(
+    tmp_path: Path, variant: str, kind: records.Kind
+) -> None:
     place(tmp_path, "scn", variant=variant)
     whole = place(tmp_path, "pce", variant=variant)
     kept = {path: path.read_bytes() for path in whole.iterdir()}
@@ -288,13 +293,13 @@ def test_collect_refuses_what_is_damaged_or_lost(tmp_path: Path, variant: str) -
                 path.write_bytes(damaged)
             else:
                 path.write_bytes(damaged[:50])
-            with pytest.raises(ValueError, match=rf"{path}: "):
-                records.collect(tmp_path, "demo", variants=bool(variant))
+            with pytest.raises(ValueError, match=re.escape(f"{path}: ")):
+                records.collect(tmp_path, "demo", kind)
             path.write_bytes(content)
-    assert len(records.collect(tmp_path, "demo", variants=bool(variant))) == 2
+    assert len(records.collect(tmp_path, "demo", kind)) == 2
     place(tmp_path, "pce", 1, variant=variant).rename(whole.with_name("seed2"))
     with pytest.raises(ValueError, match=r"seed2/record\.json: of .*pce/seed1: move it there"):
-        records.collect(tmp_path, "demo", variants=bool(variant))
+        records.collect(tmp_path, "demo", kind)
 
 
 def test_a_run_in_progress_is_no_damage(tmp_path: Path) -> None:

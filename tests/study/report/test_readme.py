@@ -11,7 +11,7 @@ import pytest
 
 from scnlib.experiments import make_run
 from scnlib.paths import README, REPOSITORY, RESULTS, run_folder
-from scnlib.records import collect
+from scnlib.records import KINDS, collect
 from study.report import full_report, readme
 from study.report.claims import answers
 from study.report.ledger import list_runs
@@ -55,13 +55,15 @@ def test_the_tables_are_those_of_the_records(tmp_path):
         assert path.read_text() == committed.read_text(), REDO
 
 
-@pytest.mark.parametrize("variant", ["", "stride4"])
-def test_a_report_is_not_written_without_a_run_it_had(tmp_path, variant):
+@pytest.mark.parametrize(
+    ("variant", "kind"),
+    [("", "protocol"), ("stride4", "variants"), ("short+stride4", "sensitivity")],
+)
+def test_a_report_is_not_written_without_a_run_it_had(tmp_path, variant, kind):
     made = [run_folder(tmp_path, "cpu", "acdc", "scn", seed, variant) for seed in (0, 1)]
     for seed, folder in enumerate(made):
         sample_record.write(folder, make_run("acdc", "scn", seed, "cpu", variant=variant))
-    records = collect(tmp_path, "cpu", variants=bool(variant))
-    list_runs(records, tmp_path / "cpu" / ("variants" if variant else "tables"))
+    list_runs(collect(tmp_path, "cpu", kind), tmp_path / "cpu" / readme.LISTED[kind])
     shutil.rmtree(made[1])
     with pytest.raises(ValueError, match=r"runs\.txt: .*acdc/scn/seed1"):
         readme.write_reports(tmp_path)
@@ -93,13 +95,14 @@ def test_a_run_is_listed_with_its_best_and_its_last_validation():
 
 
 def test_the_lists_are_of_the_committed_runs(tmp_path):
-    for kind, folder in ((False, "tables"), (True, "variants")):
-        path = list_runs(collect(RESULTS, "cpu", variants=kind), tmp_path / folder)
+    for kind in KINDS:
+        folder = readme.LISTED[kind]
+        path = list_runs(collect(RESULTS, "cpu", kind), tmp_path / folder)
         assert path.read_text() == (RESULTS / "cpu" / folder / path.name).read_text(), REDO_REPORT
 
 
 def test_the_executed_notebooks_say_what_the_records_say():
-    found, variants = (collect(RESULTS, "cpu", variants=kind) for kind in (False, True))
+    found, variants = (collect(RESULTS, "cpu", kind) for kind in ("protocol", "variants"))
     said = executed("04_tables_and_figure")
     for record in found:
         assert f"{record.run.dataset}/{record.run.method}/seed{record.run.seed}" in said
