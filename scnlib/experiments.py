@@ -62,6 +62,28 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "connected": {"scn": {"connected": True}},
     "norsr": {"scn": {"lambda3": 0.0}},
     "imagemeans": {"scn": {"means_over": "image"}},
+    # The rest of what the paper leaves open, for short runs: Eq. 1 and 2,
+    "outside": {"scn": {"scale_inside": False}},
+    "logits": {"scn": {"propagate": "logits"}},
+    "detachedmap": {"scn": {"detach_propagated": True}},
+    # which shapes are drawn, and where they may vote (Eq. 4 to 8),
+    "allrows": {"scn": {"rows": 0}},
+    "taumasks": {"scn": {"mask_threshold": None}},
+    "gated": {"scn": {"gate": "corrmatch"}},
+    "strokesout": {"scn": {"scribbles_confident": False}},
+    "overwrite": {"scn": {"overwrite": True}},
+    "maskmean": {"scn": {"region_mean": "mask"}},
+    # CGTM's threshold (Eq. 12),
+    "tau07": {"scn": {"tau": 0.7}},
+    "tau095": {"scn": {"tau": 0.95}},
+    "fixedtau": {"scn": {"tau_momentum": 1.0}},
+    # CACL (Eq. 13 to 17), and the sum of losses (Eq. 18 and 19).
+    "warm": {"scn": {"temperature": 0.5}},
+    "unnormalised": {"scn": {"normalise": False}},
+    "detachedmeans": {"scn": {"detach_means": True}},
+    "classmean": {"scn": {"contrast_mean": "classes"}},
+    "nocacl": {"scn": {"lambda4": 0.0}},
+    "pcesum": {"scn": {"pce_sum": True}},
 }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from scnlib.paths import RESULTS
-from scnlib.records import Record, collect
+from scnlib.records import Kind, Record, collect
 from study.report.titles import DATASETS
 
 PROFILE = "cpu"  # whose records are committed
@@ -16,11 +16,13 @@ def own_or_committed(own: Sequence[Record], profile: str) -> tuple[list[Record],
     return collect(RESULTS, PROFILE), PROFILE
 
 
-def own_or_committed_variants(own: Sequence[Record], profile: str) -> tuple[list[Record], str]:
-    """The same for the variants: the committed ones where there is none of one's own."""
+def own_or_committed_variants(
+    own: Sequence[Record], profile: str, kind: Kind = "variants"
+) -> tuple[list[Record], str]:
+    """The same for runs of another kind: the committed ones where there is none of one's own."""
     if own:
         return list(own), profile
-    return collect(RESULTS, PROFILE, "variants"), PROFILE
+    return collect(RESULTS, PROFILE, kind), PROFILE
 
 
 def note(profile: str, source: str) -> str:

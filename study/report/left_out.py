@@ -52,7 +52,8 @@ def other_costs(variants: Sequence[Record], records: Sequence[Record], dataset: 
 def _cost(
     name: str, records: Sequence[Record], dataset: str, method: str, variant: str
 ) -> Cost | None:
-    ours, protocol = _best(records, dataset, method, variant), _best(records, dataset, "scn", "")
+    ours = best_by_seed(records, dataset, method, variant)
+    protocol = best_by_seed(records, dataset, "scn", "")
     seeds = ours.keys() & protocol.keys()
     if not seeds:
         return None
@@ -61,7 +62,9 @@ def _cost(
     return Cost(name, mean, min(pairs), max(pairs), sorted(seeds))
 
 
-def _best(records: Sequence[Record], dataset: str, method: str, variant: str) -> dict[int, float]:
+def best_by_seed(
+    records: Sequence[Record], dataset: str, method: str, variant: str
+) -> dict[int, float]:
     """Best mean validation Dice (percent) by seed."""
     which = (dataset, method, variant)
     return {

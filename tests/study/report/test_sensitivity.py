@@ -1,0 +1,79 @@
+"""Short runs: each is compared with the chain it departs from, seed by seed."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from study.report.sensitivity import choices, effects, fills, picture, table, told
+
+
+def short(method: str, variant: str, *dices: float, dataset: str = "acdc") -> list[Any]:
+    profile = SimpleNamespace(size=64, iterations=600)
+    return [
+        SimpleNamespace(
+            run=SimpleNamespace(
+                dataset=dataset, method=method, variant=variant, seed=seed, profile=profile
+            ),
+            validation={"best": {"dice": dice}},
+        )
+        for seed, dice in enumerate(dices)
+    ]
+
+
+RUNS = [
+    *short("pce", "short", 0.20, 0.40),
+    *short("pce", "short+background", 0.50, 0.60, 0.90),
+    *short("scn", "short+stride4", 0.70, 0.74),
+    *short("scn", "short+stride4+background", 0.72, 0.72),
+    *short("scn", "short+stride4+nopap", 0.71, 0.76),
+    *short("scn", "short+stride4+norsr", 0.60),
+    *short("s2l", "short", 0.30),
+    *short("s2l", "short+background", 0.80, dataset="mscmr"),
+]
+
+
+def test_a_run_is_compared_with_the_chain_without_its_last_link() -> None:
+    found = {(one.method, one.choice): one for one in effects(RUNS)}
+    assert list(found) == [
+        ("pce", "background"),
+        ("scn", "background"),
+        ("scn", "nopap"),
+        ("scn", "norsr"),
+    ]
+    pce = found["pce", "background"]
+    assert pce.seeds == [0, 1], "seed 2 has no run to be compared with"
+    assert pce.changes == pytest.approx([30, 20]) and pce.means == pytest.approx((30, 55))
+    assert found["scn", "nopap"].changes == pytest.approx([1, 2])
+
+
+def test_choices_are_sorted_and_fills_stand_apart() -> None:
+    found = effects(RUNS)
+    assert [one.choice for one in choices(found)] == ["norsr", "nopap"]
+    assert [one.method for one in fills(found)] == ["pce", "scn"]
+
+
+def test_the_table_has_a_row_an_effect_with_each_seed() -> None:
+    text = table(effects(RUNS))
+    assert "| PCE | `background` | 30.0 | 55.0 | +25.0 | +30.0, +20.0 | 2 |" in text
+    assert table([]) == ""
+
+
+def test_the_lead_over_pce_is_of_the_seeds_that_all_four_have() -> None:
+    text = told(RUNS)
+    assert "64 pixels, 600 iterations" in text
+    assert "PCE 30.0 to 55.0; SCN 72.0 to 72.0." in text
+    assert text.endswith(
+        "SCN's lead over PCE is 42.0 points without and 17.0 with them (seeds 0, 1)."
+    )
+    alone = [run for run in RUNS if run.run.method == "pce"]
+    assert "lead" not in told(alone) and told([]) == ""
+
+
+def test_the_picture_has_a_row_a_method_and_a_row_a_choice() -> None:
+    left, right = picture(effects(RUNS), "short runs").axes
+    assert [text.get_text() for text in left.get_yticklabels()] == ["PCE", "SCN"]
+    assert [text.get_text() for text in right.get_yticklabels()] == ["norsr", "nopap"]
+    band = right.patches[0].get_x(), right.patches[0].get_x() + right.patches[0].get_width()
+    assert band == pytest.approx((-2, 2)), "SCN's seeds, 70 and 74, around their mean"
+    assert picture([], "nothing").axes[0].get_yticklabels() == []
