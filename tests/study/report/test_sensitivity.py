@@ -74,6 +74,7 @@ def test_the_picture_has_a_row_a_method_and_a_row_a_choice() -> None:
     left, right = picture(effects(RUNS), "short runs").axes
     assert [text.get_text() for text in left.get_yticklabels()] == ["PCE", "SCN"]
     assert [text.get_text() for text in right.get_yticklabels()] == ["norsr", "nopap"]
-    band = right.patches[0].get_x(), right.patches[0].get_x() + right.patches[0].get_width()
-    assert band == pytest.approx((-2, 2)), "SCN's seeds, 70 and 74, around their mean"
+    band: Any = right.patches[0]
+    ends = band.get_x(), band.get_x() + band.get_width()
+    assert ends == pytest.approx((-2, 2)), "SCN's seeds, 70 and 74, around their mean"
     assert picture([], "nothing").axes[0].get_yticklabels() == []
