@@ -26,7 +26,9 @@ def write(
     tested: bool = True,
     metrics: pd.DataFrame = METRICS,
     dice: float = 0.625,
+    best: float | None = None,
 ) -> records.Record:
+    point = {"iteration": 20, "dice": best or 0.5}
     content: dict[str, Any] = {
         "code_version": "abc then def",
         "data": {"dataset": "phantom", "sha256": "00", "published": False},
@@ -40,7 +42,7 @@ def write(
         "seconds_per_step": 0.1,
         "images_per_second": 40.0,
         "peak_memory_mb": 100.0,
-        "validation": {"curve": [{"iteration": 20, "dice": 0.5}], "best": None, "last": None},
+        "validation": {"curve": [point], "best": point if best else None, "last": None},
         "summary": SUMMARY | {"dice": {"mean": dice}} if tested else {},
         "notes": ["a note"],
         "processes": [{"before": 0, "code_version": "abc"}, {"before": 7, "code_version": "def"}],

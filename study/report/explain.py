@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 from scnlib.commandline import Parser
 from scnlib.paths import README, REPOSITORY, RESULTS, results_root
-from scnlib.records import Record, collect
+from scnlib.records import KINDS, Record, collect
 from study.report.scores import QUANTITIES, side_by_side, table_dataset
+from study.report.sensitivity import effects
 from study.report.titles import ROWS, in_order, row_title
 
 MOST = 12  # hits that are shown
@@ -30,10 +31,12 @@ class Fact(NamedTuple):
     records: Sequence[Record]
 
 
-def facts(records: Sequence[Record], variants: Sequence[Record]) -> Iterator[Fact]:
-    """Every number of the tables, of single runs and of the variants."""
+def facts(
+    records: Sequence[Record], variants: Sequence[Record], short: Sequence[Record] = ()
+) -> Iterator[Fact]:
+    """Every number of the tables, of single runs, of the variants and of the short runs."""
     yield from _cells(records)
-    for record in [*records, *variants]:
+    for record in [*records, *variants, *short]:
         run = record.run
         name = f"{run.method} on {run.dataset}, seed {run.seed}"
         name += f", variant {run.variant}" if run.variant else ""
@@ -45,6 +48,7 @@ def facts(records: Sequence[Record], variants: Sequence[Record]) -> Iterator[Fac
                 text = f"{which} validation Dice of {name} (iteration {found['iteration']})"
                 yield Fact(text, 100 * found["dice"], [record])
     yield from _departures(records, variants)
+    yield from _choices(short)
 
 
 def _cells(records: Sequence[Record]) -> Iterator[Fact]:
@@ -84,6 +88,18 @@ def _departures(records: Sequence[Record], variants: Sequence[Record]) -> Iterat
                 f"best validation Dice of {run.method} on {run.dataset}, seed {run.seed}: variant"
             )
             yield Fact(f"{text} {run.variant} minus the default", 100 * change, [record, base])
+
+
+def _choices(short: Sequence[Record]) -> Iterator[Fact]:
+    for effect in effects(short):
+        which = (effect.method, effect.base, f"{effect.base}+{effect.choice}")
+        used = [r for r in short if r.run.method == which[0] and r.run.variant in which[1:]]
+        used = [r for r in used if r.run.seed in effect.seeds]
+        without, having = effect.means
+        values = {"without": without, "with": having, "difference": having - without}
+        for word, value in values.items():
+            text = f"short runs, {effect.choice}, {effect.method} on acdc, mean validation Dice"
+            yield Fact(f"{text}, {word}", value, used)
 
 
 def matching(query: str, known: Iterable[Fact]) -> list[Fact]:
@@ -145,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known: list[Fact] = []
     try:
         for profile in ("cpu", "paper", "demo"):
-            runs = [collect(results, profile, kind) for kind in ("protocol", "variants")]
+            runs = [collect(results, profile, kind) for kind in KINDS]
             known += facts(*runs) if any(runs) else []
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scnlib.records import Record
-from study.report import markdown
+from study.report import markdown, sensitivity
 from study.report.claims import answers
 from study.report.findings import departures
 from study.report.tables import short_tables
@@ -26,11 +26,21 @@ Significant is what is so by one rule: the signed-rank test over patients with H
 {findings}
 {phantom}
 
-## Runs
+{short}## Runs
 
 Seconds a step depend on the machine, which `record.json` and notebook 04 name for each run.
 
 {runs}
+"""
+_SHORT = """## Short runs
+
+One choice changed, on validation subjects: a row is compared with runs of the same length, seed by
+seed. Notebook 05, section 10, says what the choices are and has the picture.
+
+{table}
+
+{told}
+
 """
 _NO_BEST = ("none", "last", "none")  # of a run that was not validated
 
@@ -40,6 +50,7 @@ def report_text(
     variants: Sequence[Record],
     profile: str,
     phantom: Sequence[str] = (),
+    short: Sequence[Record] = (),
 ) -> str:
     """The page REPORT.md of a profile.
 
@@ -47,14 +58,22 @@ def report_text(
         records: the finished runs of the profile.
         variants: its departures from the protocol, validated only.
         phantom: lines on the demo (`phantom_line`).
+        short: its short runs, compared with one another alone.
     """
     return _PAGE.format(
         profile=profile,
         tables=short_tables(records, profile),
         findings="\n".join(f"- {text}" for text in answers(records, variants, profile)),
         phantom="\n".join(phantom),
+        short=_short_runs(short),
         runs=runs_table(records, variants),
     )
+
+
+def _short_runs(short: Sequence[Record]) -> str:
+    """The section on short runs, or nothing."""
+    table = sensitivity.table(sensitivity.effects(short))
+    return _SHORT.format(table=table, told=sensitivity.told(short)) if table else ""
 
 
 def runs_table(records: Sequence[Record], variants: Sequence[Record]) -> str:

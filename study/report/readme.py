@@ -68,7 +68,7 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
         if records:
             path = results / profile / "REPORT.md"
             phantom = phantom_line(results / "phantom.json")
-            replace_text(path, report_text(records, variants, profile, phantom))
+            replace_text(path, report_text(records, variants, profile, phantom, short))
             written.append(path)
         if records and profile == "cpu":
             path = results / "REPRODUCIBILITY.md"

@@ -28,6 +28,7 @@ class Effect(NamedTuple):
     """Mean validation Dice (percent) by seed, without a choice and with it."""
 
     method: str
+    base: str
     choice: str
     before: dict[int, float]
     after: dict[int, float]
@@ -60,7 +61,7 @@ def effects(short: Sequence[Record], dataset: str = "acdc") -> list[Effect]:
         for variant in sorted(variant for name, variant in runs if name == method):
             base, _, choice = variant.rpartition("+")
             before, after = (best_by_seed(short, dataset, method, name) for name in (base, variant))
-            effect = Effect(method, choice, before, after)
+            effect = Effect(method, base, choice, before, after)
             found += [effect] if base and effect.seeds else []
     return found
 

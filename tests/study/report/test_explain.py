@@ -85,3 +85,16 @@ def test_every_cell_of_ours_leads_to_a_record(capsys):
     for cell in ("Table 1, SCN, Dice ours RV", "Table 2, PCE, 95HD ours Mean"):
         assert main([cell]) == 0
         assert "record.json" in capsys.readouterr().out
+
+
+def test_a_difference_of_short_runs_leads_to_both(tmp_path, capsys):
+    for variant, best in (("short", 0.25), ("short+background", 0.5)):
+        folder = run_folder(tmp_path, "cpu", "acdc", "pce", 0, variant)
+        run = make_run("acdc", "pce", 0, "cpu", variant)
+        sample_record.write(folder, run, tested=False, best=best)
+    assert main(["short", "runs", "background", "difference", "--out", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "short runs, background, pce on acdc, mean validation Dice, difference: 25.0000" in text
+    for variant in ("short", "short+background"):
+        assert f"{tmp_path}/cpu/sensitivity/{variant}/acdc/pce/seed0/record.json" in text
+        assert f"--variant {variant} --retrain" in text
