@@ -73,7 +73,8 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
         if records and profile == "cpu":
             path = results / "REPRODUCIBILITY.md"
             tried = reliability_lines(results / "reliability.json")
-            replace_text(path, reproducibility_text(records, variants, tried))
+            speed = results / "benchmarks"
+            replace_text(path, reproducibility_text(records, [*variants, *short], tried, speed))
             written.append(path)
     return written
 

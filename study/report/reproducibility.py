@@ -16,6 +16,7 @@ from scnlib.paths import REPOSITORY
 from scnlib.records import Record
 from study.report import markdown
 from study.report.findings import ablation_steps
+from study.report.forecast import forecast
 from study.report.means import mean_dice, seeds_text
 from study.report.paper import paper_table
 from study.report.titles import data_title, in_order, paper_row, row_title, title
@@ -45,6 +46,11 @@ code: the head of its file in `scnlib/methods`, and `ComparedOptions` in `scnlib
 ## Hours
 
 {hours}
+
+All of Tables 1-3, both data sets, three seeds: hours reckoned from the measured cost of a step
+(`python -m study.speed`), one training at a time on each machine.
+
+{forecast}
 
 ## How the machinery was tried
 
@@ -76,14 +82,19 @@ CHECKLIST = pd.read_csv(Path(__file__).with_name("checklist.csv"))  # item, answ
 
 
 def reproducibility_text(
-    records: Sequence[Record], variants: Sequence[Record], reliability: Sequence[str] = ()
+    records: Sequence[Record],
+    variants: Sequence[Record],
+    reliability: Sequence[str],
+    benchmarks: Path,
 ) -> str:
-    """The page, from the runs of profile `cpu`, their departures, and `reliability_lines`."""
+    """The page, from the runs of profile `cpu`, their departures, `reliability_lines`, and the
+    folder that `study.speed` writes to."""
     return _PAGE.format(
         claims=_claims_table(claims(records)),
         close=f"{CLOSE:g} point of Dice",
         choices=choices(),
         hours=hours([*records, *variants]),
+        forecast=forecast(benchmarks),
         reliability="\n".join(reliability),
         checklist=markdown.table(
             ("item", "answer", "where"),

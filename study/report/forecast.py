@@ -1,0 +1,61 @@
+"""How long the whole study takes, on one machine or on many: from the measured cost of a step.
+
+The seconds a step of each method are measured (`python -m study.speed`, least of its rounds, 12
+slices); hours are reckoned from them: steps x seconds, for every row of Tables 1-3 on both data
+sets with three seeds. The printed batch of 24 is taken for twice the cost of 12.
+"""
+
+import heapq
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scnlib.config import Profile
+from scnlib.experiments import PROFILES, without_recipe
+from study.report import markdown
+from study.report.titles import ROWS
+from study.speed.figure import step_costs
+
+SEEDS = 3
+TIMED = 12  # slices of a measured step
+MACHINES = (1, 8, 32)
+SHOWN = ("cpu", "night", "paper")
+
+
+def forecast(folder: Path) -> str:
+    """A table in Markdown of the machines whose benchmarks lie in the folder; a line if none."""
+    rows = []
+    for path in sorted(folder.glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for name in SHOWN:
+            if runs := hours_by_run(content, PROFILES[name]):
+                spread = [f"{makespan(runs, count):.1f}" for count in MACHINES]
+                rows.append((content["machine"], name, str(len(runs)), f"{max(runs):.1f}", *spread))
+    if not rows:
+        return "No machine has a benchmark of all methods yet."
+    head = ("machine", "profile", "runs", "longest run", *(f"{n} of it" for n in MACHINES))
+    return markdown.table(head, rows, numbers=True)
+
+
+def hours_by_run(content: Mapping[str, Any], profile: Profile) -> list[float]:
+    """Hours of each run of Tables 1-3 with three seeds; none unless every method was timed.
+
+    content: what `python -m study.speed` writes.
+    """
+    table = step_costs(content)
+    methods = [*ROWS[1], *(m for m in ROWS[3] if m not in ROWS[1]), *ROWS[2]]
+    steps = profile.iterations * profile.batch / TIMED
+    try:
+        seconds = [float(table.loc[without_recipe(m), profile.size]) for m in methods]
+    except KeyError:
+        return []
+    return [steps * cost / 3600 for cost in seconds for _ in range(SEEDS)]
+
+
+def makespan(hours: Sequence[float], machines: int) -> float:
+    """Hours until the last run ends if a free machine always takes the longest run left."""
+    busy = [0.0] * machines
+    for run in sorted(hours, reverse=True):
+        heapq.heapreplace(busy, busy[0] + run)
+    return max(busy)
