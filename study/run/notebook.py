@@ -110,6 +110,7 @@ def run_notebook(
     """
     parameters = typed(notebook, parameters)
     import papermill  # heavy, and not needed to refuse a parameter
+    from jupyter_client.kernelspec import NoSuchKernel
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -129,6 +130,8 @@ def run_notebook(
             )
     except papermill.PapermillExecutionError as error:
         failed = first_line(f"{error.ename}: {error.evalue}")
+    except NoSuchKernel as error:
+        failed = f"{error}: install ipykernel into {sys.prefix}"
     except Exception as error:  # a dead kernel, or one that does not start, or a full disk
         failed = f"{type(error).__name__}: {first_line(error)}"
     else:
