@@ -131,7 +131,7 @@ def run_notebook(
     except papermill.PapermillExecutionError as error:
         failed = first_line(f"{error.ename}: {error.evalue}")
     except NoSuchKernel as error:
-        failed = f"{error}: install ipykernel into {sys.prefix}"
+        failed = f"{error}: install ipykernel into the environment in use"
     except Exception as error:  # a dead kernel, or one that does not start, or a full disk
         failed = f"{type(error).__name__}: {first_line(error)}"
     else:

@@ -58,7 +58,7 @@ def test_a_kernel_of_another_name_or_of_the_users_own_is_not_asked_for(tmp_path,
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        (None, "No such kernel named python3: install ipykernel into /"),
+        (None, "No such kernel named python3: install ipykernel into the"),
         (["/nowhere/python"], "FileNotFoundError: .*/nowhere/python"),
         (["-c", "1"], "RuntimeError: Kernel died before replying to kernel_info"),
         (["-c", "import time; time.sleep(99)"], "RuntimeError: Kernel didn't respond in 2 seconds"),
