@@ -178,15 +178,16 @@ def in_the_end(growth: Growth) -> pd.DataFrame:
 
 def growth_lines(growth: Growth) -> list[str]:
     """What the last look says of each source, as lines of Markdown."""
-    table, counts = in_the_end(growth), growth.counts
+    counts = growth.counts
     last: Any = counts[counts["iteration"] == counts["iteration"].iloc[-1]]
-    said = last[last["structure"] != growth.classes[0]].groupby("source")["said"].sum()
+    heart = last[last["structure"] != growth.classes[0]]
     found = []
     for source in SOURCES:
-        precision, recall = (table.loc[source, q].mean() for q in ("precision", "recall"))
+        said, true, both = heart.loc[heart["source"] == source, ["said", "true", "both"]].sum()
+        right = f"{both} of them ({100 * both / said:.0f}%) in the right structure; " * bool(said)
         found.append(
-            f"**{NAMES[source]}**: {said[source]} pixels said to be heart; on average over "
-            f"structures {precision:.0f}% are right, and {recall:.0f}% of a structure is found."
+            f"**{NAMES[source]}**: {said} pixels said to be heart, {right}"
+            f"{100 * both / true:.0f}% of the heart is found."
         )
     return found
 

@@ -37,7 +37,7 @@ def answers(records: Sequence[Record], variants: Sequence[Record], profile: str)
         *(_recipes(records, variants)),
         *(_corners(records, variants)),
         *(_choices(records, variants)),
-        *(filter(None, [own_rival(records)])),
+        *(filter(None, [own_rival(records, full=True)])),
         _print(),
     ]
     return found

@@ -48,8 +48,14 @@ def forest(tests: pd.DataFrame, heading: str = "") -> Figure:
         axes.set(xlabel=f"{label}{near}", ylim=(len(methods) - 0.5, -0.5))
         if furthest == ZOOM:
             axes.set(xlim=(-1.1 * ZOOM, 1.1 * ZOOM), facecolor="#f4f4f4")
-    grid[0].set_yticks(range(len(methods)), [title(m) for m in methods])
-    figure.suptitle(f"{heading}: method minus SCN" if heading else "method minus SCN", fontsize=11)
+    seeds = tests.drop_duplicates("method").set_index("method")
+    names = [f"{title(m)} ({seeds.loc[m, 'seeds']})" for m in methods]
+    grid[0].set_yticks(range(len(methods)), names)
+    said = "method minus SCN (in brackets: its seeds"
+    if methods:
+        first = seeds.iloc[0]
+        said += f"; SCN {first['reference_seeds']}; {first['patients']} patients"
+    figure.suptitle(f"{heading}: {said})" if heading else f"{said})", fontsize=11)
     _forest_key(figure)
     plt.close(figure)
     return figure
@@ -67,6 +73,9 @@ def _difference(axes: Axes, y: int, row: Any, factor: float, furthest: float) ->
             axes.text(0.9 * edge, y, f"{mean:.0f}", ha=side, va="center", fontsize=9)
         return
     axes.plot([low, high], [y, y], color="black", lw=1.2)
+    for end, mark in ((low, "<"), (high, ">")):
+        if furthest == ZOOM and abs(end) > 1.1 * ZOOM:  # it goes on beyond the axis
+            axes.plot(np.copysign(1.07 * furthest, end), y, mark, color="black", ms=4)
     axes.plot(mean, y, "o", color="black", mfc=fill_colour)
 
 

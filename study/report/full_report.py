@@ -4,12 +4,15 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from scnlib.records import Record
-from study.report import markdown, sensitivity
+from study.report import lost_points, markdown, sensitivity
 from study.report.claims import answers
 from study.report.findings import departures
+from study.report.headlines import floods
 from study.report.tables import short_tables
-from study.report.titles import title
+from study.report.titles import NAMES, data_title, title
 
 _PAGE = """# Profile {profile}: every table, finding and run
 
@@ -51,6 +54,7 @@ def report_text(
     profile: str,
     phantom: Sequence[str] = (),
     short: Sequence[Record] = (),
+    lost: pd.DataFrame | None = None,
 ) -> str:
     """The page REPORT.md of a profile.
 
@@ -59,15 +63,28 @@ def report_text(
         variants: its departures from the protocol, validated only.
         phantom: lines on the demo (`phantom_line`).
         short: its short runs, compared with one another alone.
+        lost: rows of its lost points (`lost_points.read_rows`).
     """
     return _PAGE.format(
         profile=profile,
         tables=short_tables(records, profile),
-        findings="\n".join(f"- {text}" for text in answers(records, variants, profile)),
+        findings="\n".join(
+            f"- {text}" for text in [*_floods(records, lost), *answers(records, variants, profile)]
+        ),
         phantom="\n".join(phantom),
         short=_short_runs(short),
         runs=runs_table(records, variants),
     )
+
+
+def _floods(records: Sequence[Record], lost: pd.DataFrame | None) -> list[str]:
+    """Where SCN's gain lies, on each data set."""
+    if lost is None or lost.empty:
+        return []
+    found = [floods(records, lost)]
+    for dataset in NAMES:
+        found += [f"{data_title(dataset)}: {text}" for text in lost_points.sentences(lost, dataset)]
+    return [text for text in found if text]
 
 
 def _short_runs(short: Sequence[Record]) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
-from study.report import lost_points
+from study.report import lost_points, sensitivity
 from study.report.findings import ablation_steps
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
@@ -20,42 +20,89 @@ from study.report.titles import data_title, in_order, row_title, title
 from study.report.verdicts import ahead_of_scn, interval, tests_against_scn
 
 
-def headlines(records: Sequence[Record], lost: pd.DataFrame) -> list[str]:
-    """Findings in Markdown; one that no run of `records` can tell is left out.
+def headlines(
+    records: Sequence[Record], lost: pd.DataFrame, short: Sequence[Record] = ()
+) -> list[str]:
+    """Findings in Markdown; one that no run at hand can tell is left out.
 
-    `lost` are the rows of the same profile's lost points (`lost_points.read_rows`), or none.
+    `lost` are the rows of the same profile's lost points (`lost_points.read_rows`), or none;
+    `short` its short runs.
     """
     found = [
-        lost_points.headline(lost),
+        floods(records, lost),
         own_rival(records),
         _level(records),
         _ahead(records),
         _parts(records),
         _recipe(records),
+        _corners(short),
         _print(),
     ]
     return [text for text in found if text]
 
 
-def numbered(records: Sequence[Record], lost: pd.DataFrame) -> str:
+def floods(records: Sequence[Record], lost: pd.DataFrame) -> str:
+    """What SCN's gain consists of, and how far that goes beyond the one seed it is told of."""
+    text = lost_points.headline(lost)
+    seeds = per_seed(records, "acdc").get("pce", {})
+    if not text or len(seeds) < 2:
+        return text
+    told = int(lost.loc[lost["method"] == "pce", "seed"].min())
+    place = sorted(seeds.values(), reverse=True).index(seeds[told]) + 1
+    ruined, runs = lost_points.ruined(lost)
+    return (
+        f"{text} On ACDC PCE's seed ranks {place} of {len(seeds)}; the rule costs {ruined} of "
+        f"{runs} runs over {lost_points.RUIN:g} points."
+    )
+
+
+def numbered(records: Sequence[Record], lost: pd.DataFrame, short: Sequence[Record] = ()) -> str:
     """The findings as a numbered list in Markdown."""
-    return "\n".join(f"{i}. {text}" for i, text in enumerate(headlines(records, lost), 1))
+    return "\n".join(f"{i}. {text}" for i, text in enumerate(headlines(records, lost, short), 1))
 
 
-def own_rival(records: Sequence[Record]) -> str:
-    """What a prior that knows the strokes alone is worth beside SCN."""
-    tests: Any = compare(records, metrics=["dice"])
+def own_rival(records: Sequence[Record], full: bool = False) -> str:
+    """What a prior that knows the strokes alone is worth beside SCN; 95HD too where `full`."""
+    tests: Any = compare(records)
+    rows = tests[tests["method"] == "box"].to_dict("records")
     parts = []
-    for row in tests[tests["method"] == "box"].to_dict("records"):
+    for row in (row for row in rows if row["metric"] == "dice"):
         ours = 100 * mean_dice(records, row["dataset"])["box"]
         seeds = f"{row['seeds']} seed{'s' * (row['seeds'] > 1)} against {row['reference_seeds']}"
         apart = f"{interval(row, 100, 'points')} to SCN ({row['verdict']}, {seeds})"
         parts.append(f"{ours:.2f}% on {data_title(row['dataset'])}, {apart}")
-    return (
-        "**A prior in place of SCN**: PCE that also takes what is far from all strokes for "
-        f"background (PCE+box) has {'; '.join(parts)}."
-        if parts
-        else ""
+    if not parts:
+        return ""
+    told = {row["verdict"] for row in rows if row["metric"] == "dice"} <= {"not significant"}
+    name = "A prior of one line is level with SCN" if told else "A prior in place of SCN"
+    text = (
+        f"**{name}**: PCE that also learns background outside a box around a slice's foreground "
+        f"strokes (PCE+box) has {'; '.join(parts)}."
+    )
+    return text + _rival_in_full(records, rows) * full
+
+
+def _rival_in_full(records: Sequence[Record], rows: Sequence[Any]) -> str:
+    """The rival's 95HD, what the two have on validation subjects, and how they were computed."""
+    apart = [
+        f"{interval(row, 1, 'voxels')} on {data_title(row['dataset'])} (p {row['p']:.3f})"
+        for row in rows
+        if row["metric"] == "hd95_voxel"
+    ]
+    text = f" In 95HD it is {'; '.join(apart)}. It is tested apart from the paper's rows."
+    pairs = [(a, b) for a in records for b in records if same_run(a, "box", b, "scn")]
+    for rival, scn in (pair for pair in pairs if all(r.validation["best"] for r in pair)):
+        dice = [f"{100 * r.validation['best']['dice']:.2f}%" for r in (rival, scn)]
+        where = f"{data_title(scn.run.dataset)}, seed {scn.run.seed}"
+        text += f" Best validation Dice, {where}: {dice[0]}, SCN {dice[1]}."
+    kinds = {f"{rival.dtype} against {scn.dtype}" for rival, scn in pairs}
+    return text + f" Numbers were {' or '.join(sorted(kinds))}." * bool(kinds)
+
+
+def same_run(one: Record, method: str, other: Record, reference: str) -> bool:
+    """Whether these are runs of two methods on the same data set with the same seed."""
+    return (one.run.method, other.run.method) == (method, reference) and (
+        (one.run.dataset, one.run.seed) == (other.run.dataset, other.run.seed)
     )
 
 
@@ -111,13 +158,29 @@ def _recipe(records: Sequence[Record]) -> str:
             before, after = (
                 100 * np.mean([found[m][seed] for seed in seeds]) for m in (shared, method)
             )
-            values = f"{before:.2f}% becomes {after:.2f}% under its own optimiser"
+            values = f"{before:.2f}% becomes {after:.2f}% by its own optimiser"
             parts.append(f"{title(shared)}'s {values} ({seeds_text(seeds)})")
     spreads = {m: np.ptp([*s.values()]) for m, s in per_seed(records, "acdc").items() if len(s) > 1}
     if spreads:
         widest = max(spreads, key=lambda method: spreads[method])
         parts.append(f"{title(widest)}'s seeds lie {100 * spreads[widest]:.2f} points apart")
     return f"**Recipe and chance** on ACDC: {', '.join(parts)}." if parts else ""
+
+
+def _corners(short: Sequence[Record]) -> str:
+    """What labels that nobody drew do for PCE and for SCN."""
+    found = {effect.method: effect for effect in sensitivity.fills(sensitivity.effects(short))}
+    parts = [
+        f"{title(method)} {', '.join(f'{change:+.1f}' for change in found[method].changes)}"
+        for method in ("pce", "scn")
+        if method in found
+    ]
+    return (
+        "**A rotation's corners labelled background**, not unlabelled: points of Dice by seed, in "
+        f"short runs on validation patients of ACDC: {'; '.join(parts)}."
+        if parts
+        else ""
+    )
 
 
 def _print() -> str:

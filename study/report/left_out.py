@@ -30,8 +30,9 @@ class Cost(NamedTuple):
     seeds: list[int]
 
     def __str__(self) -> str:
-        interval = f"{self.points:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
-        return f"{self.name} {interval} ({seeds_text(self.seeds)})"
+        # Of one run a range would look like an interval, and only tell of SCN's seeds.
+        several = f" [{self.low:+.2f}, {self.high:+.2f}]" * (len(self.seeds) > 1)
+        return f"{self.name} {self.points:+.2f}{several} ({seeds_text(self.seeds)})"
 
 
 def costs(records: Sequence[Record], variants: Sequence[Record], dataset: str) -> list[Cost]:
@@ -89,8 +90,8 @@ def told(records: Sequence[Record], variants: Sequence[Record], dataset: str = "
     if others:
         text.append(f" Other choices, from the dearest: {_listed(others)}.")
     text.append(
-        " These are points of mean validation Dice against SCN, in brackets the range over all "
-        "pairs of a seed of each."
+        " These are points of mean validation Dice against SCN, with the range over all pairs of "
+        "seeds where there are several; one run alone may be chance."
     )
     return "".join(text) + _tested(records, dataset)
 

@@ -53,6 +53,6 @@ def bars(table: pd.DataFrame, heading: str) -> Figure:
     axes.set(xlim=(0, END), ylim=(len(table) - 0.5, -0.5), xlabel="points of mean Dice lost")
     axes.grid(axis="x", alpha=0.3)
     figure.suptitle(heading, fontsize=11)
-    figure.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     plt.close(figure)
     return figure

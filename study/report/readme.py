@@ -43,7 +43,11 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
     """The text of each of the README's blocks, by name, from the cpu profile under `results`."""
     records = collect(results, "cpu")
     return {
-        "findings": numbered(records, lost_points.read_rows(results / "cpu")),
+        "findings": numbered(
+            records,
+            lost_points.read_rows(results / "cpu"),
+            collect(results, "cpu", "sensitivity"),
+        ),
         "tables": means_tables(records, "cpu"),
         "numbers": "\n".join(measured_times(results / "timings.json")),
     }
@@ -68,7 +72,8 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
         if records:
             path = results / profile / "REPORT.md"
             phantom = phantom_line(results / "phantom.json")
-            replace_text(path, report_text(records, variants, profile, phantom, short))
+            lost = lost_points.read_rows(results / profile)
+            replace_text(path, report_text(records, variants, profile, phantom, short, lost))
             written.append(path)
         if records and profile == "cpu":
             path = results / "REPRODUCIBILITY.md"

@@ -46,7 +46,10 @@ TESTS = (
     "this data set, but for the study's own rival, for each metric. Seeds: the method's / SCN's. "
     "95HD includes the penalties for empty structures."
 )
-ONE_SEED = "With one seed a test compares two trained networks, not two methods."
+ONE_SEED = (
+    "A test is over patients and takes the trained networks as they are: with one seed it compares "
+    "two networks, not two methods, and chance between seeds is in no interval and no p."
+)
 DEMONSTRATION = "a demonstration on {0}, no evidence"
 
 

@@ -159,6 +159,7 @@ def _fills(axes: Axes, found: Sequence[Effect]) -> None:
             axes.plot(each, [y] * len(each), ".", color="black", ms=4, zorder=3)
     axes.set_yticks(range(len(found)), [title(effect.method) for effect in found])
     axes.set(xlabel="mean validation Dice (%)", title="what fills a rotation's corners")
+    axes.set_ylim(-0.5, max(len(found), 1) - 0.5)
     axes.grid(axis="x", alpha=0.3)
 
 
@@ -172,4 +173,5 @@ def _choices(axes: Axes, found: Sequence[Effect]) -> None:
         axes.plot(float(np.mean(effect.changes)), y, "D", ms=8, color="black")
     axes.set_yticks(range(len(found)), [effect.choice for effect in found])
     axes.set(xlabel="points of mean validation Dice", title="SCN, one choice changed")
+    axes.set_ylim(-0.5, max(len(found), 1) - 0.5)
     axes.grid(axis="x", alpha=0.3)

@@ -123,8 +123,8 @@ def test_the_end_is_told_from_the_last_look():
     ]
     assert end.loc["votes"].tolist() == [50, 100, 40, 40]
     assert growth.growth_lines(found)[1] == (
-        "**PAP's labels**: 12 pixels said to be heart; on average over structures 75% are right, "
-        "and 40% of a structure is found."
+        "**PAP's labels**: 12 pixels said to be heart, 8 of them (67%) in the right structure; "
+        "40% of the heart is found."
     )
 
 

@@ -198,7 +198,16 @@ def test_tests_of_one_seed_say_so():
     assert "one seed" not in said(runs)["Significance"]
     runs.append(record("mloss", 0.5))
     text = said(runs)["Significance"]
-    assert text.endswith("not two methods. Of one seed are on ACDC MLoss.")
+    assert "two networks, not two methods, and chance between seeds is in no interval" in text
+    assert text.endswith("Of one seed are on ACDC MLoss.")
+
+
+def test_seeds_that_tell_two_stories_stand_one_by_one():
+    runs = [record("scn", 0.8, seed) for seed in (0, 1)]
+    runs += [record("s2l", dice, seed) for seed, dice in enumerate((0.8, 0.5))]
+    runs += [record("mloss", dice, seed) for seed, dice in enumerate((0.7, 0.72))]
+    text = said(runs)["Significance"]
+    assert text.endswith("points apart in mean Dice against SCN: S2L on ACDC +0.00, -30.00.")
     alone = said([record("scn", 0.8), record("pce", 0.3)])["Significance"]
     assert alone.endswith("Of one seed are on ACDC all.")
     assert "ACDC, Dice: " in text and "ACDC, 95HD: " in text

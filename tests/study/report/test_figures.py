@@ -192,11 +192,24 @@ def test_a_cropped_picture_says_how_much_lies_outside(outside: int, said: list[s
     assert len(axes.texts) == len(said)
 
 
+SEEDS = {"seeds": 1, "reference_seeds": 3, "patients": 20}
+
+
+def test_an_interval_that_goes_on_beyond_the_zoomed_axis_has_a_mark_there() -> None:
+    wide = {"mean_difference": 0.01, "low": -0.02, "high": 0.2, "p_holm": 0.5, "method": "pce"}
+    rows = [wide | SEEDS | {"metric": metric} for metric in ("dice", "hd95_voxel")]
+    dice, near, *_ = comparison_figures.forest(pd.DataFrame(rows)).axes
+    marks = [line.get_marker() for line in near.get_lines()]
+    assert ">" in marks and "<" not in marks
+    assert ">" not in [line.get_marker() for line in dice.get_lines()]
+
+
 @pytest.mark.parametrize("far", [-0.7, 0.7])
 def test_a_collapsed_method_does_not_squeeze_the_forest_plot(far: float) -> None:
     differences = {"pce": -0.13, "dmpls": far}
     rows = [
         {"method": m, "metric": metric, "mean_difference": d, "low": d, "high": d, "p_holm": 0.01}
+        | SEEDS
         for m, d in differences.items()
         for metric in ("dice", "hd95_voxel")
     ]
@@ -239,12 +252,13 @@ def test_a_method_that_a_user_added_has_a_curve_and_a_place(tmp_path: Path) -> N
     assert list(curves["acdc"]) == ["PCE", "SCN", "mine"]
     lines = figures.validation_curves(curves).axes[0].get_lines()[::2]
     assert [line.get_linestyle() for line in lines] == ["-", "-", ":"]
-    row = {"mean_difference": 0.1, "low": 0, "high": 0.2, "p_holm": 0.5}
+    row = {"mean_difference": 0.1, "low": 0, "high": 0.2, "p_holm": 0.5} | SEEDS
     metrics = ("dice", "hd95_voxel")
     tests = pd.DataFrame([row | {"method": "mine", "metric": metric} for metric in metrics])
     figure = comparison_figures.forest(tests, "ACDC")
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["mine"]
-    assert figure.get_suptitle() == "ACDC: method minus SCN"
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["mine (1)"]
+    heading = "ACDC: method minus SCN (in brackets: its seeds; SCN 3; 20 patients)"
+    assert figure.get_suptitle() == heading
 
 
 def test_each_method_has_a_panel_of_its_own_before_scns_curve(tmp_path: Path) -> None:

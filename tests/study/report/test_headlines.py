@@ -1,12 +1,14 @@
 """The findings of the README and of notebook 04, from records with known numbers."""
 
 import pandas as pd
+import pytest
 
 from scnlib.paths import RESULTS
 from study.report import lost_points
 from study.report.claims import answers
-from study.report.headlines import headlines, numbered
+from study.report.headlines import floods, headlines, numbered, own_rival
 from tests.study.report.test_claims import validated
+from tests.study.report.test_sensitivity import RUNS
 from tests.study.report.test_tables import record
 
 NO_ROWS = pd.DataFrame()
@@ -24,9 +26,9 @@ def test_each_finding_is_one_line_with_the_records_numbers():
     level, ahead, parts, recipe, _ = headlines(runs, NO_ROWS)
     assert "73.33% on ACDC (88.51% printed; +30.00 against PCE; -10.00 against full" in level
     assert "MSCMR" not in level
-    assert "PCE+CALE on ACDC; 2 of 8 comparisons, none of them significant" in ahead
+    assert "PCE+CALE on ACDC; 2 of 6 comparisons, none of them significant" in ahead
     assert "PCE+CALE to PCE+CALE+CACL -10.00 points (+0.16 printed)" in parts
-    assert "DMPLS's 13.33% becomes 63.33% under its own optimiser" in recipe
+    assert "DMPLS's 13.33% becomes 63.33% by its own optimiser" in recipe
     assert "PCE's seeds lie 20.00 points apart" in recipe
     assert not any("\n" in line for line in headlines(runs, NO_ROWS))
 
@@ -36,7 +38,41 @@ def test_the_own_rival_stands_beside_scn_with_its_interval():
     runs = [record("scn", 0.7), record("box", 0.72), record("scn", 0.6, dataset="mscmr")]
     line = headlines(runs, NO_ROWS)[0]
     assert "has 75.33% on ACDC, +2.00 points [+2.00, +2.00] to SCN (better" in line
-    assert "(better, 1 seed against 1)." in line and line in answers(runs, [], "cpu")
+    assert line.startswith("**A prior in place of SCN**") and "(better, 1 seed against 1)." in line
+    assert any(full.startswith(line) for full in answers(runs, [], "cpu"))
+
+
+def test_the_own_rival_in_full_has_validation_and_number_formats():
+    ours, theirs = record("box", 0.7), record("scn", 0.7)
+    ours.validation, theirs.validation = {"best": {"dice": 0.6}}, {"best": {"dice": 0.75}}
+    ours.dtype, theirs.dtype = "float32", "bfloat16"
+    text = own_rival([ours, theirs], full=True)
+    assert "Best validation Dice, ACDC, seed 0: 60.00%, SCN 75.00%." in text
+    assert text.endswith("Numbers were float32 against bfloat16.")
+    assert own_rival([theirs], full=True) == ""
+
+
+def test_a_rival_that_no_test_tells_apart_is_said_to_do_as_well():
+    close = own_rival([record("scn", 0.7), record("box", 0.7)])
+    assert "(no difference" in close and "level" not in close, "nothing was tested"
+    runs = [record("scn", 0.7), record("box", 0.7)]
+    frame = pd.DataFrame(
+        [
+            {"dataset": "acdc", "metric": "dice", "method": "box", "verdict": "not significant"}
+            | {"seeds": 1, "reference_seeds": 1, "mean_difference": 0.0, "low": -0.1, "high": 0.1}
+        ]
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("study.report.headlines.compare", lambda *_, **__: frame)
+        assert own_rival(runs).startswith("**A prior of one line is level with SCN**")
+
+
+def test_the_first_finding_says_how_its_seed_ranks_and_what_the_rule_ruins():
+    lost = lost_points.read_rows(RESULTS / "cpu")
+    runs = [record("pce", dice, seed=seed) for seed, dice in enumerate((0.5, 0.6, 0.4))]
+    ruined, runs_in_all = lost_points.ruined(lost)
+    text = floods(runs, lost)
+    assert f"On ACDC PCE's seed ranks 2 of 3; the rule costs {ruined} of {runs_in_all} runs" in text
 
 
 def test_nobody_ahead_is_said():
@@ -54,3 +90,8 @@ def test_where_points_are_lost_is_the_first_finding():
     first, second = numbered([record("scn", 0.8)], lost).splitlines()[:2]
     assert first == f"1. {lost_points.headline(lost)}" and "far from the heart" in first
     assert second.startswith("2. **Mean Dice of SCN**")
+
+
+def test_what_labelled_corners_do_is_told_of_pce_and_scn():
+    lines = headlines([], NO_ROWS, RUNS)
+    assert "of ACDC: PCE +30.0, +20.0; SCN +2.0, -2.0." in lines[0]

@@ -156,6 +156,16 @@ def test_the_kept_rows_are_of_the_records() -> None:
         assert np.allclose(mine, theirs.reindex(mine.index), atol=1.1e-6, equal_nan=True)
 
 
+def test_a_run_is_ruined_that_loses_over_five_points() -> None:
+    rows = [
+        {"dataset": "acdc", "method": method, "seed": seed, "structure": name}
+        | {"dice": 0.8, "heart": after}
+        for method, seed, after in (("pce", 0, 0.76), ("pce", 1, 0.74), ("scn", 0, 0.9))
+        for name in ("RV", "LV")
+    ]
+    assert lost_points.ruined(pd.DataFrame(rows)) == (1, 3)
+
+
 def test_the_headline_names_its_numbers_and_needs_both_methods() -> None:
     kept: Any = lost_points.read_rows(RESULTS / "cpu")
     text = lost_points.headline(kept)

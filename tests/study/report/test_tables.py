@@ -58,7 +58,11 @@ def record(
     settings = SimpleNamespace(name=profile, iterations=3000)
     run = SimpleNamespace(dataset=dataset, method=method, seed=seed, profile=settings, variant="")
     return SimpleNamespace(
-        run=run, metrics=metrics, summary=summary(metrics), validation={"best": None}
+        run=run,
+        metrics=metrics,
+        summary=summary(metrics),
+        validation={"best": None},
+        dtype="float32",
     )
 
 
