@@ -89,8 +89,8 @@ def _floods(records: Sequence[Record], lost: pd.DataFrame | None) -> list[str]:
 
 def _short_runs(short: Sequence[Record]) -> str:
     """The section on short runs, or nothing."""
-    table = sensitivity.table(sensitivity.effects(short))
-    return _SHORT.format(table=table, told=sensitivity.told(short)) if table else ""
+    table = sensitivity.effects_table(sensitivity.effects(short))
+    return _SHORT.format(table=table, told=sensitivity.told_of_corners(short)) if table else ""
 
 
 def runs_table(records: Sequence[Record], variants: Sequence[Record]) -> str:

@@ -71,13 +71,13 @@ def fills(found: Sequence[Effect]) -> list[Effect]:
     return [effect for effect in found if effect.choice == FILL]
 
 
-def choices(found: Sequence[Effect]) -> list[Effect]:
+def open_choices(found: Sequence[Effect]) -> list[Effect]:
     """What the paper leaves open, in SCN: from the worst choice to the best."""
     ours = [one for one in found if one.method == "scn" and one.choice not in (FILL, "stride4")]
     return sorted(ours, key=lambda one: float(np.mean(one.changes)))
 
 
-def table(found: Sequence[Effect]) -> str:
+def effects_table(found: Sequence[Effect]) -> str:
     """The effects as Markdown; empty where there are none."""
     head = ("method", "choice", "without (%)", "with (%)", "difference", "by seed", "seeds")
     rows = []
@@ -89,7 +89,7 @@ def table(found: Sequence[Effect]) -> str:
     return markdown.table(head, rows) if rows else ""
 
 
-def told(short: Sequence[Record], dataset: str = "acdc") -> str:
+def told_of_corners(short: Sequence[Record], dataset: str = "acdc") -> str:
     """A sentence or two on the corners: whom they lift, and what is left of SCN's lead over PCE."""
     found = {effect.method: effect for effect in fills(effects(short, dataset))}
     if not found:
@@ -130,7 +130,7 @@ def picture(found: Sequence[Effect], heading: str) -> Figure:
     A small mark is a seed, a large one the mean. The grey band is how far SCN's own seeds lie from
     their mean: what stays within it can be chance.
     """
-    left, right = fills(found), choices(found)
+    left, right = fills(found), open_choices(found)
     height = 1.6 + 0.36 * max(len(left), len(right), 3)
     figure, (fill, open_) = plt.subplots(1, 2, figsize=(11.5, height), layout="constrained")
     _fills(fill, sorted(left, key=lambda one: one.means[1]))

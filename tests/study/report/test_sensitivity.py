@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from study.report.sensitivity import choices, effects, fills, picture, table, told
+from study.report.sensitivity import (
+    effects,
+    effects_table,
+    fills,
+    open_choices,
+    picture,
+    told_of_corners,
+)
 
 
 def short(method: str, variant: str, *dices: float, dataset: str = "acdc") -> list[Any]:
@@ -49,25 +56,25 @@ def test_a_run_is_compared_with_the_chain_without_its_last_link() -> None:
 
 def test_choices_are_sorted_and_fills_stand_apart() -> None:
     found = effects(RUNS)
-    assert [one.choice for one in choices(found)] == ["norsr", "nopap"]
+    assert [one.choice for one in open_choices(found)] == ["norsr", "nopap"]
     assert [one.method for one in fills(found)] == ["pce", "scn"]
 
 
 def test_the_table_has_a_row_an_effect_with_each_seed() -> None:
-    text = table(effects(RUNS))
+    text = effects_table(effects(RUNS))
     assert "| PCE | `background` | 30.0 | 55.0 | +25.0 | +30.0, +20.0 | 2 |" in text
-    assert table([]) == ""
+    assert effects_table([]) == ""
 
 
 def test_the_lead_over_pce_is_of_the_seeds_that_all_four_have() -> None:
-    text = told(RUNS)
+    text = told_of_corners(RUNS)
     assert "64 pixels, 600 iterations" in text
     assert "PCE 30.0 to 55.0; SCN 72.0 to 72.0." in text
     assert text.endswith(
         "SCN's lead over PCE is 42.0 points without and 17.0 with them (seeds 0, 1)."
     )
     alone = [run for run in RUNS if run.run.method == "pce"]
-    assert "lead" not in told(alone) and told([]) == ""
+    assert "lead" not in told_of_corners(alone) and told_of_corners([]) == ""
 
 
 def test_the_picture_has_a_row_a_method_and_a_row_a_choice() -> None:
