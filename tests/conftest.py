@@ -92,7 +92,8 @@ def science(monkeypatch):
         is_done=lambda folder: record_file(folder).exists(),
         read=read,
         finished=finished,
-        collect=lambda out, profile, variants: [],
+        KINDS=("protocol", "variants"),
+        collect=lambda out, profile, kind: [],
     )
     monkeypatch.setitem(sys.modules, "scnlib.methods", SimpleNamespace(METHODS=METHODS))
     monkeypatch.setitem(sys.modules, "scnlib.records", records)

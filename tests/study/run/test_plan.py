@@ -40,7 +40,7 @@ def test_wrong_usage_is_one_line(options, capsys):
         (["--profile", "cpu", "--retrain"], "--retrain needs --data DIR, and --out DIR"),
         (["--profile", "paper"], "no --data DIR to train with"),
         (["--profile", "cpu", "--data", "{tmp}"], "there is no data set"),
-        (["--variant", "odd"], "unknown variant 'odd': choose from factor03"),
+        (["--variant", "odd"], "unknown variant 'odd': choose from short"),
     ],
 )
 def test_wrong_values_end_before_anything_starts(
