@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 from scnlib import schema
 from scnlib.config import Run
 from scnlib.files import replace_bytes, replace_text, sha256
-from scnlib.paths import run_folder
+from scnlib.paths import TAKEN, run_folder
 
 Kind = Literal["protocol", "variants", "sensitivity"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -244,7 +244,7 @@ def collect(results: Path, profile: str, kind: Kind = "protocol") -> list[Record
 
 def _is_run(path: Path, base: Path) -> bool:
     """Whether a file tells that a finished run lies beside it; one in progress has a checkpoint."""
-    if set(KINDS) & set(path.relative_to(base).parts):
+    if set(TAKEN) & set(path.relative_to(base).parts):
         return False
     if path.name == "record.json":
         return True

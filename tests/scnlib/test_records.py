@@ -16,7 +16,7 @@ from scnlib import files, provenance, records, schema
 from scnlib.config import EARLIER
 from scnlib.experiments import make_run
 from scnlib.files import replace_text, sha256
-from scnlib.paths import RESULTS, run_folder
+from scnlib.paths import RESULTS, is_name, run_folder
 from tests.sample_record import CURVE, LABELS, METRICS, write
 
 
@@ -268,6 +268,12 @@ def test_collect_takes_the_runs_of_one_profile(tmp_path: Path) -> None:
     assert [(r.run.method, r.run.variant) for r in departures] == [("pce", "factor03")]
     assert [r.run.method for r in records.collect(tmp_path, "cpu")] == ["full"]
     assert records.collect(tmp_path, "cpu", "variants") == []
+
+
+def test_a_data_set_may_be_called_as_a_kind_of_runs_is(tmp_path: Path) -> None:
+    assert is_name("protocol") and not is_name("sensitivity")
+    write(run_folder(tmp_path, "demo", "protocol", "scn", 0), make_run("protocol", "scn"))
+    assert len(records.collect(tmp_path, "demo")) == 1
     assert records.collect(tmp_path, "paper") == records.collect(tmp_path / "none", "demo") == []
 
 
