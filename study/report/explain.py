@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from scnlib.commandline import Parser
 from scnlib.paths import README, REPOSITORY, RESULTS, results_root
 from scnlib.records import KINDS, Record, collect
+from study.report.findings import run_key
 from study.report.scores import QUANTITIES, side_by_side, table_dataset
 from study.report.sensitivity import effects
 from study.report.titles import ROWS, in_order, row_title
@@ -92,9 +93,9 @@ def _departures(records: Sequence[Record], variants: Sequence[Record]) -> Iterat
 
 def _choices(short: Sequence[Record]) -> Iterator[Fact]:
     for effect in effects(short):
-        which = (effect.method, effect.base, f"{effect.base}+{effect.choice}")
-        used = [r for r in short if r.run.method == which[0] and r.run.variant in which[1:]]
-        used = [r for r in used if r.run.seed in effect.seeds]
+        variants = (effect.base, f"{effect.base}+{effect.choice}")
+        keys = {("acdc", effect.method, seed) for seed in effect.seeds}
+        used = [r for r in short if run_key(r) in keys and r.run.variant in variants]
         without, having = effect.means
         values = {"without": without, "with": having, "difference": having - without}
         for word, value in values.items():

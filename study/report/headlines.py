@@ -12,7 +12,7 @@ import pandas as pd
 from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
 from study.report import lost_points, sensitivity
-from study.report.findings import ablation_steps
+from study.report.findings import ablation_steps, run_key
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
 from study.report.statistics import compare
@@ -63,8 +63,8 @@ def numbered(records: Sequence[Record], lost: pd.DataFrame, short: Sequence[Reco
 
 def own_rival(records: Sequence[Record], full: bool = False) -> str:
     """What a prior that knows the strokes alone is worth beside SCN; 95HD too where `full`."""
-    tests: Any = compare(records)
-    rows = tests[tests["method"] == "box"].to_dict("records")
+    both = [record for record in records if record.run.method in ("box", "scn")]
+    rows = compare(both).to_dict("records")
     parts = []
     for row in (row for row in rows if row["metric"] == "dice"):
         ours = 100 * mean_dice(records, row["dataset"])["box"]
@@ -79,7 +79,7 @@ def own_rival(records: Sequence[Record], full: bool = False) -> str:
         f"**{name}**: PCE that also learns background outside a box around a slice's foreground "
         f"strokes (PCE+box) has {'; '.join(parts)}."
     )
-    return text + _rival_in_full(records, rows) * full
+    return text + (_rival_in_full(both, rows) if full else "")
 
 
 def _rival_in_full(records: Sequence[Record], rows: Sequence[Any]) -> str:
@@ -90,20 +90,18 @@ def _rival_in_full(records: Sequence[Record], rows: Sequence[Any]) -> str:
         if row["metric"] == "hd95_voxel"
     ]
     text = f" In 95HD it is {'; '.join(apart)}. It is tested apart from the paper's rows."
-    pairs = [(a, b) for a in records for b in records if same_run(a, "box", b, "scn")]
-    for rival, scn in (pair for pair in pairs if all(r.validation["best"] for r in pair)):
-        dice = [f"{100 * r.validation['best']['dice']:.2f}%" for r in (rival, scn)]
-        where = f"{data_title(scn.run.dataset)}, seed {scn.run.seed}"
-        text += f" Best validation Dice, {where}: {dice[0]}, SCN {dice[1]}."
-    kinds = {f"{rival.dtype} against {scn.dtype}" for rival, scn in pairs}
-    return text + f" Numbers were {' or '.join(sorted(kinds))}." * bool(kinds)
-
-
-def same_run(one: Record, method: str, other: Record, reference: str) -> bool:
-    """Whether these are runs of two methods on the same data set with the same seed."""
-    return (one.run.method, other.run.method) == (method, reference) and (
-        (one.run.dataset, one.run.seed) == (other.run.dataset, other.run.seed)
-    )
+    known = {run_key(record): record for record in records}
+    kinds = set()
+    for (dataset, method, seed), rival in known.items():
+        scn = known.get((dataset, "scn", seed))
+        if method == "scn" or scn is None:
+            continue
+        kinds.add(f"{rival.dtype} against {scn.dtype}")
+        if rival.validation["best"] and scn.validation["best"]:
+            dice = [f"{100 * r.validation['best']['dice']:.2f}%" for r in (rival, scn)]
+            where = f"{data_title(dataset)}, seed {seed}"
+            text += f" Best validation Dice, {where}: {dice[0]}, SCN {dice[1]}."
+    return text + (f" Numbers were {' or '.join(sorted(kinds))}." if kinds else "")
 
 
 def _level(records: Sequence[Record]) -> str:

@@ -66,9 +66,9 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
             no_run_is_lost(records, results / profile / LISTED[kind])
     written = []
     for profile, (records, variants, short) in found.items():
-        for runs, kind in ((variants, "variants"), (short, "sensitivity")):
+        for runs, kind in zip((variants, short), KINDS[1:], strict=True):
             if runs:
-                list_runs(runs, results / profile / kind)
+                list_runs(runs, results / profile / LISTED[kind])
         if records:
             path = results / profile / "REPORT.md"
             phantom = phantom_line(results / "phantom.json")

@@ -7,7 +7,7 @@ computed from the records; the causes and the checklist are prose, each with a f
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import nbformat
 import pandas as pd
@@ -148,14 +148,15 @@ def _gains(records: Sequence[Record]) -> list[Claim]:
     methods = {row_title(3, method): method for method in ROWS[3]}
     found = []
     for step in ablation_steps(records):
-        tests: Any = compare(records, methods[step.one], metrics=["dice"])
-        rows: Any = tests[(tests["dataset"] == "acdc") & (tests["method"] == methods[step.two])]
-        decided = not rows.empty and float(rows.iloc[0]["low"]) * float(rows.iloc[0]["high"]) > 0
-        over = f"; over patients {interval(rows.iloc[0], 100, 'points')}" if len(rows) else ""
+        pair = {methods[step.one], methods[step.two]}
+        both = [r for r in records if r.run.dataset == "acdc" and r.run.method in pair]
+        (row,) = compare(both, methods[step.one], metrics=["dice"]).to_dict("records")
+        decided = row["low"] * row["high"] > 0
         found.append(
             Claim(
                 f"{step.two} is {step.printed:+.2f} points from {step.one} on ACDC",
-                f"{step.gain:+.2f} points ({seeds_text(step.seeds)}){over}",
+                f"{step.gain:+.2f} points ({seeds_text(step.seeds)}); over patients "
+                f"{interval(row, 100, 'points')}",
                 bool(step.gain * step.printed > 0) if decided else None,
                 "the printed gain is smaller than what seeds differ by here"
                 if abs(step.printed) < CLOSE

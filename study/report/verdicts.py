@@ -35,14 +35,10 @@ def tests_against_scn(records: Sequence[Record]) -> pd.DataFrame:
     """
     tests: Any = compare(records)
     others = tests["method"].isin(["full", *OWN])
-    replaced = {
-        (dataset, without_recipe(method))
-        for dataset, method in zip(tests["dataset"], tests["method"], strict=True)
-        if method in RECIPES
-    }
-    twice = [key in replaced for key in zip(tests["dataset"], tests["method"], strict=True)]
-    paper = tests["dataset"].isin(DATASETS.values())
-    return tests[~others & ~np.array(twice, dtype=bool) & paper]
+    rows = list(zip(tests["dataset"], tests["method"], strict=True))
+    replaced = {(dataset, without_recipe(method)) for dataset, method in rows if method in RECIPES}
+    twice = np.array([row in replaced for row in rows], dtype=bool)
+    return tests[~others & ~twice & tests["dataset"].isin(DATASETS.values())]
 
 
 def ahead_of_scn(tests: pd.DataFrame) -> pd.DataFrame:
