@@ -31,6 +31,7 @@ __all__ = [
     "added",
     "candidates",
     "gather",
+    "largest_mask",
     "most_voted",
     "pick_slice",
     "random_network",
@@ -191,8 +192,13 @@ def typical_cells(chosen: Slice, size: tuple[int, int]) -> dict[str, int]:
     return {name: int(shares[k].argmax()) for k, name in enumerate(chosen.classes) if k}
 
 
+def largest_mask(maps: Maps, threshold: float) -> int:
+    """The cell whose row makes the mask of the most cells; the first of several."""
+    return int(shape_masks(maps.C[None], threshold)[0].sum(dim=1).argmax())
+
+
 def votes(maps: Maps, chosen: Slice, cells: dict[str, int], threshold: float) -> pd.DataFrame:
-    """How the mask of each structure's cell votes, from M before refinement: a row each."""
+    """How the mask of each cell, by name, votes, from M before refinement: a row each."""
     size = (int(maps.f.shape[-2]), int(maps.f.shape[-1]))
     labels, confident = grid_labels(maps.before, size, len(chosen.classes))
     masks = shape_masks(maps.C[None, list(cells.values())], threshold)

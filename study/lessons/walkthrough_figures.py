@@ -77,14 +77,20 @@ def draw_labels(
     panels_: dict[str, tuple[Tensor, Tensor]],
     image: Tensor | None = None,
     truth: Tensor | None = None,
+    classes: Sequence[str] = (),
 ) -> Figure:
-    """Panels of (labels, where they are known), (H, W) each; the truth's border on them."""
+    """Panels of (labels, where they are known), (H, W) each; the truth's border on them.
+
+    With a key to the colours under them, if the `classes` are named.
+    """
     figure, axes = panels(1, len(panels_))
     for axis, (title, (labels, known)) in zip(axes[0], panels_.items(), strict=True):
         paint(axis, labels, known, image)
         axis.set_title(title, fontsize=10)
         if truth is not None:
             truth_border(axis, truth.numpy())
+    if classes:
+        display.key(figure, classes, border=truth is not None)
     return figure
 
 
@@ -100,11 +106,11 @@ def draw_added(both: Sequence[Maps], chosen: Slice, box: tuple[slice, slice]) ->
         line[0].set_title("M before the vote (no colour: outside)", fontsize=10)
         truth_border(line[0], chosen.label[0].numpy())
         _paint_added(line[1], maps, chosen)
-    handles = [Patch(facecolor=RIGHT, edgecolor="black", label="added and right")]
-    handles += [Patch(facecolor=WRONG, edgecolor="black", label="added and wrong")]
-    look: Any = {"facecolor": "none", "edgecolor": "black", "linestyle": "dotted"}
-    handles += [Patch(**look, label="border of the truth")]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
+    look: Any = {"edgecolor": "black", "linewidth": 0.6}
+    more = [Patch(facecolor="#D3D3D3", **look, label="M: background")]
+    more += [Patch(facecolor=RIGHT, **look, label="added, right")]
+    more += [Patch(facecolor=WRONG, **look, label="added, wrong")]
+    display.key(figure, chosen.classes, more=more)
     return near(figure, _wider(box, np.any([added(maps).numpy() for maps in both], axis=0)))
 
 
@@ -147,9 +153,8 @@ def draw_affinity(chosen: Slice, both: Sequence[Maps], cells: dict[str, int]) ->
             axis.imshow(chosen.image[0, 0].numpy(), cmap="gray")
             row, box = maps.C[cell].reshape(h, w).numpy(), (-0.5, W - 0.5, H - 0.5, -0.5)
             axis.imshow(row, cmap="cividis", alpha=0.65, extent=box, norm=norm)
-            y, x = ((cell // w + 0.5) * H / h - 0.5, (cell % w + 0.5) * W / w - 0.5)
-            k = chosen.classes.index(name)
-            axis.plot(x, y, "o", color=COLOURS[k], markeredgecolor="black", markersize=5)
+            look: Any = {"color": COLOURS[chosen.classes.index(name)], "markeredgecolor": "black"}
+            axis.plot(*_middle(cell, (h, w), (H, W)), "o", markersize=5, **look)
             axis.set_title(f"{name}: largest value {row.max():.2f}", fontsize=10)
     heat = ScalarMappable(norm, "cividis")
     figure.colorbar(heat, ax=[axis for line in axes for axis in line], shrink=0.7, label="C")
@@ -157,7 +162,10 @@ def draw_affinity(chosen: Slice, both: Sequence[Maps], cells: dict[str, int]) ->
 
 
 def draw_masks(chosen: Slice, maps: Maps, cells: dict[str, int], threshold: float) -> Figure:
-    """For each structure's cell: its row min-max scaled, and the mask, with the truth's borders."""
+    """For each cell, by name: its row min-max scaled, and the mask, with the truth's borders.
+
+    A dot marks the cell; the mask's title counts its cells.
+    """
     figure, axes = panels(2, len(cells))
     H, W = chosen.image.shape[-2:]
     h, w = maps.f.shape[-2:]
@@ -169,11 +177,23 @@ def draw_masks(chosen: Slice, maps: Maps, cells: dict[str, int], threshold: floa
             interpolate(m.float().reshape(1, 1, h, w), (H, W))[0, 0]
             for m in ((row - low) / (high - low), mask)
         ]
-        for line, values, title in zip(axes, fine, ("scaled", "mask"), strict=True):
+        titles = (f"{name}: scaled", f"mask of {_cells(int(mask.sum()))}")
+        for line, values, title in zip(axes, fine, titles, strict=True):
             line[i].imshow(values.numpy(), cmap="cividis", vmin=0, vmax=1)
             truth_border(line[i], chosen.label[0].numpy())
-            line[i].set_title(f"{name}: {title}", fontsize=10)
+            line[i].plot(*_middle(cell, (h, w), (H, W)), "o", color=WRONG, markersize=4)
+            line[i].set_title(title, fontsize=10)
     return figure
+
+
+def _cells(count: int) -> str:
+    return f"{count} cell{'s' * (count != 1)}"
+
+
+def _middle(cell: int, grid: tuple[int, int], size: tuple[int, int]) -> tuple[float, float]:
+    """x and y of a cell's middle, in pixels of an image of `size`."""
+    (h, w), (H, W) = grid, size
+    return ((cell % w + 0.5) * W / w - 0.5, (cell // w + 0.5) * H / h - 0.5)
 
 
 def draw_points(stages: dict[str, tuple[Tensor, Tensor, Tensor]], known: Tensor) -> Figure:

@@ -41,8 +41,9 @@ def key(
     classes: Sequence[str],
     border: bool = True,
     shown: Iterable[int] | None = None,
+    more: Sequence[Patch] = (),
 ) -> None:
-    """A legend under a figure: the classes' colours with a dark edge, and the truth's border.
+    """A legend under a figure: the classes' colours with a dark edge, `more`, the truth's border.
 
     `shown` are the classes' numbers; by default all but the background.
     """
@@ -51,11 +52,13 @@ def key(
         Patch(facecolor=colours[k], edgecolor="black", linewidth=0.6, label=classes[k])
         for k in (range(1, len(classes)) if shown is None else sorted(shown))
     ]
+    handles += more
     if border:
         look: Any = {"edgecolor": "black", "facecolor": "none", "linewidth": 1.5}
         handles.append(Patch(**look, label="border of the truth"))
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=10)
+        columns = len(handles) if len(handles) <= 5 else (len(handles) + 1) // 2
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=10)
 
 
 def save_figure(figure: Figure, path: Path) -> None:

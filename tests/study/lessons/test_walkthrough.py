@@ -51,6 +51,25 @@ def test_drawings_are_figures(chosen: walk.Slice, maps: walk.Maps) -> None:
     assert isinstance(figures.draw_masks(chosen, maps, cells, 0.5), Figure)
 
 
+def test_the_largest_mask_is_found_and_counted(chosen: walk.Slice, maps: walk.Maps) -> None:
+    C = torch.eye(len(maps.C))
+    C[5, 2:7] = 1.0  # row 5 looks at five cells alike, every other at itself
+    wide = dataclasses.replace(maps, C=C)
+    assert walk.largest_mask(wide, 0.5) == 5
+    figure = figures.draw_masks(chosen, wide, {"first": 0, "largest mask": 5}, 0.5)
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles == ["first: scaled", "largest mask: scaled", "mask of 1 cell", "mask of 5 cells"]
+
+
+def test_pictures_of_labels_have_a_key_to_their_colours(chosen: walk.Slice, maps: walk.Maps):
+    grids = {"truth": (chosen.label[0], chosen.label[0] > 0)}
+    figure = figures.draw_labels(grids, chosen.image[0, 0], classes=chosen.classes)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["RV", "MYO", "LV"]
+    added = figures.draw_added([maps], chosen, (slice(20, 40), slice(20, 40))).legends[0]
+    named = {text.get_text() for text in added.get_texts()}
+    assert named >= {"RV", "MYO", "LV", "M: background", "added, right", "added, wrong"}
+
+
 def test_a_stricter_bar_is_taken_for_the_picture_alone(chosen: walk.Slice) -> None:
     net = walk.random_network(make_run("phantom", "scn"), chosen)
     before = net.tau.value
