@@ -72,15 +72,19 @@ def _determinism(part: Mapping[str, Any]) -> str:
     bytes_ = "other bytes" if part["differing"] else "the same bytes"
     both = all("two_threads_twice_are_equal" in part[n] for n in part if n in TYPES)
     threads = "one thread and on two" if both else "one thread"
-    apart = "; ".join(
-        f"in {name} {_distance(part[name]['two_threads_from_one'])}"
-        for name in TYPES
-        if name in part
+    threads_apart, avx_apart = (
+        "; ".join(
+            f"in {name} {_distance(part[name][key])}" for name in TYPES if key in part.get(name, {})
+        )
+        for key in ("two_threads_from_one", "without_avx_from_with")
     )
-    return (
+    text = (
         f"One seed twice on one machine gives {bytes_}, on {threads} ({part['run']}). "
-        f"Two threads differ from one: {apart}."
+        f"Two threads differ from one: {threads_apart}."
     )
+    if avx_apart:
+        text += f" Arithmetic of a processor without AVX differs: {avx_apart}."
+    return text
 
 
 def _distance(apart: Mapping[str, float]) -> str:

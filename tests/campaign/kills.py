@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -42,9 +43,11 @@ class Saving:
     share: float
 
 
-def finish(run: Run, folder: Path, threads: int) -> None:
-    """Train to the end in a Python of its own, with this many threads."""
-    with start(run, folder, threads) as process:
+def finish(
+    run: Run, folder: Path, threads: int, environment: Mapping[str, str] | None = None
+) -> None:
+    """Train to the end in a Python of its own, with this many threads and these variables."""
+    with start(run, folder, threads, environment) as process:
         process.communicate(timeout=MOST_SECONDS)
     if process.returncode:
         raise RuntimeError(f"{folder}: ended with code {process.returncode}")

@@ -1,8 +1,10 @@
 """A killed run goes on bit for bit, and a finished one is not trained again."""
 
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -50,9 +52,14 @@ training.train(
 """
 
 
-def start(run: Run, folder: Path, threads: int = 1) -> subprocess.Popen[str]:
+def start(
+    run: Run, folder: Path, threads: int = 1, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", DRIVER, run.to_json(), str(folder), str(threads)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    variables = os.environ | dict(environment or {})
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, env=variables
+    )
 
 
 def kill_after(process: subprocess.Popen[str], iteration: int, seconds: float) -> None:

@@ -51,9 +51,17 @@ def test_each_campaign_is_told_in_a_sentence(tmp_path: Path) -> None:
     assert "998 of 1,000" in mutants and "1 of the other 2 change no result" in mutants
     assert "twice on one machine gives the same bytes" in determinism
     assert "in float32 by 1.5% of the largest weight, 0% of voxels and 0.25 points" in determinism
-    FOUND["determinism"]["differing"] = 1
+    assert "without AVX" not in determinism
+    old = {"weights": 0.02, "voxels": 0.01, "dice_points": 0.5}
+    FOUND["determinism"] |= {"differing": 1, "float32": {"two_threads_from_one": old}}
+    FOUND["determinism"]["float32"]["without_avx_from_with"] = old
     path.write_text(json.dumps(FOUND))
-    assert "gives other bytes" in reliability_lines(path)[-1]
+    last = reliability_lines(path)[-1]
+    assert "gives other bytes" in last
+    assert last.endswith(
+        "without AVX differs: in float32 by 2% of the largest weight, 1% of voxels and 0.5 points "
+        "of Dice."
+    )
 
 
 def test_every_part_of_the_committed_file_is_told() -> None:
