@@ -71,20 +71,15 @@ def _numbers(records: Sequence[Record], profile: str) -> list[str]:
 
 def _order(records: Sequence[Record], profile: str) -> list[str]:
     """Which pairs of methods stand the other way round than printed."""
-    shared = findings.order_holds(records, profile)
-    own: Any = findings.order_holds(records, profile, own_recipes=True)
-    if not _pairs(own):
+    pairs = _pairs(findings.order_holds(records, profile))
+    if not pairs:
         return []
-    # Where rows by SGD stand in, what is reversed is said of these: collapsed rows tell no order.
-    same = (own == shared).all(axis=1)
-    shared["reversed"] = shared["reversed"].where(same, "")
-    sentences = [f"Methods in the printed order of mean Dice: {'; '.join(_pairs(shared))}."]
-    if changed := _pairs(own[~same]):
-        sentences.append(f"With the rows by SGD in their methods' place: {'; '.join(changed)}.")
-    distances = findings.order_holds(records, profile, own_recipes=True, quantity="95HD")
+    distances = findings.order_holds(records, profile, quantity="95HD")
     distances = _pairs(distances.drop(columns="reversed"))
-    sentences.append(f"By mean 95HD, these rows in place too: {'; '.join(distances)}.")
-    return [f"**Order.** {' '.join(sentences)}"]
+    return [
+        f"**Order.** Methods in the printed order of mean Dice: {'; '.join(pairs)}. "
+        f"Of mean 95HD: {'; '.join(distances)}."
+    ]
 
 
 def _pairs(table: pd.DataFrame) -> list[str]:
@@ -161,8 +156,8 @@ def _below(records: Sequence[Record]) -> list[str]:
     if not said:
         return []
     return [
-        "**Not above PCE.** Mean Dice against PCE's (rows without SGD share its protocol) on "
-        f"{'; '.join(said)}."
+        f"**Not above PCE.** Mean Dice against PCE's (all share its recipe but for "
+        f"{' and '.join(map(title, RECIPES))}) on {'; '.join(said)}."
     ]
 
 
@@ -178,7 +173,7 @@ def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
         if shared and all(r.validation["best"] for r in (record, shared[0])):
             best, ours = (100 * r.validation["best"]["dice"] for r in (record, shared[0]))
             parts.append(
-                f"{row_title(1, method)} on {data_title(run.dataset)} {best:.2f}% "
+                f"{title(run.method)} on {data_title(run.dataset)} {best:.2f}% "
                 f"(SGD at {run.profile.lr:g}) instead of {ours:.2f}%"
             )
     if not parts:

@@ -169,18 +169,19 @@ def validation_curves(curves: Mapping[str, Mapping[str, Record]]) -> Figure:
     """Validation Dice of several runs, a panel for each data set (see `by_data_set`).
 
     A larger, open mark is the best of each run; variants are dashed; one legend serves all panels.
-    Every method has a mark of its own. A method under a recipe of its own has the colour of the
-    shared protocol's and a dash-dotted line; one that a user added is dotted.
+    Every method has a mark of its own. A method with a recipe of its own has the same colour under
+    the shared one, and a dash-dotted line there; one that a user added is dotted.
     """
     figure, (line,) = make_grid(1, len(curves), 3.6, image=False, wide=1.4)
     shown = {record.run.method for runs in curves.values() for record in runs.values()}
     methods, lines = in_order({*TITLES, *shown}), {}
+    shared = {without_recipe(method) for method in RECIPES}
     for axes, (dataset, runs) in zip(line, curves.items(), strict=True):
         for name, record in runs.items():
             method, i = record.run.method, methods.index(record.run.method)
             colour = _HUES.get(without_recipe(method), (0, 0, 0))
             usual = "solid" if method in TITLES else "dotted"
-            style = "dashed" if record.run.variant else "dashdot" if method in RECIPES else usual
+            style = "dashed" if record.run.variant else "dashdot" if method in shared else usual
             mark = MARKS[i % len(MARKS)]
             _validation(axes, record.validation["curve"], colour, name, style, mark, i % 4)
         axes.set(xlabel="iteration", title=data_title(dataset))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from scnlib.experiments import RECIPES, make_run, without_recipe
+from scnlib.experiments import make_run
 from scnlib.records import Record, changed_fields
 from study.report.means import difference
 from study.report.paper import group, paper_table
@@ -67,14 +67,11 @@ def reproduced(records: Sequence[Record], profile: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def order_holds(
-    records: Sequence[Record], profile: str, own_recipes: bool = False, quantity: str = "Dice"
-) -> pd.DataFrame:
+def order_holds(records: Sequence[Record], profile: str, quantity: str = "Dice") -> pd.DataFrame:
     """Per table: pairs of methods by their mean, how many are in the printed order, which are not.
 
     "reversed" says of the latter which method has the higher mean here, and than which. Pairs with
-    equal printed numbers are left out. With `own_recipes` a row of `RECIPES` that was run
-    takes the place of its method's under the shared protocol. `quantity` is Dice or 95HD.
+    equal printed numbers are left out. `quantity` is Dice or 95HD.
     """
     rows = []
     for number in ROWS:
@@ -82,10 +79,6 @@ def order_holds(
         if f"{quantity} paper" not in table.columns.get_level_values(0):
             continue
         means: Any = pd.DataFrame({n: table[f"{quantity} {n}", "Mean"] for n in ("paper", "ours")})
-        for method in RECIPES if own_recipes else ():
-            row, shared = row_title(number, method), row_title(number, without_recipe(method))
-            if row in means.index and np.isfinite(means.loc[row, "ours"]):
-                means.loc[shared, "ours"] = means.loc[row, "ours"]
         means = means.dropna()
         pairs = [
             (a, b)

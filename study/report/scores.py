@@ -14,8 +14,8 @@ from scnlib.records import Record
 from study.report.paper import group, paper_table
 from study.report.statistics import bootstrap_mean, compare, long_frame, patient_values
 from study.report.titles import (
+    BESIDE,
     DATASETS,
-    OWN,
     ROWS,
     STRUCTURES,
     TITLES,
@@ -43,8 +43,8 @@ TESTS = (
     "Each method against SCN: the unit is the patient (mean over frames, then structures, then "
     "seeds); mean difference (method minus SCN) with its 95% bootstrap interval; two-sided "
     "Wilcoxon signed-rank test with zeros split (zsplit); p adjusted by Holm over all methods on "
-    "this data set, but for the study's own rival, for each metric. Seeds: the method's / SCN's. "
-    "95HD includes the penalties for empty structures."
+    "this data set that the paper has, for each metric; over the others apart. Seeds: the "
+    "method's / SCN's. 95HD includes the penalties for empty structures."
 )
 ONE_SEED = (
     "A test is over patients and takes the trained networks as they are: with one seed it compares "
@@ -182,9 +182,9 @@ def number_text(value: float, spread: float = float("nan"), sign: bool = False) 
 
 
 def _rows(number: int, records: Sequence[Record], dataset: str) -> list[str]:
-    """The methods of a table; the study's own and a user's follow, in no ablation."""
+    """The methods of a table; those that the paper has not follow, in no ablation."""
     run = {record.run.method for record in records if record.run.dataset == dataset}
-    added = [m for m in in_order(run) if m in OWN or m not in TITLES]
+    added = [m for m in in_order(run) if m in BESIDE or m not in TITLES]
     return [*ROWS[number], *(added if number != 3 else ())]
 
 

@@ -95,10 +95,7 @@ def told_of_corners(short: Sequence[Record], dataset: str = "acdc") -> str:
     if not found:
         return ""
     profile = short[0].run.profile
-    parts = []
-    for effect in found.values():
-        before, after = effect.means
-        parts.append(f"{title(effect.method)} {before:.1f} to {after:.1f}")
+    parts = [filled(effect) for effect in found.values()]
     text = (
         f"**Labels that nobody drew, in short runs** ({data_title(dataset)}, {profile.size} pixels,"
         f" {profile.iterations} iterations, validation): with a rotation's corners labelled as "
@@ -106,6 +103,13 @@ def told_of_corners(short: Sequence[Record], dataset: str = "acdc") -> str:
     )
     lead = lead_over_pce(found)
     return text + (f" {lead}" if lead else "")
+
+
+def filled(effect: Effect) -> str:
+    """One method's means in words, and its seeds' changes where there are several."""
+    (before, after), changes = effect.means, effect.changes
+    each = f" (by seed {', '.join(f'{c:+.1f}' for c in changes)})" if len(changes) > 1 else ""
+    return f"{title(effect.method)} {before:.1f} to {after:.1f}{each}"
 
 
 def lead_over_pce(found: dict[str, Effect]) -> str:

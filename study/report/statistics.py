@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from scnlib.records import Record
-from study.report.titles import OWN
+from study.report.titles import BESIDE
 
 LOWER_IS_BETTER = {"hd95_voxel", "hd95_mm"}
 ALPHA = 0.05
@@ -117,8 +117,8 @@ def compare(
 
     `records`, or a frame as `long_frame` makes it. Columns: dataset, metric, method, seeds,
     patients (pairs tested), dropped, mean_difference (method minus reference) with low and high
-    (95% bootstrap), p, p_holm (over all comparisons within one data set and metric; those of the
-    study's own rivals are another question, adjusted among themselves), verdict (`judge`). Dice is
+    (95% bootstrap), p, p_holm (over all comparisons within one data set and metric; rows that
+    the paper has not are another question, adjusted among themselves), verdict (`judge`). Dice is
     a fraction. A data set without a run of the reference gives no rows.
     """
     rows = records if isinstance(records, pd.DataFrame) else long_frame(records)
@@ -127,12 +127,12 @@ def compare(
         runs = {str(method): part for method, part in group.groupby("method", sort=False)}
         if reference not in runs:
             continue
-        for metric, own in product(metrics, (False, True)):
+        for metric, beside in product(metrics, (False, True)):
             block = [
                 {"dataset": dataset, "metric": metric, "method": method}
                 | _comparison(part, runs[reference], metric)
                 for method, part in runs.items()
-                if method != reference and (method in OWN) == own
+                if method != reference and (method in BESIDE) == beside
             ]
             for row, adjusted in zip(block, holm([row["p"] for row in block]), strict=True):
                 words = judge(row.pop("differences"), float(adjusted), metric)

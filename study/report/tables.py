@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
 from study.report import markdown
 from study.report.ledger import list_runs, no_run_is_lost
@@ -23,7 +24,7 @@ from study.report.scores import (
     table_dataset,
     table_title,
 )
-from study.report.titles import ROWS, STRUCTURES, data_title
+from study.report.titles import ROWS, STRUCTURES, data_title, title
 
 _LATEX = {"±": r"$\pm$", "†": r"\textsuperscript{\dag}", "Δ": r"$\Delta$"}
 
@@ -136,9 +137,10 @@ def short_tables(records: Sequence[Record], profile: str) -> str:
 def means_tables(records: Sequence[Record], profile: str) -> str:
     """The README's tables, a data set each: means alone, with the printed ones and the seeds.
 
-    PCE+CALE, a row of Table 3, stands before SCN in the table of the same data set.
+    PCE+CALE, a row of Table 3, stands before SCN in the table of the same data set. A method under
+    a recipe that is not its own is a footnote.
     """
-    parts = []
+    parts, notes = [], []
     for number in (1, 2):
         table = side_by_side(number, records, profile)
         if number == 1:
@@ -146,16 +148,22 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
             place = list(table.index).index("SCN")
             table = pd.concat([table.iloc[:place], cale, table.iloc[place:]])
         name = data_title(table_dataset(number, records, profile))
-        parts.append(_means(table, name))
-    return "\n\n".join(parts)
+        shared = {title(without_recipe(method)): title(method) for method in RECIPES}
+        parts.append(_means(table.drop(index=list(shared), errors="ignore"), name))
+        found = table["Dice ours", "Mean"].reindex(list(shared)).dropna().rename(shared)
+        said = " and ".join(f"{row} {value:.2f}" for row, value in found.items())
+        notes += [f"{said} on {name}"] if said else []
+    own = " and ".join(title(method) for method in RECIPES)
+    text = f"{own}: by their public code's SGD. By the others' recipe: {', '.join(notes)}."
+    return "\n\n".join([*parts, text] if notes else parts)
 
 
 def _means(table: pd.DataFrame, name: str) -> str:
     """One table of means as Markdown."""
     lines = []
     rows: Any = table.iterrows()
-    for title, row in rows:
-        cells: list[str] = [title]
+    for method, row in rows:
+        cells: list[str] = [method]
         printed, apart = row["Dice paper", "Mean"], row["Dice Δ", "Mean"]
         dice, hd95 = (
             number_text(row[f"{quantity} ours", "Mean"], row[f"{quantity} spread", "Mean"])
@@ -172,12 +180,10 @@ def _means(table: pd.DataFrame, name: str) -> str:
 def _row_titles(table: pd.DataFrame) -> list[str]:
     """Row titles, with a dagger where a mask was empty and 'not run' where there is no record."""
     titles = []
-    for title, run in zip(table.index, group(table, "Run").to_dict("records"), strict=True):
-        if run["status"] == "not run":
-            title += " (not run)"
-        elif run["empty"] > 0:
-            title += "†"
-        titles.append(title)
+    for method, run in zip(table.index, group(table, "Run").to_dict("records"), strict=True):
+        absent = run["status"] == "not run"
+        mark = " (not run)" if absent else "†" if run["empty"] > 0 else ""
+        titles.append(f"{method}{mark}")
     return titles
 
 

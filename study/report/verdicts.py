@@ -7,15 +7,13 @@ bootstrap interval is of one difference alone and of its mean; it shows how larg
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
 from study.report.means import per_seed
 from study.report.scores import ONE_SEED
 from study.report.statistics import ALPHA, compare
-from study.report.titles import DATASETS, OWN, data_title, in_order, row_title
+from study.report.titles import BESIDE, DATASETS, data_title, in_order, row_title
 
 UNITS = {"dice": ("Dice", 100.0, "points"), "hd95_voxel": ("95HD", 1.0, "voxels")}
 SPREAD = 5.0  # points of Dice; beyond, a mean over seeds is of runs of two kinds
@@ -30,15 +28,11 @@ _WORDS = {
 def tests_against_scn(records: Sequence[Record]) -> pd.DataFrame:
     """`compare` on the paper's data sets, for its claims on rivals.
 
-    Without full supervision, which is a bound, the study's own rivals, which it has not, and, of a
-    method with a row by its public code's optimiser, the other row: each counts once.
+    Without full supervision, which is a bound, and the rows that the paper has not.
     """
     tests: Any = compare(records)
-    others = tests["method"].isin(["full", *OWN])
-    rows = list(zip(tests["dataset"], tests["method"], strict=True))
-    replaced = {(dataset, without_recipe(method)) for dataset, method in rows if method in RECIPES}
-    twice = np.array([row in replaced for row in rows], dtype=bool)
-    return tests[~others & ~twice & tests["dataset"].isin(DATASETS.values())]
+    others = tests["method"].isin(["full", *BESIDE])
+    return tests[~others & tests["dataset"].isin(DATASETS.values())]
 
 
 def ahead_of_scn(tests: pd.DataFrame) -> pd.DataFrame:

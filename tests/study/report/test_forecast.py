@@ -22,9 +22,9 @@ def measured(seconds: float, leave_out: str = "") -> dict[str, Any]:
 
 
 def test_hours_are_steps_times_seconds_and_a_batch_of_24_costs_twice_12() -> None:
-    # ACDC: 12 rows and PCE+CALE; MSCMR: 11; three seeds.
+    # ACDC: 10 rows and PCE+CALE; MSCMR: 9; three seeds.
     night, paper = (hours_by_run(measured(1 / 256), PROFILES[name]) for name in ("night", "paper"))
-    assert len(night) == len(paper) == 3 * (13 + 11)
+    assert len(night) == len(paper) == 3 * (11 + 9)
     assert night == pytest.approx([6_000 / 3600] * len(night))
     assert paper == pytest.approx([2 * 30_000 / 3600] * len(paper))
 
@@ -40,6 +40,6 @@ def test_a_machine_without_all_methods_is_left_out(tmp_path: Path) -> None:
     assert forecast(tmp_path) == "No machine has a benchmark of all methods yet."
     (tmp_path / "b.json").write_text(json.dumps(measured(1 / 128)))
     lines = forecast(tmp_path).splitlines()
-    # cpu: 72 runs of 3,000 seconds: 60 hours on one, 9 runs each on 8 and up to 3 each on 32.
-    assert "| a processor | cpu | 72 | 0.8 | 60.0 | 7.5 | 2.5 |" in lines
+    # cpu: 60 runs of 3,000 seconds: 50 hours on one, up to 8 runs each on 8 and up to 2 on 32.
+    assert "| a processor | cpu | 60 | 0.8 | 50.0 | 6.7 | 1.7 |" in lines
     assert len(lines) == 2 + 3

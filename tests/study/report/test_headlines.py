@@ -8,7 +8,7 @@ from study.report import lost_points
 from study.report.claims import answers
 from study.report.headlines import floods, headlines, numbered, own_rival
 from tests.study.report.test_claims import validated
-from tests.study.report.test_sensitivity import RUNS
+from tests.study.report.test_sensitivity import RUNS, short
 from tests.study.report.test_tables import record
 
 NO_ROWS = pd.DataFrame()
@@ -92,6 +92,13 @@ def test_where_points_are_lost_is_the_first_finding():
     assert second.startswith("2. **Mean Dice of SCN**")
 
 
-def test_what_labelled_corners_do_is_told_of_pce_and_scn():
-    lines = headlines([], NO_ROWS, RUNS)
-    assert "of ACDC: PCE +30.0, +20.0; SCN +2.0, -2.0." in lines[0]
+def test_what_labelled_corners_do_is_told_of_each_method_and_of_scn_last():
+    runs = [*RUNS, *short("s2l", "short+background", 0.75), *short("rloss", "short", 0.5)]
+    runs += short("rloss", "short+background", 0.4)
+    said = headlines([], NO_ROWS, runs)[0].split(" goes from ")[1].split("; ")
+    assert said[0] == "S2L 30.0 to 75.0"
+    assert said[1:] == [
+        "PCE 30.0 to 55.0 (by seed +30.0, +20.0)",
+        "RLoss 50.0 to 40.0",
+        "SCN 72.0 to 72.0 (by seed +2.0, -2.0).",
+    ]

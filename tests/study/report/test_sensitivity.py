@@ -69,7 +69,7 @@ def test_the_table_has_a_row_an_effect_with_each_seed() -> None:
 def test_the_lead_over_pce_is_of_the_seeds_that_all_four_have() -> None:
     text = told_of_corners(RUNS)
     assert "64 pixels, 600 iterations" in text
-    assert "PCE 30.0 to 55.0; SCN 72.0 to 72.0." in text
+    assert "PCE 30.0 to 55.0 (by seed +30.0, +20.0); SCN 72.0 to 72.0 (by seed +2.0, -2.0)." in text
     assert text.endswith(
         "SCN's lead over PCE is 42.0 points without and 17.0 with them (seeds 0, 1)."
     )

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from scnlib.evaluation import summary
-from scnlib.experiments import RECIPES
 from study.report.paper import paper_table, printed_inconsistencies
 from study.report.readme import replace_block
 from study.report.scores import (
@@ -23,7 +22,7 @@ from study.report.scores import (
     table_title,
 )
 from study.report.tables import means_tables, short_tables, write_tables
-from study.report.titles import OWN, ROWS, TITLES, paper_row
+from study.report.titles import BESIDE, ROWS, TITLES, paper_row
 
 
 def record(
@@ -81,13 +80,13 @@ def test_printed_tables_keep_the_papers_rows_and_numbers() -> None:
 
 def test_every_method_has_a_title_and_a_place() -> None:
     shown = {method for rows in ROWS.values() for method in rows}
-    assert shown == set(TITLES) - set(OWN)
+    assert shown == set(TITLES) - set(BESIDE)
     for number, rows in ROWS.items():
         printed = set(paper_table(number).index)
         ours = our_table(number, [])
         added = [method for method in rows if not paper_row(number, method)]
         assert len(ours) == len(rows) == len(printed) + len(added)
-        assert added == [method for method in rows if method in {"full", *RECIPES}]
+        assert added == [method for method in rows if method == "full"]
 
 
 def test_the_studys_own_rival_stands_last_where_it_was_run() -> None:
@@ -95,6 +94,17 @@ def test_the_studys_own_rival_stands_last_where_it_was_run() -> None:
     assert list(side_by_side(1, records).index)[-1] == "PCE+box"
     assert "PCE+box" not in side_by_side(2, records).index
     assert "PCE+box" not in side_by_side(3, records).index
+
+
+def test_a_method_by_its_own_recipe_is_the_papers_row_and_the_other_a_footnote() -> None:
+    records = [record("dmpls", 0.1), record("dmpls_sgd", 0.8)]
+    table = side_by_side(1, records)
+    assert table.loc["DMPLS", ("Dice ours", "Mean")] == pytest.approx(100 * (0.8 + 0.1 / 3))
+    assert table.loc["DMPLS", ("Dice paper", "Mean")] == 87.20
+    assert table.index[-1] == "DMPLS (Adam)" and pd.isna(table["Dice paper", "Mean"].iloc[-1])
+    text = means_tables(records, "cpu")
+    assert "DMPLS (Adam)" not in text and "| DMPLS | 83.33 | 87.20 | -3.87 |" in text
+    assert text.endswith("SGD. By the others' recipe: DMPLS 13.33 on ACDC.")
 
 
 def test_a_method_that_a_user_added_stands_below_the_papers() -> None:
