@@ -60,7 +60,7 @@ def draw_matrices(matrices: dict[str, Tensor], top: float = 1.0) -> Figure:
 def paint(axis: Axes, labels: Tensor, known: Tensor, image: Tensor | None = None) -> None:
     """Labels (H, W) in the structures' colours where `known`; elsewhere grey, or the image."""
     if image is None:
-        axis.imshow(np.full(labels.shape, 0.75), cmap="gray", vmin=0, vmax=1)
+        axis.imshow(np.full(labels.shape, 0.5), cmap="gray", vmin=0, vmax=1)
         h, w = labels.shape  # lines between the cells: yellow is pale beside white
         axis.hlines(np.arange(h - 1) + 0.5, -0.5, w - 0.5, color="black", linewidth=0.8)
         axis.vlines(np.arange(w - 1) + 0.5, -0.5, h - 0.5, color="black", linewidth=0.8)
@@ -69,7 +69,7 @@ def paint(axis: Axes, labels: Tensor, known: Tensor, image: Tensor | None = None
     shown = np.ma.masked_where(~known.numpy(), labels.numpy())
     colours = ListedColormap(COLOURS)
     # Background fainter, so that the image stays visible where all of it is known.
-    alpha = np.where(labels.numpy() > 0, 0.75, 0.75 if image is None else 0.45)
+    alpha = 0.9 if image is None else np.where(labels.numpy() > 0, 0.75, 0.45)
     axis.imshow(shown, cmap=colours, vmin=-0.5, vmax=7.5, alpha=alpha, interpolation="nearest")
 
 

@@ -155,10 +155,7 @@ def _below(records: Sequence[Record]) -> list[str]:
             said.append(f"{data_title(dataset)}: {', '.join(below)}")
     if not said:
         return []
-    return [
-        f"**Not above PCE.** Mean Dice against PCE's (all share its recipe but for "
-        f"{' and '.join(map(title, RECIPES))}) on {'; '.join(said)}."
-    ]
+    return [f"**Not above PCE.** Mean Dice against PCE's on {'; '.join(said)}."]
 
 
 def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:

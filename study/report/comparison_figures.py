@@ -14,8 +14,9 @@ from scnlib.data.cases import Case
 from scnlib.records import Record
 from study.report.display import key
 from study.report.failures import what_went_wrong, worst_slice, worst_volumes
-from study.report.figures import heart_box, make_grid, note_outside
+from study.report.figures import heart_box, make_grid, note_outside, share_outside
 from study.report.glance import fill, truth_border, whole_slice
+from study.report.scores import seeds_mark
 from study.report.statistics import ALPHA
 from study.report.titles import data_title, in_order, title
 
@@ -46,15 +47,22 @@ def forest(tests: pd.DataFrame, heading: str = "") -> Figure:
             _difference(axes, y, rows.loc[method], factor, furthest)
         near = f", ±{furthest:.0f}" if furthest == ZOOM else ""
         axes.set(xlabel=f"{label}{near}", ylim=(len(methods) - 0.5, -0.5))
+        axes.set_xlim(-1.1 * furthest, 1.1 * furthest)
         if furthest == ZOOM:
-            axes.set(xlim=(-1.1 * ZOOM, 1.1 * ZOOM), facecolor="#f4f4f4")
+            axes.set_facecolor("#e4e4e4")  # a paler grey is lost among the 256 colours of a PNG
     seeds = tests.drop_duplicates("method").set_index("method")
-    names = [f"{title(m)} ({seeds.loc[m, 'seeds']})" for m in methods]
+    rows: Any = tests
+    marks = {m: "" for m in methods}
+    for row in rows.to_dict("records"):
+        marks[row["method"]] = marks[row["method"]] or seeds_mark(row)
+    names = [f"{title(m)} ({seeds.loc[m, 'seeds']}{marks[m]})" for m in methods]
     grid[0].set_yticks(range(len(methods)), names)
     said = "method minus SCN (in brackets: its seeds"
     if methods:
         first = seeds.iloc[0]
         said += f"; SCN {first['reference_seeds']}; {first['patients']} patients"
+    if any(marks.values()):
+        said += "; ‡ over 5 apart"
     figure.suptitle(f"{heading}: {said})" if heading else f"{said})", fontsize=11)
     _forest_key(figure)
     plt.close(figure)
@@ -74,7 +82,7 @@ def _difference(axes: Axes, y: int, row: Any, factor: float, furthest: float) ->
         return
     axes.plot([low, high], [y, y], color="black", lw=1.2)
     for end, mark in ((low, "<"), (high, ">")):
-        if furthest == ZOOM and abs(end) > 1.1 * ZOOM:  # it goes on beyond the axis
+        if abs(end) > 1.1 * furthest:  # it goes on beyond the axis
             axes.plot(np.copysign(1.07 * furthest, end), y, mark, color="black", ms=4)
     axes.plot(mean, y, "o", color="black", mfc=fill_colour)
 
@@ -96,8 +104,8 @@ def failures(
 
     runs by method name, with predictions; cases by volume, with labels. A picture is the slice with
     most wrong pixels of the volume's worst structure, cropped to the heart; it says how much of the
-    prediction lies outside. Two methods stand in a line. The table has method, volume, Dice (%),
-    slice (from 1) and what went wrong.
+    prediction lies beyond, and where that is over half, the slice is whole. Two methods stand in a
+    line. The table has method, volume, Dice (%), slice (from 1) and what went wrong.
     """
     abreast = min(2, len(runs))
     figure, grid = make_grid(-(-len(runs) // abreast), abreast * count, 1.65)
@@ -112,7 +120,10 @@ def failures(
             predicted, truth = record.prediction(volume), _label(case)
             k = case.classes.index(str(found["structure"]))
             z = worst_slice(predicted, truth, k)
-            _failure(axes, case.image[z], predicted[z], truth[z], heart_box(truth, margin=14))
+            box = heart_box(truth, margin=14)
+            if share_outside(predicted[z], box) > 0.5:
+                box = (slice(0, truth.shape[1]), slice(0, truth.shape[2]))
+            _failure(axes, case.image[z], predicted[z], truth[z], box)
             name = volume.replace("_", "\n", 1)
             axes.set_title(f"{name}, slice {z + 1}\nDice {100 * found['dice']:.0f}%", fontsize=8)
             words = what_went_wrong(predicted, truth, k, dict(enumerate(case.classes)))

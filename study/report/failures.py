@@ -68,7 +68,7 @@ def what_went_wrong(
     if (real & ~mine).sum() > surplus:
         return f"{size}, {missed:.0%} missed; {_taken(mine, real, prediction, classes)}"
     outside = surplus / mine.sum()
-    return f"{size}, {outside:.0%} of it outside; {_surplus(mine, real, truth, classes)}"
+    return f"{size}, {outside:.0%} of it not {name}; {_surplus(mine, real, truth, classes)}"
 
 
 def _surplus(

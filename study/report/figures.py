@@ -52,13 +52,18 @@ def heart_box(labels: np.ndarray, margin: int = 12) -> tuple[slice, slice]:
     return rows, columns
 
 
+def share_outside(labels: np.ndarray, box: tuple[slice, slice]) -> float:
+    """How much of a label map (H, W) lies outside a box, from 0 to 1; 0 if it is empty."""
+    total = int((labels > 0).sum())
+    return 1 - int((labels[box] > 0).sum()) / total if total else 0.0
+
+
 def note_outside(axes: Axes, labels: np.ndarray, box: tuple[slice, slice]) -> None:
-    """Say on a cropped picture how much of a label map (H, W) lies outside, from 5% on."""
-    total = (labels > 0).sum()
-    outside = 100 * (1 - (labels[box] > 0).sum() / total) if total else 0
-    if outside >= 5:
+    """Say on a cropped picture how much of a label map (H, W) lies beyond it, from 5% on."""
+    outside = share_outside(labels, box)
+    if outside >= 0.05:
         ground = {"facecolor": "white", "linewidth": 0, "pad": 1}
-        text = f"{outside:.0f}% outside"
+        text = f"{outside:.0%} beyond"
         axes.text(0.02, 0.03, text, transform=axes.transAxes, fontsize=7, bbox=ground)
 
 

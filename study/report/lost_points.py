@@ -208,7 +208,7 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
     """What the prior is worth on a data set, as lines of Markdown: PCE with it, and SCN.
 
     Numbers are of the seeds that kept predictions; intervals are 95% bootstrap over patients, and
-    the test is adjusted for all methods of the data set.
+    the test is adjusted for the paper's methods of the data set.
     """
     tests: Any = against_scn(_of(rows, dataset))
     tests = tests[tests["method"] == "pce"]

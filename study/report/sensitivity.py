@@ -112,6 +112,16 @@ def filled(effect: Effect) -> str:
     return f"{title(effect.method)} {before:.1f} to {after:.1f}{each}"
 
 
+def above_scn(found: Sequence[Effect]) -> list[Effect]:
+    """The effects after which a rival's mean is above SCN's after the same choice, the best first.
+
+    Full supervision is none.
+    """
+    ours = [one.means[1] for one in found if one.method == "scn"]
+    above = [one for one in found if ours and one.method != "full" and one.means[1] > ours[0]]
+    return sorted(above, key=lambda one: -one.means[1])
+
+
 def lead_over_pce(found: dict[str, Effect]) -> str:
     """SCN's lead over PCE without and with labelled corners, over the seeds of both."""
     if not {"pce", "scn"} <= found.keys():

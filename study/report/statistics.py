@@ -17,13 +17,13 @@ import pandas as pd
 from scipy import stats
 
 from scnlib.records import Record
-from study.report.titles import BESIDE
+from study.report.titles import UNPRINTED
 
 LOWER_IS_BETTER = {"hd95_voxel", "hd95_mm"}
 ALPHA = 0.05
 COLUMNS = (
     *("dataset", "metric", "method", "seeds", "reference_seeds", "patients", "dropped"),
-    *("mean_difference", "low", "high", "p", "p_holm", "verdict"),
+    *("mean_difference", "low", "high", "seeds_apart", "p", "p_holm", "verdict"),
 )
 
 
@@ -117,9 +117,10 @@ def compare(
 
     `records`, or a frame as `long_frame` makes it. Columns: dataset, metric, method, seeds,
     patients (pairs tested), dropped, mean_difference (method minus reference) with low and high
-    (95% bootstrap), p, p_holm (over all comparisons within one data set and metric; rows that
-    the paper has not are another question, adjusted among themselves), verdict (`judge`). Dice is
-    a fraction. A data set without a run of the reference gives no rows.
+    (95% bootstrap), seeds_apart (how far the differences of seeds that both have lie from each
+    other; nan with fewer than two), p, p_holm (over all comparisons within one data set and
+    metric; rows that the paper has not are another question, adjusted among themselves), verdict
+    (`judge`). Dice is a fraction. A data set without a run of the reference gives no rows.
     """
     rows = records if isinstance(records, pd.DataFrame) else long_frame(records)
     found = []
@@ -132,7 +133,7 @@ def compare(
                 {"dataset": dataset, "metric": metric, "method": method}
                 | _comparison(part, runs[reference], metric)
                 for method, part in runs.items()
-                if method != reference and (method in BESIDE) == beside
+                if method != reference and (method in UNPRINTED) == beside
             ]
             for row, adjusted in zip(block, holm([row["p"] for row in block]), strict=True):
                 words = judge(row.pop("differences"), float(adjusted), metric)
@@ -156,6 +157,18 @@ def judge(differences: np.ndarray, adjusted: float, metric: str) -> str:
     return "better" if (balance < 0) == (metric in LOWER_IS_BETTER) else "worse"
 
 
+def _seeds_apart(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> float:
+    """The range over common seeds of the mean difference over patients."""
+    common = sorted(set(part["seed"]) & set(reference["seed"]))
+    apart = []
+    for seed in common:
+        mine: Any = part[part["seed"] == seed]
+        theirs: Any = reference[reference["seed"] == seed]
+        differences: Any = patient_values(mine, metric) - patient_values(theirs, metric)
+        apart.append(float(differences.mean()))
+    return max(apart) - min(apart) if len(common) > 1 else float("nan")
+
+
 def _comparison(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> dict:
     pairs = pd.concat(
         [patient_values(part, metric), patient_values(reference, metric)], axis=1, keys=["a", "b"]
@@ -171,6 +184,7 @@ def _comparison(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> dic
         "mean_difference": mean,
         "low": low,
         "high": high,
+        "seeds_apart": _seeds_apart(part, reference, metric),
         "p": signed_rank(difference),
         "differences": difference,
     }

@@ -15,10 +15,14 @@ from study.report import markdown
 from study.report.ledger import list_runs, no_run_is_lost
 from study.report.paper import group
 from study.report.scores import (
+    FIVE_FOLDS,
     FOOTNOTES,
+    OWN_RECIPE,
+    footnotes,
     interval_table,
     note_on_tests,
     number_text,
+    seeds_mark,
     side_by_side,
     statistics_table,
     table_dataset,
@@ -46,9 +50,9 @@ def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[
         title, note = (f(number, records, profile) for f in (table_title, note_on_tests))
         parts = sections(number, records, profile)
         texts = {
-            "md": _markdown_text(title, parts, note),
+            "md": _markdown_text(title, parts, note, footnotes(number)),
             "csv": _csv_text(number, records, profile),
-            "tex": _latex_text(title, parts, note),
+            "tex": _latex_text(title, parts, note, footnotes(number)),
         }
         for suffix, text in texts.items():
             written.append(folder / f"table{number}.{suffix}")
@@ -59,7 +63,7 @@ def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[
 def table_text(number: int, records: Sequence[Record], profile: str) -> str:
     """A whole table as a Markdown page, as `write_tables` writes it."""
     title, note = (f(number, records, profile) for f in (table_title, note_on_tests))
-    return _markdown_text(title, sections(number, records, profile), note)
+    return _markdown_text(title, sections(number, records, profile), note, footnotes(number))
 
 
 def sections(number: int, records: Sequence[Record], profile: str) -> dict[str, pd.DataFrame]:
@@ -80,17 +84,19 @@ def sections(number: int, records: Sequence[Record], profile: str) -> dict[str, 
     return found
 
 
-def _markdown_text(title: str, blocks: dict[str, pd.DataFrame], note: str) -> str:
+def _markdown_text(
+    title: str, blocks: dict[str, pd.DataFrame], note: str, last: Sequence[str]
+) -> str:
     """The whole table as a Markdown page."""
     parts = [f"# {title}"]
     for heading, frame in blocks.items():
         parts += [f"## {heading}", _markdown(frame)]
         if heading.startswith("Tests"):
             parts.append(note)
-    return "\n\n".join([*parts, "\n".join(f"- {note}" for note in FOOTNOTES)]) + "\n"
+    return "\n\n".join([*parts, "\n".join(f"- {note}" for note in last)]) + "\n"
 
 
-def _latex_text(title: str, blocks: dict[str, pd.DataFrame], note: str) -> str:
+def _latex_text(title: str, blocks: dict[str, pd.DataFrame], note: str, last: Sequence[str]) -> str:
     r"""The whole table as LaTeX tables, to be \input (needs the package booktabs)."""
     parts = ["% needs \\usepackage{booktabs}", f"% {title}"]
     for heading, frame in blocks.items():
@@ -100,7 +106,7 @@ def _latex_text(title: str, blocks: dict[str, pd.DataFrame], note: str) -> str:
         parts.append(
             body.to_latex(index=False, escape=False, caption=caption, column_format=layout)
         )
-    return "\n".join([*parts, *(f"\\par {_escaped(text)}" for text in (*FOOTNOTES, note))]) + "\n"
+    return "\n".join([*parts, *(f"\\par {_escaped(text)}" for text in (*last, note))]) + "\n"
 
 
 def _csv_text(number: int, records: Sequence[Record], profile: str) -> str:
@@ -130,7 +136,8 @@ def short_tables(records: Sequence[Record], profile: str) -> str:
         parts.append(
             f"In full, with intervals and tests: [table{number}](tables/table{number}.md)."
         )
-    notes = ["Ours (paper). " + FOOTNOTES[0].split(" Δ")[0], *FOOTNOTES[1:]]
+    first, *others = FOOTNOTES
+    notes = ["Ours (paper). " + first.split(" Δ")[0], *others, OWN_RECIPE, FIVE_FOLDS]
     return "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes)])
 
 
@@ -154,7 +161,7 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
         said = " and ".join(f"{row} {value:.2f}" for row, value in found.items())
         notes += [f"{said} on {name}"] if said else []
     own = " and ".join(title(method) for method in RECIPES)
-    text = f"{own}: by their public code's SGD. By the others' recipe: {', '.join(notes)}."
+    text = f"{own}: by their public code's SGD; by the others' Adam {', '.join(notes)}."
     return "\n\n".join([*parts, text] if notes else parts)
 
 
@@ -239,7 +246,7 @@ def _tests(tests: pd.DataFrame) -> pd.DataFrame:
             {
                 "Method": row["method"],
                 "Metric": "Dice (%)" if row["metric"] == "dice" else "95HD (voxels)",
-                "Seeds": f"{row['seeds']} / {row['reference_seeds']}",
+                "Seeds": f"{row['seeds']} / {row['reference_seeds']} {seeds_mark(row)}".strip(),
                 "Patients": str(row["patients"]),
                 "Dropped": str(row["dropped"]),
                 "Difference": "" if undefined else f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]",

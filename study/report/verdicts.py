@@ -11,12 +11,11 @@ import pandas as pd
 
 from scnlib.records import Record
 from study.report.means import per_seed
-from study.report.scores import ONE_SEED
+from study.report.scores import ONE_SEED, SPREAD
 from study.report.statistics import ALPHA, compare
-from study.report.titles import BESIDE, DATASETS, data_title, in_order, row_title
+from study.report.titles import DATASETS, UNPRINTED, data_title, in_order, row_title
 
 UNITS = {"dice": ("Dice", 100.0, "points"), "hd95_voxel": ("95HD", 1.0, "voxels")}
-SPREAD = 5.0  # points of Dice; beyond, a mean over seeds is of runs of two kinds
 _WORDS = {
     "worse": "SCN is better than",
     "better": "SCN is worse than",
@@ -28,11 +27,11 @@ _WORDS = {
 def tests_against_scn(records: Sequence[Record]) -> pd.DataFrame:
     """`compare` on the paper's data sets, for its claims on rivals.
 
-    Without full supervision, which is a bound, and the rows that the paper has not.
+    Without the rows that the paper has not, among them full supervision.
     """
     tests: Any = compare(records)
-    others = tests["method"].isin(["full", *BESIDE])
-    return tests[~others & tests["dataset"].isin(DATASETS.values())]
+    printed = ~tests["method"].isin(UNPRINTED)
+    return tests[printed & tests["dataset"].isin(DATASETS.values())]
 
 
 def ahead_of_scn(tests: pd.DataFrame) -> pd.DataFrame:

@@ -41,7 +41,7 @@ def volume(*rows: list[int]) -> np.ndarray:
         (
             [[0, 1, 1, 0]],
             [[1, 1, 0, 0]],
-            "RV 1.0 times the right size, 50% of it outside; 100% of the surplus is background",
+            "RV 1.0 times the right size, 50% of it not RV; 100% of the surplus is background",
         ),
     ],
 )
@@ -102,6 +102,25 @@ def test_the_figure_names_its_data_set_and_the_volumes() -> None:
     assert figure.get_suptitle().startswith("MSCMR: ")
     assert figure.axes[0].get_title() == "p1\nED, slice 1\nDice 77%"
     assert list(table["volume"]) == ["p1_ED"]
+
+
+@pytest.mark.parametrize(("flooded", "size"), [(5, 29), (40, 100)])
+def test_a_slice_is_whole_where_over_half_of_the_prediction_is_beyond(
+    flooded: int, size: int
+) -> None:
+    truth = np.zeros((1, 100, 100), np.uint8)
+    truth[0, 50, 50] = 1
+    found = truth.copy()
+    found[0, 0, :flooded] = 1
+    found[0, 49:52, 45:55] = 1
+    case = Case("p1", "ED", np.zeros(truth.shape, np.float32), None, truth, (1, 1, 1), "drawn")
+    rows = [{"volume": "p1_ED", "subject": "p1", "structure": "RV", "dice": 0.1}]
+    facts = {"metrics": pd.DataFrame(rows), "prediction": lambda name: found}
+    record = cast(Any, SimpleNamespace(run=SimpleNamespace(dataset="acdc"), **facts))
+    figure, _ = failures({"pce": record}, {"p1_ED": case}, count=1)
+    assert figure.axes[0].images[0].get_size() == (size + size % 2, size + size % 2)
+    beyond = [text.get_text() for text in figure.axes[0].texts]
+    assert beyond == (["14% beyond"] if flooded == 5 else [])
 
 
 def test_titles_of_neighbours_stand_apart() -> None:

@@ -179,9 +179,9 @@ def test_box_ends_where_the_image_ends(place: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outside", "said"), [(0, []), (1, ["5% outside"]), (2, ["10% outside"]), (18, ["50% outside"])]
+    ("outside", "said"), [(0, []), (1, ["5% beyond"]), (2, ["10% beyond"]), (18, ["50% beyond"])]
 )
-def test_a_cropped_picture_says_how_much_lies_outside(outside: int, said: list[str]) -> None:
+def test_a_cropped_picture_says_how_much_lies_beyond(outside: int, said: list[str]) -> None:
     labels = np.zeros((24, 10), int)
     labels[2:5, 2:8] = 3  # 18 pixels inside the box
     labels[6:9, 2:8].flat[:outside] = 1

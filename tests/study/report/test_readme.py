@@ -133,7 +133,7 @@ def executed(name: str) -> str:
 
 
 def test_what_the_demo_found_is_kept(tmp_path):
-    runs = {"pce": 0.5, "scn": 0.75, "dmpls": 0.25}
+    runs = {"pce": 0.5, "scn": 0.75, "dmpls_sgd": 0.25}
     for method, dice in runs.items():
         folder = run_folder(tmp_path, "demo", "phantom", method, 0)
         sample_record.write(folder, make_run("phantom", method), dice=dice)

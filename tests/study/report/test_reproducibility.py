@@ -34,6 +34,20 @@ def test_a_gain_is_decided_by_its_sign_where_its_interval_is_on_one_side(scn: fl
     assert all(c.cause for c in found if not c.holds)
 
 
+def test_a_gains_seeds_are_told_where_there_are_several() -> None:
+    runs = [record("pce", dice, seed) for seed, dice in enumerate((0.4, 0.1))]
+    found = claims([*runs, *(record("cale", 0.7, seed) for seed in (0, 1))])
+    (gain,) = (c for c in found if "points from PCE on" in c.claim)
+    assert "(seeds 0, 1: +30.00, +60.00)" in gain.here
+
+
+def test_significance_is_counted_in_dice_as_the_paper_claims_it() -> None:
+    runs = [record("scn", 0.8), record("pce", 0.3), record("mloss", 0.9), record("cale", 0.7)]
+    (lead,) = (c for c in claims([*runs, record("full", 0.95)]) if "significant" in c.claim)
+    assert "in 0 of 2 comparisons of Dice (0 of 6 with 95HD and PCE+CALE)" in lead.here
+    assert lead.holds is False and "SCN has no lead in 2;" in lead.cause
+
+
 def test_without_records_nothing_is_claimed():
     assert claims([]) == []
     assert hours([]).splitlines()[-1] == "| all |  | 0 | 0.0 | 0.0 |"
