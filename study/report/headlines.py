@@ -20,6 +20,8 @@ from study.report.statistics import compare
 from study.report.titles import data_title, in_order, row_title, title
 from study.report.verdicts import ahead_of_scn, interval, tests_against_scn
 
+LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
+
 
 def headlines(
     records: Sequence[Record], lost: pd.DataFrame, short: Sequence[Record] = ()
@@ -191,10 +193,17 @@ def _corners(short: Sequence[Record]) -> str:
         return ""
     found.sort(key=lambda one: (one.method == "scn", -float(np.mean(one.changes))))
     above = [title(one.method) for one in sensitivity.above_scn(found)]
+    moved, kept = [], []
+    for one in found:
+        little = abs(float(np.mean(one.changes))) < LITTLE and one.method not in ("pce", "scn")
+        (kept if little else moved).append(one)
+    said = [sensitivity.filled(one) for one in moved]
+    if kept:
+        said.append(f"{', '.join(title(one.method) for one in kept)} by less than {LITTLE:g}")
     text = (
         f"**A rotation's corners labelled background{' lift rivals to SCN' if above else ''}** (as "
         "S2L's and early WSL4MIS loaders do; here they are unlabelled). Short runs, ACDC, "
-        f"validation: {'; '.join(map(sensitivity.filled, found))}."
+        f"validation: {'; '.join(said)}."
     )
     return text + (f" Labelled, above SCN: {', '.join(above)}." if above else "")
 

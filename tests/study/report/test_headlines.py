@@ -103,10 +103,12 @@ def test_where_points_are_lost_is_the_first_finding():
 def test_what_labelled_corners_do_is_told_of_each_method_and_of_scn_last():
     runs = [*RUNS, *short("s2l", "short+background", 0.75), *short("rloss", "short", 0.5)]
     runs += short("rloss", "short+background", 0.4)
+    runs += [*short("mloss", "short", 0.5), *short("mloss", "short+background", 0.51)]
     said = headlines([], NO_ROWS, runs)[0].split(" validation: ")[1].split("; ")
     assert said[0] == "S2L 30.0 to 75.0"
     assert said[1:] == [
         "PCE 30.0 to 55.0 (by seed +30.0, +20.0)",
         "RLoss 50.0 to 40.0",
-        "SCN 72.0 to 72.0 (by seed +2.0, -2.0). Labelled, above SCN: S2L.",
+        "SCN 72.0 to 72.0 (by seed +2.0, -2.0)",
+        "MLoss by less than 2. Labelled, above SCN: S2L.",
     ]
