@@ -201,9 +201,9 @@ def _corners(short: Sequence[Record]) -> str:
     if kept:
         said.append(f"{', '.join(title(one.method) for one in kept)} by less than {LITTLE:g}")
     text = (
-        f"**A rotation's corners labelled background{' lift rivals to SCN' if above else ''}** (as "
-        "S2L's and early WSL4MIS loaders do; here they are unlabelled). Short runs, ACDC, "
-        f"validation: {'; '.join(said)}."
+        "**A rotation's corners labelled background** (as S2L's and early WSL4MIS loaders do; here "
+        "they are unlabelled), in short runs on ACDC, validation, of one seed where none is told: "
+        f"{'; '.join(said)}."
     )
     return text + (f" Labelled, above SCN: {', '.join(above)}." if above else "")
 

@@ -104,7 +104,7 @@ def test_what_labelled_corners_do_is_told_of_each_method_and_of_scn_last():
     runs = [*RUNS, *short("s2l", "short+background", 0.75), *short("rloss", "short", 0.5)]
     runs += short("rloss", "short+background", 0.4)
     runs += [*short("mloss", "short", 0.5), *short("mloss", "short+background", 0.51)]
-    said = headlines([], NO_ROWS, runs)[0].split(" validation: ")[1].split("; ")
+    said = headlines([], NO_ROWS, runs)[0].split(" is told: ")[1].split("; ")
     assert said[0] == "S2L 30.0 to 75.0"
     assert said[1:] == [
         "PCE 30.0 to 55.0 (by seed +30.0, +20.0)",
