@@ -122,7 +122,7 @@ def failures(
             z = worst_slice(predicted, truth, k)
             box = heart_box(truth, margin=14)
             if share_outside(predicted[z], box) > 0.5:
-                box = (slice(0, truth.shape[1]), slice(0, truth.shape[2]))
+                box = (slice(None), slice(None))
             _failure(axes, case.image[z], predicted[z], truth[z], box)
             name = volume.replace("_", "\n", 1)
             axes.set_title(f"{name}, slice {z + 1}\nDice {100 * found['dice']:.0f}%", fontsize=8)

@@ -16,10 +16,10 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from scnlib.data.cases import Case
-from scnlib.experiments import RECIPES, without_recipe
+from scnlib.experiments import without_recipe
 from scnlib.records import Record
 from study.report.display import dark_edge, key, scribble_colours
-from study.report.titles import TITLES, data_title, in_order, title
+from study.report.titles import SHARED, TITLES, data_title, in_order, title
 
 # Of the methods' curves: of the colour-blind palette what is not like a class's colour, and five
 # dark ones.
@@ -180,13 +180,12 @@ def validation_curves(curves: Mapping[str, Mapping[str, Record]]) -> Figure:
     figure, (line,) = make_grid(1, len(curves), 3.6, image=False, wide=1.4)
     shown = {record.run.method for runs in curves.values() for record in runs.values()}
     methods, lines = in_order({*TITLES, *shown}), {}
-    shared = {without_recipe(method) for method in RECIPES}
     for axes, (dataset, runs) in zip(line, curves.items(), strict=True):
         for name, record in runs.items():
             method, i = record.run.method, methods.index(record.run.method)
             colour = _HUES.get(without_recipe(method), (0, 0, 0))
             usual = "solid" if method in TITLES else "dotted"
-            style = "dashed" if record.run.variant else "dashdot" if method in shared else usual
+            style = "dashed" if record.run.variant else "dashdot" if method in SHARED else usual
             mark = MARKS[i % len(MARKS)]
             _validation(axes, record.validation["curve"], colour, name, style, mark, i % 4)
         axes.set(xlabel="iteration", title=data_title(dataset))

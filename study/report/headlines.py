@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
 from study.report import lost_points, sensitivity
 from study.report.findings import ablation_steps, run_key
@@ -17,7 +16,7 @@ from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
 from study.report.scores import SPREAD
 from study.report.statistics import compare
-from study.report.titles import data_title, in_order, row_title, title
+from study.report.titles import SHARED, data_title, in_order, row_title, title
 from study.report.verdicts import ahead_of_scn, interval, tests_against_scn
 
 LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
@@ -55,8 +54,7 @@ def floods(records: Sequence[Record], lost: pd.DataFrame) -> str:
     rank = f"{place}. best" if place > 1 else "best"
     gain, shared = difference(records, "acdc", "pce", "scn")
     over = f" (gain over {seeds_text(shared)}: {gain:.1f})" if shared else ""
-    footnotes = [without_recipe(method) for method in RECIPES]
-    rows: Any = lost[~lost["method"].isin(footnotes)]
+    rows: Any = lost[~lost["method"].isin(SHARED)]
     ruined, runs = lost_points.ruined(rows)
     return (
         f"{text} On ACDC seed {told} is PCE's {rank} of {len(seeds)}{over}. Keeping one part costs "
@@ -97,14 +95,24 @@ def own_rival(records: Sequence[Record], full: bool = False) -> str:
 
 def _on_validation(records: Sequence[Record]) -> str:
     """The rival's points to SCN on validation subjects, over pairs of seeds, for each data set."""
-    known = {run_key(record): record.validation["best"] for record in records}
     apart: dict[str, list[float]] = {}
-    for (dataset, method, seed), best in known.items():
-        scn = known.get((dataset, "scn", seed))
-        if method == "box" and best and scn:
-            apart.setdefault(dataset, []).append(100 * (best["dice"] - scn["dice"]))
+    for rival, scn in _beside_scn(records):
+        best, other = rival.validation["best"], scn.validation["best"]
+        if best and other:
+            points = 100 * (best["dice"] - other["dice"])
+            apart.setdefault(rival.run.dataset, []).append(points)
     said = [f"{np.mean(points):+.1f} on {data_title(name)}" for name, points in apart.items()]
     return f" On validation patients: {', '.join(said)}." if said else ""
+
+
+def _beside_scn(records: Sequence[Record]) -> list[tuple[Record, Record]]:
+    """The rival's runs, each with SCN's on the same data set with the same seed."""
+    known = {run_key(record): record for record in records}
+    return [
+        (rival, known[dataset, "scn", seed])
+        for (dataset, method, seed), rival in known.items()
+        if method == "box" and (dataset, "scn", seed) in known
+    ]
 
 
 def _rival_in_full(records: Sequence[Record], rows: Sequence[Any]) -> str:
@@ -115,16 +123,12 @@ def _rival_in_full(records: Sequence[Record], rows: Sequence[Any]) -> str:
         if row["metric"] == "hd95_voxel"
     ]
     text = f" In 95HD it is {'; '.join(apart)}. It is tested apart from the paper's rows."
-    known = {run_key(record): record for record in records}
     kinds = set()
-    for (dataset, method, seed), rival in known.items():
-        scn = known.get((dataset, "scn", seed))
-        if method == "scn" or scn is None:
-            continue
+    for rival, scn in _beside_scn(records):
         kinds.add(f"{rival.dtype} against {scn.dtype}")
         if rival.validation["best"] and scn.validation["best"]:
             dice = [f"{100 * r.validation['best']['dice']:.2f}%" for r in (rival, scn)]
-            where = f"{data_title(dataset)}, seed {seed}"
+            where = f"{data_title(rival.run.dataset)}, seed {rival.run.seed}"
             text += f" Best validation Dice, {where}: {dice[0]}, SCN {dice[1]}."
     return text + (f" Numbers were {' or '.join(sorted(kinds))}." if kinds else "")
 

@@ -148,14 +148,13 @@ def _levels(records: Sequence[Record]) -> list[Claim]:
 def _gains(records: Sequence[Record]) -> list[Claim]:
     """What Table 3 says that the parts add."""
     methods = {row_title(3, method): method for method in ROWS[3]}
+    dice = per_seed(records, "acdc")
     found = []
     for step in ablation_steps(records):
-        pair = {methods[step.one], methods[step.two]}
-        both = [r for r in records if r.run.dataset == "acdc" and r.run.method in pair]
-        (row,) = compare(both, methods[step.one], metrics=["dice"]).to_dict("records")
-        decided = row["low"] * row["high"] > 0
-        dice = per_seed(records, "acdc")
         one, two = methods[step.one], methods[step.two]
+        both = [r for r in records if r.run.dataset == "acdc" and r.run.method in (one, two)]
+        (row,) = compare(both, one, metrics=["dice"]).to_dict("records")
+        decided = row["low"] * row["high"] > 0
         each = ", ".join(f"{100 * (dice[two][s] - dice[one][s]):+.2f}" for s in step.seeds)
         which = seeds_text(step.seeds) + (f": {each}" if len(step.seeds) > 1 else "")
         found.append(

@@ -43,9 +43,9 @@ TESTS = (
     "Each method against SCN: the unit is the patient (mean over frames, then structures, then "
     "seeds); mean difference (method minus SCN) with its 95% bootstrap interval; two-sided "
     "Wilcoxon signed-rank test with zeros split (zsplit); p adjusted by Holm over all methods on "
-    "this data set that the paper has, for each metric; over the others (full supervision, "
-    "the study's own) apart. Seeds: the "
-    "method's / SCN's. 95HD includes the penalties for empty structures."
+    "this data set that the paper has, for each metric; over the others (full supervision, the "
+    "study's own) apart. Seeds: the method's / SCN's. 95HD includes the penalties for empty "
+    "structures."
 )
 ONE_SEED = (
     "A test is over patients and takes the trained networks as they are: with one seed it compares "
@@ -167,14 +167,14 @@ def interval_table(number: int, records: Sequence[Record], profile: str = "") ->
     return pd.DataFrame(found, columns=["method", "metric", "mean", "low", "high"])
 
 
-def note_on_tests(number: int, records: Sequence[Record], profile: str) -> str:
-    """What stands below a table's tests, with a warning if one of its methods has only one seed."""
+def note_on_tests(number: int, records: Sequence[Record], profile: str, tests: pd.DataFrame) -> str:
+    """What stands below a table's `tests` (`statistics_table`), with warnings of its seeds."""
     dataset = table_dataset(number, records, profile)
     methods = [record.run.method for record in records if record.run.dataset == dataset]
     shown = set(methods) & {*_rows(number, records, dataset)}
     once = any(methods.count(m) < 2 for m in shown)
-    tests = statistics_table(number, records, profile)
-    apart = [seeds_mark(row) for row in tests.to_dict("records")]
+    rows: Any = tests
+    apart = [seeds_mark(row) for row in rows.to_dict("records")]
     return " ".join([TESTS, *([ONE_SEED] if once else ()), *([APART] if any(apart) else ())])
 
 

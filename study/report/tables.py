@@ -47,12 +47,11 @@ def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[
     no_run_is_lost(records, folder)
     written = [list_runs(records, folder)]
     for number in ROWS:
-        title, note = (f(number, records, profile) for f in (table_title, note_on_tests))
-        parts = sections(number, records, profile)
+        page = _page(number, records, profile)
         texts = {
-            "md": _markdown_text(title, parts, note, footnotes(number)),
+            "md": _markdown_text(*page),
             "csv": _csv_text(number, records, profile),
-            "tex": _latex_text(title, parts, note, footnotes(number)),
+            "tex": _latex_text(*page),
         }
         for suffix, text in texts.items():
             written.append(folder / f"table{number}.{suffix}")
@@ -62,11 +61,22 @@ def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[
 
 def table_text(number: int, records: Sequence[Record], profile: str) -> str:
     """A whole table as a Markdown page, as `write_tables` writes it."""
-    title, note = (f(number, records, profile) for f in (table_title, note_on_tests))
-    return _markdown_text(title, sections(number, records, profile), note, footnotes(number))
+    return _markdown_text(*_page(number, records, profile))
 
 
-def sections(number: int, records: Sequence[Record], profile: str) -> dict[str, pd.DataFrame]:
+def _page(
+    number: int, records: Sequence[Record], profile: str
+) -> tuple[str, dict[str, pd.DataFrame], str, list[str]]:
+    """A table's title, its blocks, what stands below its tests, and what stands last."""
+    tests = statistics_table(number, records, profile)
+    blocks = _blocks(number, records, profile, tests)
+    note = note_on_tests(number, records, profile, tests)
+    return table_title(number, records, profile), blocks, note, footnotes(number)
+
+
+def _blocks(
+    number: int, records: Sequence[Record], profile: str, tests: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
     """A table for reading: heading to a frame of text, for Dice, 95HD, the runs and the tests."""
     table = side_by_side(number, records, profile)
     titles = _row_titles(table)
@@ -78,7 +88,6 @@ def sections(number: int, records: Sequence[Record], profile: str) -> dict[str, 
     intervals = interval_table(number, records, profile)
     if len(intervals):
         found["Means over patients, with 95% bootstrap intervals"] = _intervals(intervals)
-    tests = statistics_table(number, records, profile)
     if len(tests):
         found["Tests against SCN"] = _tests(tests)
     return found
@@ -148,6 +157,7 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
     a recipe that is not its own is a footnote.
     """
     parts, notes = [], []
+    shared = {title(without_recipe(method)): title(method) for method in RECIPES}
     for number in (1, 2):
         table = side_by_side(number, records, profile)
         if number == 1:
@@ -155,7 +165,6 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
             place = list(table.index).index("SCN")
             table = pd.concat([table.iloc[:place], cale, table.iloc[place:]])
         name = data_title(table_dataset(number, records, profile))
-        shared = {title(without_recipe(method)): title(method) for method in RECIPES}
         parts.append(_means(table.drop(index=list(shared), errors="ignore"), name))
         found = table["Dice ours", "Mean"].reindex(list(shared)).dropna().rename(shared)
         said = " and ".join(f"{row} {value:.2f}" for row, value in found.items())

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from scnlib.experiments import RECIPES, without_recipe
+
 # Method name: (our title, the paper's row). The paper has no row of full supervision and none of
 # the study's own rivals. Where a method has a recipe of its own (`scnlib.experiments.RECIPES`),
 # that row is the paper's; the one under the shared recipe, where it collapses, is a footnote.
@@ -25,7 +27,8 @@ _RIVALS = ("pce", "s2l", "mloss", "rloss", "meloss", "ustm", "dmpls_sgd", "fddse
 ROWS = {1: (*_RIVALS, "scn", "full"), 2: (*_RIVALS, "scn"), 3: ("pce", "cale", "scn")}
 # Rows that the paper has not: full supervision, and those that stand last in Tables 1 and 2, where
 # they were run.
-BESIDE = ("box", "dmpls", "fddseg")
+SHARED = tuple(without_recipe(method) for method in RECIPES)  # the footnotes
+BESIDE = ("box", *SHARED)
 UNPRINTED = ("full", *BESIDE)
 DATASETS = {1: "acdc", 2: "mscmr", 3: "acdc"}
 NAMES = {"acdc": "ACDC", "mscmr": "MSCMR", "phantom": "the phantom"}

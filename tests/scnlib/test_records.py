@@ -268,13 +268,13 @@ def test_collect_takes_the_runs_of_one_profile(tmp_path: Path) -> None:
     assert [(r.run.method, r.run.variant) for r in departures] == [("pce", "factor03")]
     assert [r.run.method for r in records.collect(tmp_path, "cpu")] == ["full"]
     assert records.collect(tmp_path, "cpu", "variants") == []
+    assert records.collect(tmp_path, "paper") == records.collect(tmp_path / "none", "demo") == []
 
 
 def test_a_data_set_may_be_called_as_a_kind_of_runs_is(tmp_path: Path) -> None:
     assert is_name("protocol") and not is_name("sensitivity")
     write(run_folder(tmp_path, "demo", "protocol", "scn", 0), make_run("protocol", "scn"))
     assert len(records.collect(tmp_path, "demo")) == 1
-    assert records.collect(tmp_path, "paper") == records.collect(tmp_path / "none", "demo") == []
 
 
 def test_collect_does_not_mind_what_the_folder_is_called(tmp_path: Path) -> None:
