@@ -40,6 +40,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "channelwise": {"profile": {"dropout": "channel"}},
     # As the benchmark's public code trains PCE: SGD, poly decay, element-wise dropout.
     "sgd": {"profile": _SGD | {"lr": 0.03}},
+    # Its other methods are trained with this rate there.
+    "sgd001": {"profile": _SGD | {"lr": 0.01}},
     "nearest": {"profile": {"scribble_rule": "nearest"}},
     # Labels that nobody drew: the corners that a rotation brings in, labelled as background.
     "background": {"profile": {"padding": "background"}},
@@ -69,6 +71,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     # which shapes are drawn, and where they may vote (Eq. 4 to 8),
     "allrows": {"scn": {"rows": 0}},
     "taumasks": {"scn": {"mask_threshold": None}},
+    # no value of a row lies above its largest: no shape, RSR's term is CGTM's self-training alone
+    "noshape": {"scn": {"mask_threshold": 1.0}},
     "gated": {"scn": {"gate": "corrmatch"}},
     "strokesout": {"scn": {"scribbles_confident": False}},
     "overwrite": {"scn": {"overwrite": True}},
