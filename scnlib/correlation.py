@@ -69,9 +69,14 @@ def propagate_features(
     queries = _cells(f)[:, None]  # (B, 1, N, D): one head
     keys = queries if other is None else _cells(other)[:, None]
     values = P.flatten(2).transpose(1, 2)[:, None].to(queries.dtype)  # (B, 1, N, K)
+    if f.device.type == "cpu":
+        # The kernel that goes block by block there wants values as wide as f, and each cell's
+        # numbers side by side; else all of C is made, in twice the time at N = 1024.
+        values = F.pad(values, (0, max(0, f.shape[1] - K)))
+        queries, keys, values = (x.contiguous() for x in (queries, keys, values))
     with torch.autocast(f.device.type, enabled=False):
         scale = None if scale_inside else 1.0
-        mixed = F.scaled_dot_product_attention(queries, keys, values, scale=scale)
+        mixed = F.scaled_dot_product_attention(queries, keys, values, scale=scale)[..., :K]
     mixed = mixed if scale_inside else mixed / math.sqrt(f.shape[1])
     return mixed[:, 0].transpose(1, 2).reshape(B, K, h, w)
 

@@ -7,6 +7,7 @@ augmentation, losses, gradients, optimiser.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -59,10 +60,16 @@ def plain_step(size: int, batch: int, device: torch.device) -> Action:
     return step
 
 
-def method_step(name: str, size: int, batch: int, device: torch.device, way: str) -> Action:
-    """A method's step, run in one of the `WAYS`; each call returns the way that it took."""
+def method_step(
+    name: str, size: int, batch: int, device: torch.device, way: str, *, stride: int = 8
+) -> Action:
+    """A method's step, run in one of the `WAYS`; each call returns the way that it took.
+
+    stride: of SCN's map.
+    """
     torch.manual_seed(0)
     run = make_run("phantom", name, size=size, batch=batch, iterations=30_000)
+    run = replace(run, scn=replace(run.scn, stride=stride))
     data = TrainingSet(run, phantoms(), device)
     kind = get_method(name)
     method = kind(run, data.classes, run.profile.bf16 and bf16_supported(device)).to(device)

@@ -192,10 +192,11 @@ def test_rows_are_those_of_the_whole_map(inside: bool) -> None:
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_propagation_without_the_map_equals_that_with_it(inside: bool) -> None:
-    """Values and gradients, for one set of features and for two."""
-    for others in ([], [random_map(1).requires_grad_()]):
-        given = [random_map(0).requires_grad_(), *others]
+@pytest.mark.parametrize("D", [2, 3, 8])
+def test_propagation_without_the_map_equals_that_with_it(D: int, inside: bool) -> None:
+    """Values and gradients, for one set of features and for two, fewer or more than classes."""
+    for others in ([], [random_map(1, D=D).requires_grad_()]):
+        given = [random_map(0, D=D).requires_grad_(), *others]
         f, *other = given
         P = random_map(2).softmax(dim=1).requires_grad_()
         weights = random_map(3)
@@ -205,6 +206,17 @@ def test_propagation_without_the_map_equals_that_with_it(inside: bool) -> None:
         expected = torch.autograd.grad((whole * weights).sum(), [*given, P])
         found = torch.autograd.grad((parts * weights).sum(), [*given, P])
         torch.testing.assert_close(found, expected)
+
+
+def test_on_a_cpu_no_kernel_of_propagation_makes_the_whole_map() -> None:
+    f = torch.rand(2, 8, 6, 6, requires_grad=True)
+    P = torch.rand(2, 4, 6, 6).softmax(dim=1).requires_grad_()
+    kinds = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=kinds, record_shapes=True) as profile:
+        propagate_features(f, P).square().sum().backward()
+    shapes = [shape for event in profile.events() for shape in event.input_shapes]
+    assert [2, 1, 36, 8] in shapes  # the queries
+    assert not [shape for shape in shapes if shape[-2:] == [36, 36]]
 
 
 def test_gradient_of_propagation_without_the_map() -> None:
