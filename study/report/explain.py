@@ -49,7 +49,8 @@ def facts(
                 text = f"{which} validation Dice of {name} (iteration {found['iteration']})"
                 yield Fact(text, 100 * found["dice"], [record])
     yield from _departures(records, variants)
-    yield from _choices(short)
+    yield from _choices("short", short)
+    yield from _choices("whole", [*records, *variants])
 
 
 def _cells(records: Sequence[Record]) -> Iterator[Fact]:
@@ -91,15 +92,15 @@ def _departures(records: Sequence[Record], variants: Sequence[Record]) -> Iterat
             yield Fact(f"{text} {run.variant} minus the default", 100 * change, [record, base])
 
 
-def _choices(short: Sequence[Record]) -> Iterator[Fact]:
-    for effect in effects(short):
-        variants = (effect.base, f"{effect.base}+{effect.choice}")
+def _choices(length: str, runs: Sequence[Record]) -> Iterator[Fact]:
+    for effect in effects(runs):
+        variants = (effect.base, "+".join(filter(None, (effect.base, effect.choice))))
         keys = {("acdc", effect.method, seed) for seed in effect.seeds}
-        used = [r for r in short if run_key(r) in keys and r.run.variant in variants]
+        used = [r for r in runs if run_key(r) in keys and r.run.variant in variants]
         without, having = effect.means
         values = {"without": without, "with": having, "difference": having - without}
         for word, value in values.items():
-            text = f"short runs, {effect.choice}, {effect.method} on acdc, mean validation Dice"
+            text = f"{length} runs, {effect.choice}, {effect.method} on acdc, mean validation Dice"
             yield Fact(f"{text}, {word}", value, used)
 
 

@@ -29,11 +29,19 @@ Significant is what is so by one rule: the signed-rank test over patients with H
 {findings}
 {phantom}
 
-{short}## Runs
+{whole}{short}## Runs
 
 Seconds a step depend on the machine, which `record.json` and notebook 04 name for each run.
 
 {runs}
+"""
+_WHOLE = """## Corners labelled background, in whole runs
+
+What fills the corners that a rotation brings in, on validation subjects of ACDC: unlabelled, as in
+all tables above, or background.
+
+{table}
+
 """
 _SHORT = """## Short runs
 
@@ -72,6 +80,7 @@ def report_text(
             f"- {text}" for text in [*_floods(records, lost), *answers(records, variants, profile)]
         ),
         phantom="\n".join(phantom),
+        whole=_whole_fills(records, variants),
         short=_short_runs(short),
         runs=runs_table(records, variants),
     )
@@ -85,6 +94,12 @@ def _floods(records: Sequence[Record], lost: pd.DataFrame | None) -> list[str]:
     for dataset in NAMES:
         found += [f"{data_title(dataset)}: {text}" for text in lost_points.sentences(lost, dataset)]
     return [text for text in found if text]
+
+
+def _whole_fills(records: Sequence[Record], variants: Sequence[Record]) -> str:
+    """The section on the other fill in whole runs, or nothing."""
+    table = sensitivity.effects_table(sensitivity.whole_fills(records, variants))
+    return _WHOLE.format(table=table) if table else ""
 
 
 def _short_runs(short: Sequence[Record]) -> str:

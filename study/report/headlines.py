@@ -23,16 +23,19 @@ LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
 
 
 def headlines(
-    records: Sequence[Record], lost: pd.DataFrame, short: Sequence[Record] = ()
+    records: Sequence[Record],
+    lost: pd.DataFrame,
+    short: Sequence[Record] = (),
+    variants: Sequence[Record] = (),
 ) -> list[str]:
     """Findings in Markdown; one that no run at hand can tell is left out.
 
     `lost` are the rows of the same profile's lost points (`lost_points.read_rows`), or none;
-    `short` its short runs.
+    `short` its short runs; `variants` its whole ones that depart from the protocol.
     """
     found = [
         floods(records, lost),
-        _corners(short),
+        corners(short, sensitivity.whole_fills(records, variants)),
         own_rival(records),
         _level(records),
         _ahead(records),
@@ -62,9 +65,15 @@ def floods(records: Sequence[Record], lost: pd.DataFrame) -> str:
     )
 
 
-def numbered(records: Sequence[Record], lost: pd.DataFrame, short: Sequence[Record] = ()) -> str:
-    """The findings as a numbered list in Markdown."""
-    return "\n".join(f"{i}. {text}" for i, text in enumerate(headlines(records, lost, short), 1))
+def numbered(
+    records: Sequence[Record],
+    lost: pd.DataFrame,
+    short: Sequence[Record] = (),
+    variants: Sequence[Record] = (),
+) -> str:
+    """The findings as a numbered list in Markdown; arguments as `headlines` takes them."""
+    found = headlines(records, lost, short, variants)
+    return "\n".join(f"{i}. {text}" for i, text in enumerate(found, 1))
 
 
 def own_rival(records: Sequence[Record], full: bool = False) -> str:
@@ -190,26 +199,42 @@ def _chance(records: Sequence[Record]) -> str:
     return f"**Chance** on ACDC: of seeds {', '.join(said)}."
 
 
-def _corners(short: Sequence[Record]) -> str:
-    """What labels that nobody drew do for each method, the most for the first, and for SCN last."""
-    found = sensitivity.fills(sensitivity.effects(short))
-    if not found:
+def corners(short: Sequence[Record], whole: Sequence[sensitivity.Effect]) -> str:
+    """What labels that nobody drew do: in whole runs, and in short ones of the other methods."""
+    brief = sensitivity.fills(sensitivity.effects(short))
+    there = {one.method for one in whole}
+    rest = [one for one in brief if one.method not in there]
+    parts = [
+        f"{kind} runs: {_moved(found)}"
+        for kind, found in (("whole", whole), ("short", rest))
+        if found
+    ]
+    if not parts:
         return ""
-    found.sort(key=lambda one: (one.method == "scn", -float(np.mean(one.changes))))
-    above = [title(one.method) for one in sensitivity.above_scn(found)]
+    ahead = [
+        f"{', '.join(title(one.method) for one in sensitivity.above_scn(found)) or 'none'} in "
+        f"{kind} runs"
+        for kind, found in (("whole", whole), ("short", brief))
+        if any(one.method == "scn" for one in found)
+    ]
+    return (
+        "**A rotation's corners labelled background** (as S2L's and early WSL4MIS loaders do; here "
+        "they are unlabelled), ACDC, validation, seed 0 where none is told. In "
+        f"{'; in '.join(parts)}." + (f" Then above SCN: {'; '.join(ahead)}." if ahead else "")
+    )
+
+
+def _moved(found: Sequence[sensitivity.Effect]) -> str:
+    """Each method's means, the most lifted first and SCN last; those that hardly move by name."""
+    ordered = sorted(found, key=lambda one: (one.method == "scn", -float(np.mean(one.changes))))
     moved, kept = [], []
-    for one in found:
+    for one in ordered:
         little = abs(float(np.mean(one.changes))) < LITTLE and one.method not in ("pce", "scn")
         (kept if little else moved).append(one)
     said = [sensitivity.filled(one) for one in moved]
     if kept:
         said.append(f"{', '.join(title(one.method) for one in kept)} by less than {LITTLE:g}")
-    text = (
-        "**A rotation's corners labelled background** (as S2L's and early WSL4MIS loaders do; here "
-        "they are unlabelled), in short runs on ACDC, validation, of one seed where none is told: "
-        f"{'; '.join(said)}."
-    )
-    return text + (f" Labelled, above SCN: {', '.join(above)}." if above else "")
+    return ", ".join(said)
 
 
 def _print() -> str:

@@ -47,6 +47,7 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
             records,
             lost_points.read_rows(results / "cpu"),
             collect(results, "cpu", "sensitivity"),
+            collect(results, "cpu", "variants"),
         ),
         "tables": means_tables(records, "cpu"),
         "numbers": "\n".join(measured_times(results / "timings.json")),

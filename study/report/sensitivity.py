@@ -54,7 +54,10 @@ class Effect(NamedTuple):
 
 
 def effects(short: Sequence[Record], dataset: str = "acdc") -> list[Effect]:
-    """What each choice did to each method, in the tables' order and then by name."""
+    """What each choice did to each method, in the tables' order and then by name.
+
+    A variant of one name is compared with the runs without a variant, if they are among these.
+    """
     runs = {(r.run.method, r.run.variant) for r in short if r.run.dataset == dataset}
     found = []
     for method in in_order({method for method, _ in runs}):
@@ -62,8 +65,15 @@ def effects(short: Sequence[Record], dataset: str = "acdc") -> list[Effect]:
             base, _, choice = variant.rpartition("+")
             before, after = (best_by_seed(short, dataset, method, name) for name in (base, variant))
             effect = Effect(method, base, choice, before, after)
-            found += [effect] if base and effect.seeds else []
+            found += [effect] if variant and effect.seeds else []
     return found
+
+
+def whole_fills(
+    records: Sequence[Record], variants: Sequence[Record], dataset: str = "acdc"
+) -> list[Effect]:
+    """What labelled corners do to each method in whole runs, which the protocol's stand beside."""
+    return fills(effects([*records, *variants], dataset))
 
 
 def fills(found: Sequence[Effect]) -> list[Effect]:

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from scnlib.paths import RESULTS
-from study.report import lost_points
+from study.report import lost_points, sensitivity
 from study.report.claims import answers
-from study.report.headlines import floods, headlines, numbered, own_rival
+from study.report.headlines import corners, floods, headlines, numbered, own_rival
 from tests.study.report.test_claims import validated
 from tests.study.report.test_sensitivity import RUNS, short
 from tests.study.report.test_tables import record
@@ -104,11 +104,20 @@ def test_what_labelled_corners_do_is_told_of_each_method_and_of_scn_last():
     runs = [*RUNS, *short("s2l", "short+background", 0.75), *short("rloss", "short", 0.5)]
     runs += short("rloss", "short+background", 0.4)
     runs += [*short("mloss", "short", 0.5), *short("mloss", "short+background", 0.51)]
-    said = headlines([], NO_ROWS, runs)[0].split(" is told: ")[1].split("; ")
-    assert said[0] == "S2L 30.0 to 75.0"
-    assert said[1:] == [
-        "PCE 30.0 to 55.0 (by seed +30.0, +20.0)",
-        "RLoss 50.0 to 40.0",
-        "SCN 72.0 to 72.0 (by seed +2.0, -2.0)",
-        "MLoss by less than 2. Labelled, above SCN: S2L.",
-    ]
+    said = headlines([], NO_ROWS, runs)[0].split(" is told. ")[1]
+    assert said == (
+        "In short runs: S2L 30.0 to 75.0, PCE 30.0 to 55.0 (by seed +30.0, +20.0), "
+        "RLoss 50.0 to 40.0, SCN 72.0 to 72.0 (by seed +2.0, -2.0), MLoss by less than 2. "
+        "Then above SCN: S2L in short runs."
+    )
+
+
+def test_of_a_method_whose_whole_run_has_labelled_corners_the_short_one_is_not_told():
+    whole = [*short("s2l", "", 0.5), *short("scn", "", 0.8), *short("mloss", "", 0.5)]
+    labelled = [*short("s2l", "background", 0.7), *short("scn", "background", 0.79)]
+    brief = [*RUNS, *short("s2l", "short+background", 0.75)]
+    effects = sensitivity.whole_fills(whole, labelled)
+    assert corners(brief, effects).split(" is told. ")[1] == (
+        "In whole runs: S2L 50.0 to 70.0, SCN 80.0 to 79.0; in short runs: PCE 30.0 to 55.0 "
+        "(by seed +30.0, +20.0). Then above SCN: none in whole runs; S2L in short runs."
+    )
