@@ -16,6 +16,7 @@ from scnlib.experiments import PROFILES, without_recipe
 from study.report import markdown
 from study.report.titles import ROWS
 from study.speed.figure import step_costs
+from study.speed.steps import PLAIN
 
 SEEDS = 3
 TIMED = 12  # slices of a measured step
@@ -36,6 +37,35 @@ def forecast(folder: Path) -> str:
         return "No machine has a benchmark of all methods yet."
     head = ("machine", "profile", "runs", "longest run", *(f"{n} of it" for n in MACHINES))
     return markdown.table(head, rows, numbers=True)
+
+
+def steps_told(folder: Path) -> str:
+    """A table in Markdown, a row a machine and size: SCN's step beside the plain one and PCE's.
+
+    Where they were measured, also the share that convolutions have of it, and their rate in percent
+    of the processor's rate for matrix products in the same type. Empty without a benchmark.
+    """
+    rows = []
+    for path in sorted(folder.glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        costs = step_costs(content)
+        if not {PLAIN, "pce", "scn"} <= set(costs.index):
+            continue
+        for size in costs.columns:
+            plain, pce, scn = (float(costs.loc[name, size]) for name in (PLAIN, "pce", "scn"))
+            found = convolutions_of(content, "scn", int(size))
+            share = f"{100 * found['share']:.0f}" if found else ""
+            rate = f"{100 * found['gflop_s'] / found['matrix_gflop_s']:.0f}" if found else ""
+            times = (f"{scn:.2f}", f"{plain / scn:.2f}", f"{scn / pce:.2f}")
+            rows.append((content["machine"], str(size), *times, share, rate))
+    head = ("machine", "side", "SCN (s)", "plain/SCN", "SCN/PCE", "convolutions (%)", "rate (%)")
+    return markdown.table(head, rows, numbers=True) if rows else ""
+
+
+def convolutions_of(content: Mapping[str, Any], method: str, size: int) -> Mapping[str, float]:
+    """The row of a benchmark of convolutions (`study.speed.limits`); empty without one."""
+    name = f"convolutions[{method}-{size}]"
+    return next((row for row in content["benchmarks"] if row["name"] == name), {})
 
 
 def hours_by_run(content: Mapping[str, Any], profile: Profile) -> list[float]:

@@ -1,10 +1,10 @@
 """The benchmarks, in one go: python -m study.speed [--rounds 5] [--only NAME] [--out DIR]
 
 Runs tests/benchmarks by pytest-benchmark and writes DIR/MACHINE.json (results/benchmarks by
-default), and of the steps a picture beside it. There is a row for each benchmark: the least and the
-median seconds of its rounds, and what it tells beside. The least is what the machine can do; where
-other programs share it, only that one means something, and `load` says how many did as it began.
-Steps are one of 12 slices.
+default), and beside it pictures of the steps and of how SCN's grows. There is a row for each
+benchmark: the least and the median seconds of its rounds, and what it tells beside. The least is
+what the machine can do; where other programs share it, only that one means something, and `load`
+says how many did as it began. Steps are one of 12 slices.
 """
 
 import json
@@ -24,7 +24,7 @@ from scnlib.files import replace_text
 from scnlib.paths import REPOSITORY, RESULTS
 from scnlib.unet import bf16_supported
 from study.report.display import save_figure
-from study.speed.figure import draw_steps
+from study.speed.figure import draw_growth, draw_steps
 
 BENCHMARKS = REPOSITORY / "tests" / "benchmarks"
 
@@ -79,6 +79,8 @@ def main(words: list[str] | None = None) -> int:
     replace_text(place, json.dumps(content, indent=1) + "\n")
     if any(row["name"].startswith("step[") for row in found):
         save_figure(draw_steps(content), place.with_suffix(".png"))
+    if any(row["name"].startswith("growth[") for row in found):
+        save_figure(draw_growth(content), place.with_name(f"{place.stem}-growth.png"))
     print(place)
     return code
 

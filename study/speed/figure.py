@@ -1,14 +1,16 @@
-"""The benchmarks as a picture: what a step of each method costs beside the field's plain one."""
+"""The benchmarks as pictures: what a step of each method costs, and how SCN's grows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from study.report.titles import in_order, title
 from study.speed.steps import PLAIN
 
+STRIDES = {4: ("#0072B2", "o"), 8: ("#D55E00", "s"), 16: ("#009E73", "D")}
 SIZES = ("#9ECAE1", "#4292C6")  # the smaller image, the larger one
 
 
@@ -44,4 +46,42 @@ def draw_steps(content: Mapping[str, Any]) -> Figure:
     panels[0][0].invert_yaxis()
     kind = "bfloat16" if content["bf16"] else "float32"
     figure.suptitle(f"A step of 12 slices on {content['machine']}, {kind}", fontsize=10)
+    return figure
+
+
+def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
+    """p of the least-squares fit values ~ (number of pixels)^p; 1 is in proportion."""
+    slope, _ = np.polyfit(2 * np.log(sizes), np.log(values), 1)
+    return float(slope)
+
+
+def growth(content: Mapping[str, Any]) -> pd.DataFrame:
+    """SCN's steps by image size and stride of its map: size, stride, step_s, peak_memory_mb."""
+    rows = [row for row in content["benchmarks"] if row["name"].startswith("growth[")]
+    columns = ["size", "stride", "step_s", "peak_memory_mb"]
+    return pd.DataFrame(rows, columns=columns).sort_values(["stride", "size"], ignore_index=True)
+
+
+def draw_growth(content: Mapping[str, Any]) -> Figure:
+    """Seconds of a step of SCN, and its peak memory, against the image's side; a line a stride.
+
+    The key has each line's fitted exponent (`exponent`). content: as in `draw_steps`.
+    """
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    panels: Any = figure.subplots(1, 2)
+    quantities = {"step_s": "seconds a step", "peak_memory_mb": "peak memory (MB)"}
+    for axes, (column, label) in zip(panels, quantities.items(), strict=True):
+        for stride, rows in growth(content).groupby("stride"):
+            sizes, values = rows["size"].tolist(), rows[column].tolist()
+            colour, mark = STRIDES[int(str(stride))]
+            power = f"stride {stride}: pixels^{exponent(sizes, values):.2f}"
+            axes.plot(sizes, values, color=colour, marker=mark, label=power)
+        axes.set(xscale="log", yscale="log", xlabel="side of the image (pixels)", ylabel=label)
+        ticks = sorted(set(growth(content)["size"]))
+        axes.set_xticks(ticks, [str(size) for size in ticks])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=9)
+    kind = "bfloat16" if content["bf16"] else "float32"
+    figure.suptitle(f"SCN, 12 slices, on {content['machine']}, {kind}", fontsize=10)
     return figure

@@ -10,7 +10,6 @@ import sys
 import time
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -51,12 +50,6 @@ def convolutions(step: Action, device: torch.device) -> dict[str, float]:
     share = spent / sum(row["ms"] for row in rows)
     rate = gflop / spent * 1000 if spent else float("nan")
     return {"share": round(share, 3), "gflop": round(gflop, 1), "gflop_s": round(rate, 1)}
-
-
-def exponent(sizes: list[int], values: list[float]) -> float:
-    """p of the least-squares fit values ~ (number of pixels)^p; 1 is in proportion."""
-    slope, _ = np.polyfit(2 * np.log(sizes), np.log(values), 1)
-    return float(slope)
 
 
 def grown(size: int, stride: int, repeats: int = 3) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pytest
 
 from scnlib.experiments import PROFILES, RECIPES
 from scnlib.methods import METHODS
-from study.report.forecast import forecast, hours_by_run, makespan
+from study.report.forecast import forecast, hours_by_run, makespan, steps_told
 
 
 def measured(seconds: float, leave_out: str = "") -> dict[str, Any]:
@@ -27,6 +27,24 @@ def test_hours_are_steps_times_seconds_and_a_batch_of_24_costs_twice_12() -> Non
     assert len(night) == len(paper) == 3 * (11 + 9)
     assert night == pytest.approx([6_000 / 3600] * len(night))
     assert paper == pytest.approx([2 * 30_000 / 3600] * len(paper))
+
+
+def test_a_step_is_told_beside_the_plain_one_and_pces(tmp_path: Path) -> None:
+    assert steps_told(tmp_path) == ""
+    seconds = {"plain": 6.0, "pce": 2.0, "scn": 3.0}
+    rows: list[dict[str, Any]] = [
+        {"name": f"step[{name}-128]", "method": name, "size": 128, "least_s": cost}
+        for name, cost in seconds.items()
+    ]
+    content = {"machine": "a processor", "bf16": True, "benchmarks": rows}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert steps_told(tmp_path).splitlines()[2:] == [
+        "| a processor | 128 | 3.00 | 2.00 | 1.50 |  |  |"
+    ]
+    rates = {"share": 0.5, "gflop": 1, "gflop_s": 20.0, "matrix_gflop_s": 80.0}
+    rows.append({"name": "convolutions[scn-128]", **rates})
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert steps_told(tmp_path).endswith("| a processor | 128 | 3.00 | 2.00 | 1.50 | 50 | 25 |")
 
 
 def test_the_longest_run_is_taken_first() -> None:

@@ -3,11 +3,12 @@
 import itertools
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import study.speed.__main__ as speed
-from study.speed import figure, steps
+from study.speed import figure, limits, steps
 
 CPU = torch.device("cpu")
 
@@ -73,3 +74,37 @@ def test_without_pce_the_picture_has_seconds_alone() -> None:
     content = {"machine": "a", "bf16": True, "benchmarks": [step_row("scn", 128, 1.5)]}
     (axes,) = figure.draw_steps(content).axes
     assert [text.get_text() for text in axes.texts] == [" 1.50 s"]
+
+
+def grown(side: int, stride: int) -> dict[str, Any]:
+    row = {"name": f"growth[{side}-{stride}]", "size": side, "stride": stride}
+    return row | {"step_s": float(side) ** stride, "peak_memory_mb": 100.0 * side**2}
+
+
+def test_growth_has_a_line_a_stride_with_its_power_of_the_pixels() -> None:
+    rows = [grown(side, stride) for side in (128, 64) for stride in (8, 4)]
+    content = {"machine": "a", "bf16": True, "benchmarks": [*rows, step_row("scn", 128, 1.0)]}
+    seconds, memory = figure.draw_growth(content).axes
+    assert [line.get_label() for line in seconds.lines] == [
+        "stride 4: pixels^2.00",
+        "stride 8: pixels^4.00",
+    ]
+    assert all(str(line.get_label()).endswith("pixels^1.00") for line in memory.lines)
+    assert np.array_equal(seconds.lines[0].get_xdata(), [64, 128])
+
+
+def test_convolutions_of_a_step_are_counted_and_timed() -> None:
+    found = limits.convolutions(steps.method_step("pce", 32, 2, CPU, "eager"), CPU)
+    assert 0 < found["share"] < 1 and found["gflop"] > 0 and found["gflop_s"] > 0
+    # Per pixel the network's arithmetic is the same: four times the pixels, four times as much.
+    larger = limits.convolutions(steps.method_step("pce", 64, 2, CPU, "eager"), CPU)
+    assert larger["gflop"] == pytest.approx(4 * found["gflop"], rel=0.1)
+
+
+def test_a_product_of_matrices_has_a_rate() -> None:
+    assert limits.matrix_rate(CPU, seconds=0.1) > 1
+
+
+def test_growth_is_measured_at_the_stride_asked_for() -> None:
+    found = limits.grown(32, 4, repeats=1)
+    assert found["step_s"] > 0 and found["peak_memory_mb"] > 50
