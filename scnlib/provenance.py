@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -75,5 +76,11 @@ def peak_memory_mb(device: torch.device) -> float:
     """Largest memory in use so far, in MB: the GPU's allocations, or the whole process's."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
+    status = Path("/proc/self/status")
+    if status.exists():
+        # On Linux getrusage also counts what the process that started this one held at that moment.
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if found:
+            return round(int(found[1]) / 2**10, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KB, on macOS bytes
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

@@ -1,0 +1,32 @@
+"""What a record says of the process that made it."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from scnlib.provenance import peak_memory_mb
+
+CPU = torch.device("cpu")
+ALONE = """
+import torch
+from scnlib.provenance import peak_memory_mb
+print(peak_memory_mb(torch.device("cpu")))
+"""
+
+
+def test_the_peak_of_memory_grows_with_what_was_held_and_stays() -> None:
+    before = peak_memory_mb(CPU)
+    held = np.ones(int((before + 200) * 2**17))  # 8 bytes each
+    assert peak_memory_mb(CPU) >= before + 190
+    del held
+    assert peak_memory_mb(CPU) >= before + 190
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_the_peak_of_memory_is_not_that_of_the_process_that_started_it() -> None:
+    held = np.ones(2**27)  # 1 GB
+    done = subprocess.run([sys.executable, "-c", ALONE], check=True, capture_output=True, text=True)
+    assert 50 < float(done.stdout) < 900 < held.nbytes / 2**20
