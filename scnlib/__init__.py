@@ -10,7 +10,8 @@ Reading order, as the paper goes:
 5. `scnlib.methods.scn`   the method as a whole; beside it a file for each other row of Table 1,
                            with its own losses (`scnlib.methods.base` says what a method is)
 6. `scnlib.training`      the one loop, with `scnlib.data.batches`, `scnlib.augment`,
-                           `scnlib.optimiser` and `scnlib.checkpoint`
+                           `scnlib.optimiser` and `scnlib.checkpoint`; `scnlib.step` says how a
+                           step runs
 7. `scnlib.evaluation`    Dice and 95HD of what `scnlib.inference` predicts
 
 Around it: `scnlib.config` says what a run is and `scnlib.experiments` which there are;

@@ -24,6 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scnlib.allocator import keep_freed_memory
 from scnlib.data.batches import TrainingSet
 from scnlib.methods.base import Batch, Method, Now
 
@@ -239,6 +240,8 @@ def make_step(
     """
     if kind not in STEPS:
         raise ValueError(f"unknown step {kind!r}: choose one of {', '.join(STEPS)}")
+    if data.device.type == "cpu":
+        keep_freed_memory()
     recorded = kind == "graph" or (kind == "auto" and data.device.type == "cuda")
     if kind == "eager" or not (recorded or kind == "compiled"):
         return EagerStep(method, data, optimiser)
