@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import lost_points, markdown, sensitivity
+from study.report import lost_points, markdown, resolution, sensitivity
 from study.report.claims import answers
 from study.report.findings import departures
 from study.report.headlines import floods
@@ -29,11 +29,19 @@ Significant is what is so by one rule: the signed-rank test over patients with H
 {findings}
 {phantom}
 
-{whole}{short}## Runs
+{fine}{whole}{short}## Runs
 
 Seconds a step depend on the machine, which `record.json` and notebook 04 name for each run.
 
 {runs}
+"""
+_FINE = """## At the printed resolution
+
+Mean Dice and 95HD on test subjects of the same methods and seeds, trained at 256x256 (profile
+`{profile}`) and at 128x128 (the tables above).
+
+{table}
+
 """
 _WHOLE = """## Corners labelled background, in whole runs
 
@@ -63,6 +71,7 @@ def report_text(
     phantom: Sequence[str] = (),
     short: Sequence[Record] = (),
     lost: pd.DataFrame | None = None,
+    fine: Sequence[Record] = (),
 ) -> str:
     """The page REPORT.md of a profile.
 
@@ -72,7 +81,9 @@ def report_text(
         phantom: lines on the demo (`phantom_line`).
         short: its short runs, compared with one another alone.
         lost: rows of its lost points (`lost_points.read_rows`).
+        fine: runs at the printed resolution, to stand beside.
     """
+    beside = resolution.table(records, fine)
     return _PAGE.format(
         profile=profile,
         tables=short_tables(records, profile),
@@ -80,6 +91,7 @@ def report_text(
             f"- {text}" for text in [*_floods(records, lost), *answers(records, variants, profile)]
         ),
         phantom="\n".join(phantom),
+        fine=_FINE.format(profile=resolution.FINE, table=beside) if beside else "",
         whole=_whole_fills(records, variants),
         short=_short_runs(short),
         runs=runs_table(records, variants),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import lost_points, sensitivity
+from study.report import lost_points, resolution, sensitivity
 from study.report.findings import ablation_steps, run_key
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
@@ -27,17 +27,20 @@ def headlines(
     lost: pd.DataFrame,
     short: Sequence[Record] = (),
     variants: Sequence[Record] = (),
+    fine: Sequence[Record] = (),
 ) -> list[str]:
     """Findings in Markdown; one that no run at hand can tell is left out.
 
     `lost` are the rows of the same profile's lost points (`lost_points.read_rows`), or none;
-    `short` its short runs; `variants` its whole ones that depart from the protocol.
+    `short` its short runs; `variants` its whole ones that depart from the protocol; `fine` the runs
+    at the printed resolution.
     """
     found = [
         floods(records, lost),
         corners(short, sensitivity.whole_fills(records, variants)),
         own_rival(records),
         _level(records),
+        resolution.told(records, fine),
         _ahead(records),
         _parts(records),
         _chance(records),
@@ -70,9 +73,10 @@ def numbered(
     lost: pd.DataFrame,
     short: Sequence[Record] = (),
     variants: Sequence[Record] = (),
+    fine: Sequence[Record] = (),
 ) -> str:
     """The findings as a numbered list in Markdown; arguments as `headlines` takes them."""
-    found = headlines(records, lost, short, variants)
+    found = headlines(records, lost, short, variants, fine)
     return "\n".join(f"{i}. {text}" for i, text in enumerate(found, 1))
 
 

@@ -18,6 +18,7 @@ from study.report.headlines import numbered
 from study.report.ledger import list_runs, no_run_is_lost
 from study.report.reliability import reliability_lines
 from study.report.reproducibility import reproducibility_text
+from study.report.resolution import FINE
 from study.report.tables import means_tables
 from study.report.titles import in_order
 
@@ -48,6 +49,7 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
             lost_points.read_rows(results / "cpu"),
             collect(results, "cpu", "sensitivity"),
             collect(results, "cpu", "variants"),
+            collect(results, FINE),
         ),
         "tables": means_tables(records, "cpu"),
         "numbers": "\n".join(measured_times(results / "timings.json")),
@@ -60,7 +62,8 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
     ValueError, and nothing is written, where a run is lost (`study.report.ledger`).
     """
     found = {
-        profile: [collect(results, profile, kind) for kind in KINDS] for profile in ("cpu", "paper")
+        profile: [collect(results, profile, kind) for kind in KINDS]
+        for profile in ("cpu", FINE, "paper")
     }
     for profile, runs in found.items():  # all of them before the first page
         for records, kind in zip(runs, KINDS, strict=True):
@@ -74,7 +77,9 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
             path = results / profile / "REPORT.md"
             phantom = phantom_line(results / "phantom.json")
             lost = lost_points.read_rows(results / profile)
-            replace_text(path, report_text(records, variants, profile, phantom, short, lost))
+            fine = found[FINE][0] if profile == "cpu" else []
+            page = report_text(records, variants, profile, phantom, short, lost, fine)
+            replace_text(path, page)
             written.append(path)
         if records and profile == "cpu":
             path = results / "REPRODUCIBILITY.md"

@@ -1,0 +1,97 @@
+"""What the printed resolution is worth: the same methods at 256 x 256 beside 128 x 128.
+
+Profile `night` has the paper's image size, and with it the printed grid of the correlation map, but
+half of its batch and a fifth of its steps; `cpu` is what the study's tables are of.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from scnlib.records import Record
+from study.report import markdown
+from study.report.means import per_seed, seeds_text
+from study.report.paper import paper_table
+from study.report.titles import DATASETS, data_title, in_order, paper_row, title
+
+FINE = "night"
+
+
+class Pair(NamedTuple):
+    """A method at both sizes, over the seeds that both have; NaN where the coarse one has none."""
+
+    dataset: str
+    method: str
+    seeds: list[int]
+    dice: tuple[float, float]  # percent, fine and coarse
+    hd95: tuple[float, float]  # voxels of the original grid
+
+
+def pairs(coarse: Sequence[Record], fine: Sequence[Record]) -> list[Pair]:
+    """The methods of the fine profile in the tables' order, a data set after the other."""
+    found = []
+    for dataset in dict.fromkeys(DATASETS.values()):
+        scores = {
+            metric: [per_seed(records, dataset, metric) for records in (fine, coarse)]
+            for metric in ("dice", "hd95_voxel")
+        }
+        for method in in_order(scores["dice"][0].keys()):
+            here, there = (seeds.get(method, {}) for seeds in scores["dice"])
+            shared = sorted(here.keys() & there.keys()) or sorted(here)
+            dice, hd95 = (
+                tuple(
+                    float(np.mean([seeds.get(method, {}).get(s, np.nan) for s in shared]))
+                    for seeds in both
+                )
+                for both in scores.values()
+            )
+            percent = (100 * dice[0], 100 * dice[1])
+            found.append(Pair(dataset, method, shared, percent, (hd95[0], hd95[1])))
+    return found
+
+
+def told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
+    """The finding in a line; empty without a run of the fine profile."""
+    found = pairs(coarse, fine)
+    parts = []
+    for dataset in dict.fromkeys(pair.dataset for pair in found):
+        rows = [pair for pair in found if pair.dataset == dataset]
+        said = [f"{title(p.method)} {_number(p.dice[0])}{_before(p.dice[1])}" for p in rows]
+        seeds = {seeds_text(pair.seeds) for pair in rows}
+        where = f"{data_title(dataset)}, {' or '.join(sorted(seeds))}"
+        parts.append(f"{where}: {', '.join(said)}")
+    if not parts:
+        return ""
+    return (
+        f"**At the printed 256x256** (profile `{FINE}`; in brackets at 128x128), mean Dice: "
+        f"{'; '.join(parts)}."
+    )
+
+
+def table(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
+    """Each pair a row of a table in Markdown, the printed mean beside; empty without one."""
+    rows = []
+    for pair in pairs(coarse, fine):
+        run = (data_title(pair.dataset), title(pair.method), ", ".join(map(str, pair.seeds)))
+        numbers = (*pair.dice, _printed(pair.dataset, pair.method), *pair.hd95)
+        rows.append((*run, *map(_number, numbers)))
+    head = ("data", "method", "seeds", "Dice at 256 (%)", "at 128", "printed")
+    return markdown.table((*head, "95HD at 256 (voxels)", "at 128"), rows) if rows else ""
+
+
+def _printed(dataset: str, method: str) -> float:
+    """The printed mean Dice in percent, of the first table that has the method; NaN if none has."""
+    for number in (number for number, name in DATASETS.items() if name == dataset):
+        page, row = paper_table(number), paper_row(number, method)
+        if row in page.index:
+            return float(page.loc[row]["Dice", "Mean"])
+    return float("nan")
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.2f}"
+
+
+def _before(value: float) -> str:
+    return "" if np.isnan(value) else f" ({value:.2f})"
