@@ -21,6 +21,7 @@ from study.report.means import seeds_text
 from study.report.titles import data_title, in_order, title
 
 FILL = "background"  # the choice that is asked of every method
+EDGE = 5.0  # points; a choice that does more is marked at the axis's end, with its number
 BEFORE, AFTER = "#0072B2", "#D55E00"
 
 
@@ -194,8 +195,16 @@ def _choices(axes: Axes, found: Sequence[Effect]) -> None:
         axes.axvspan(*(own - own.mean())[[own.argmin(), own.argmax()]], color="#dddddd", zorder=0)
     for y, effect in enumerate(found):
         axes.plot(effect.changes, [y] * len(effect.changes), ".", color="black", ms=4)
-        axes.plot(float(np.mean(effect.changes)), y, "D", ms=8, color="black")
+        mean = float(np.mean(effect.changes))
+        if abs(mean) <= EDGE:
+            axes.plot(mean, y, "D", ms=8, color="black")
+            continue
+        sign = float(np.sign(mean))
+        axes.plot(sign * EDGE, y, "<" if sign < 0 else ">", ms=9, color="black")
+        side = "left" if sign < 0 else "right"
+        axes.text(sign * (EDGE - 0.4), y, f"{mean:+.1f}", ha=side, va="center")
     axes.set_yticks(range(len(found)), [effect.choice for effect in found])
     axes.set(xlabel="points of mean validation Dice", title="SCN, one choice changed")
+    axes.set_xlim(-EDGE - 0.5, EDGE + 0.5)
     axes.set_ylim(-0.5, max(len(found), 1) - 0.5)
     axes.grid(axis="x", alpha=0.3)

@@ -81,6 +81,8 @@ def test_the_picture_has_a_row_a_method_and_a_row_a_choice() -> None:
     left, right = picture(effects(RUNS), "short runs").axes
     assert [text.get_text() for text in left.get_yticklabels()] == ["PCE", "SCN"]
     assert [text.get_text() for text in right.get_yticklabels()] == ["norsr", "nopap"]
+    assert [text.get_text() for text in right.texts] == ["-10.0"], "norsr, beyond the edge"
+    assert right.get_xlim()[0] > -10
     band: Any = right.patches[0]
     ends = band.get_x(), band.get_x() + band.get_width()
     assert ends == pytest.approx((-2, 2)), "SCN's seeds, 70 and 74, around their mean"
