@@ -14,7 +14,7 @@ Reading order, as the paper goes:
                            step runs
 7. `scnlib.evaluation`    Dice and 95HD of what `scnlib.inference` predicts
 
-Around it: `scnlib.config` says what a run is and `scnlib.experiments` which there are;
+Around it: `scnlib.config` says what a run is (`study.experiments` lists this study's);
 `scnlib.data` reads; `scnlib.records` keeps what a run leaves; `scnlib.predict` segments other
 files. What this study makes of it (tables, claims, figures, lessons, the check of an own folder) is
 in `study`, which this package never imports.

@@ -18,7 +18,7 @@ _STRICT = ConfigDict(extra="forbid", strict=True)
 
 @dataclass(frozen=True, config=_STRICT)
 class Profile:
-    """The protocol that every method of a table shares (`scnlib.experiments` has the exceptions).
+    """The protocol that every method of a table shares (`study.experiments` has the exceptions).
 
     Raises `pydantic.ValidationError` (a `ValueError`) for unknown names, wrong types or values out
     of range.

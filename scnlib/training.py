@@ -203,7 +203,7 @@ class Training:
         if not np.isfinite(row["loss"]):
             raise ValueError(
                 f"{self.folder}: the loss is {row['loss']} at iteration {self.state.iteration}; "
-                "lower its learning rate in scnlib.experiments, delete this folder and train again"
+                "lower its learning rate in study.experiments, delete this folder and train again"
             )
         begin = {"iteration": self.state.iteration, "lr": self.rate}
         self.state.curve.append({**begin, **row, "seconds": round(self.state.seconds, 3)})

@@ -8,7 +8,7 @@ import pandas as pd
 
 from scnlib import provenance, records
 from scnlib.config import Run
-from scnlib.experiments import make_run
+from study.experiments import make_run
 
 LABELS = np.random.default_rng(0).integers(0, 4, (3, 10, 12), dtype=np.uint8)
 CURVE = pd.DataFrame({"iteration": [10, 20], "lr": [1e-3, 5e-4], "loss": [1.5, 0.25]})

@@ -13,9 +13,9 @@ from scnlib import training
 from scnlib.config import Run
 from scnlib.data.cases import Case
 from scnlib.data.phantom import draw_subject
-from scnlib.experiments import make_run
 from scnlib.methods.base import Losses
 from scnlib.training import Training
+from study.experiments import make_run
 
 CPU = torch.device("cpu")
 SUBJECTS = {"train": (1, 2, 3, 4), "val": (25, 26), "test": (33, 34)}

@@ -23,7 +23,7 @@ class _Methods(Mapping[str, type[Method]]):
         return len(self.places)
 
 
-# Name: the file here, and the class in it. A row of `scnlib.experiments.RECIPES` is by SGD.
+# Name: the file here, and the class in it. A row of `study.experiments.RECIPES` is by SGD.
 METHODS = _Methods(
     {
         "pce": "pce.PCE",

@@ -21,8 +21,8 @@ from scnlib.config import Run
 from scnlib.data.cases import Case
 from scnlib.data.phantom import phantom_split
 from scnlib.evaluation import evaluate
-from scnlib.experiments import make_run
 from scnlib.training import Training
+from study.experiments import make_run
 from study.lessons.strokes import Drawing, scribbled_cases
 from study.report.display import key, scribble_colours
 from study.report.figures import make_grid

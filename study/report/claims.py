@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
+from study.experiments import RECIPES, without_recipe
 from study.report import findings
 from study.report.headlines import own_rival
 from study.report.means import difference, mean_dice, per_seed, seeds_text

@@ -16,8 +16,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from scnlib.data.cases import Case
-from scnlib.experiments import without_recipe
 from scnlib.records import Record
+from study.experiments import without_recipe
 from study.report.display import dark_edge, key, scribble_colours
 from study.report.titles import SHARED, TITLES, data_title, in_order, title
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from scnlib.experiments import make_run
 from scnlib.records import Record, changed_fields
+from study.experiments import make_run
 from study.report.means import difference
 from study.report.paper import group, paper_table
 from study.report.scores import side_by_side

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scnlib.config import Profile
-from scnlib.experiments import PROFILES, without_recipe
+from study.experiments import PROFILES, without_recipe
 from study.report import markdown
 from study.report.titles import ROWS
 from study.speed.figure import step_costs

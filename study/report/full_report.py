@@ -83,7 +83,7 @@ def report_text(
         lost: rows of its lost points (`lost_points.read_rows`).
         fine: runs at the printed resolution, to stand beside.
     """
-    beside = resolution.table(records, fine)
+    beside = resolution.sizes_table(records, fine)
     return _PAGE.format(
         profile=profile,
         tables=short_tables(records, profile),

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from scnlib.data.cases import HEART
 from scnlib.evaluation import dice
-from scnlib.experiments import without_recipe
 from scnlib.records import Record
+from study.experiments import without_recipe
 from study.report.display import class_colours, dark_edge, key
 from study.report.figures import make_grid
 from study.report.titles import ROWS, title

@@ -40,7 +40,7 @@ def headlines(
         corners(short, sensitivity.whole_fills(records, variants)),
         own_rival(records),
         _level(records),
-        resolution.told(records, fine),
+        resolution.sizes_told(records, fine),
         _ahead(records),
         _parts(records),
         _chance(records),

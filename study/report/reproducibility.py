@@ -42,7 +42,7 @@ significant (signed-rank test over patients, Holm's adjustment). All of it is of
 {choices}
 
 What the choices cost on validation subjects: notebook `05_open_choices`. Splits, seeds and the rest
-of the protocol: `scnlib/experiments.py`; what each compared method does otherwise than its public
+of the protocol: `study/experiments.py`; what each compared method does otherwise than its public
 code: the head of its file in `scnlib/methods`, and `ComparedOptions` in `scnlib/config.py`.
 
 ## Hours

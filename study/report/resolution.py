@@ -51,7 +51,7 @@ def pairs(coarse: Sequence[Record], fine: Sequence[Record]) -> list[Pair]:
     return found
 
 
-def told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
+def sizes_told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
     """The finding in a line; empty without a run of the fine profile."""
     found = pairs(coarse, fine)
     parts = []
@@ -69,7 +69,7 @@ def told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
     )
 
 
-def table(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
+def sizes_table(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
     """Each pair a row of a table in Markdown, the printed mean beside; empty without one."""
     rows = []
     for pair in pairs(coarse, fine):

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from scnlib.experiments import RECIPES, without_recipe
 from scnlib.records import Record
+from study.experiments import RECIPES, without_recipe
 from study.report import markdown
 from study.report.ledger import list_runs, no_run_is_lost
 from study.report.paper import group

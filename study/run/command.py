@@ -83,7 +83,7 @@ def _add_what(add: Callable[..., Any]) -> None:
         "--variant",
         default="",
         metavar="NAME",
-        help="train with this departure from the protocol instead (scnlib.experiments.VARIANTS; "
+        help="train with this departure from the protocol instead (study.experiments.VARIANTS; "
         "several: joined by +); it is validated and never tested",
     )
     add("--seeds", type=_seeds, nargs="+", default=[[0]], metavar="N", help="(default: 0)")
@@ -141,9 +141,9 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
 
 
 def _check_names(options: argparse.Namespace) -> None:
-    from scnlib.experiments import changes_of
     from scnlib.methods import METHODS
     from scnlib.paths import TAKEN, is_name
+    from study.experiments import changes_of
 
     for name in options.methods:
         if name not in METHODS:

@@ -96,8 +96,8 @@ def check_records(options: Namespace, runs: list[Wanted]) -> None:
 
     Raises `ValueError` with one line naming the first that is of another configuration or damaged.
     """
-    from scnlib.experiments import make_run
     from scnlib.records import finished
+    from study.experiments import make_run
 
     protocol: dict[str, Any] = {"bf16": False} if options.fp32 else {}
     wrong = []

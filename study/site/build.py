@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 from bs4 import BeautifulSoup
 from pygments.formatters import HtmlFormatter
 
-from scnlib.experiments import PROFILES
+from study.experiments import PROFILES
 from study.run.notebook import ROOT, failure
 from study.site.links import problems
 from study.site.reading import add_contents, fold_code, keep_numbers_whole, let_pictures_grow

@@ -45,11 +45,11 @@ from scnlib import checkpoint, provenance
 from scnlib.commandline import Parser, exit_code
 from scnlib.config import Run
 from scnlib.data import fingerprint, load_split
-from scnlib.experiments import make_run
 from scnlib.files import replace_text
 from scnlib.paths import REPOSITORY, run_folder
 from scnlib.step import STEPS
 from scnlib.training import Training
+from study.experiments import make_run
 from study.speed.steps import PLAIN, WAYS, kernels, method_step, plain_step, timed
 
 PIECE = "data.tar.xz."  # and a number

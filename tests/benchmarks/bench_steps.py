@@ -6,8 +6,8 @@ Not part of the tests: `python -m study.speed` runs these (the README says where
 import pytest
 import torch
 
-from scnlib.experiments import RECIPES
 from scnlib.methods import METHODS
+from study.experiments import RECIPES
 from study.speed.steps import PLAIN, method_step, plain_step
 
 BATCH = 12

@@ -16,7 +16,7 @@ RUN = """
 import sys, tempfile, torch
 from pathlib import Path
 from scnlib import provenance
-from scnlib.experiments import make_run
+from study.experiments import make_run
 from scnlib.training import Training
 dataset, root = sys.argv[1], Path(sys.argv[2])
 with tempfile.TemporaryDirectory() as folder:

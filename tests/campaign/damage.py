@@ -23,10 +23,10 @@ from scnlib.checkpoint import Moving, State
 from scnlib.config import Run
 from scnlib.data import lists, read_acdc, read_nifti
 from scnlib.data.manifest import file_sums
-from scnlib.experiments import make_run
 from scnlib.methods import get_method
 from scnlib.optimiser import make_optimiser
 from scnlib.weights import load_weights, save_weights
+from study.experiments import make_run
 from tests import sample_record
 
 Read = Callable[[Path], Any]  # what is read of the file, as a text or sum that can be compared

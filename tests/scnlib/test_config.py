@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from scnlib.config import EARLIER, PARTS, ComparedOptions, Profile, Run, SCNOptions
-from scnlib.experiments import PROFILES, RECIPES, VARIANTS, make_run, without_recipe
 from scnlib.methods import METHODS, get_method
+from study.experiments import PROFILES, RECIPES, VARIANTS, make_run, without_recipe
 
 WRONG_PROFILE: list[dict[str, Any]] = [
     {"sizes": 64},  # no such name

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from scnlib.config import Profile
-from scnlib.experiments import PROFILES, make_run
 from scnlib.methods.base import Method
 from scnlib.training import make_optimiser
+from study.experiments import PROFILES, make_run
 
 
 class Nothing(Method):

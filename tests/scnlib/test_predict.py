@@ -16,11 +16,11 @@ from scipy.spatial.transform import Rotation
 from scnlib import label_files, predict
 from scnlib.data import read_nifti
 from scnlib.evaluation import dice
-from scnlib.experiments import make_run
 from scnlib.inference import label_volume
 from scnlib.methods import METHODS
 from scnlib.paths import RESULTS
 from scnlib.weights import save_weights, trained_network
+from study.experiments import make_run
 
 SHAPE = (19, 14, 3)
 ARRAY = np.random.default_rng(0).integers(0, 900, SHAPE).astype(np.int16)

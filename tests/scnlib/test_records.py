@@ -14,9 +14,9 @@ import pytest
 
 from scnlib import files, provenance, records, schema
 from scnlib.config import EARLIER
-from scnlib.experiments import make_run
 from scnlib.files import replace_text, sha256
 from scnlib.paths import RESULTS, is_name, run_folder
+from study.experiments import make_run
 from tests.sample_record import CURVE, LABELS, METRICS, write
 
 

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from scnlib.data.batches import TrainingSet
 from scnlib.data.phantom import phantom_split
-from scnlib.experiments import make_run
 from scnlib.methods import METHODS, get_method
 from scnlib.methods.base import Batch, Method, Now
 from scnlib.methods.scn import SCN
 from scnlib.unet import ElementDropout
+from study.experiments import make_run
 from tests.scnlib.reference_step import scn_loss
 
 K = 4

@@ -10,8 +10,8 @@ import pytest
 
 from scnlib import training
 from scnlib.config import Run
-from scnlib.experiments import make_run
 from scnlib.training import train
+from study.experiments import make_run
 from tests.tiny_runs import begin, cases, same, serve, tiny, without
 
 pytestmark = pytest.mark.usefixtures("few_subjects")

@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from scnlib.experiments import make_run
 from scnlib.methods import get_method
 from scnlib.paths import RESULTS
 from scnlib.weights import load_weights, save_weights
+from study.experiments import make_run
 
 
 def test_weights_come_back_in_half_precision(tmp_path: Path) -> None:

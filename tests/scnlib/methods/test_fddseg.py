@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from scnlib.data import load_split
-from scnlib.experiments import make_run
 from scnlib.losses import dice_to_target, soft_dice
 from scnlib.methods import fddseg as module
 from scnlib.methods.distillation import (
@@ -23,6 +22,7 @@ from scnlib.methods.distillation import (
 )
 from scnlib.methods.fddseg import Fddseg
 from scnlib.methods.superpixels import spread_scribble
+from study.experiments import make_run
 from tests.drawn import check, pixels, row
 from tests.scnlib.methods.test_methods import SIZE, K, batch_of, build, now, total_and_parts
 

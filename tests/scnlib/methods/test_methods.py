@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from scnlib.experiments import make_run
 from scnlib.methods import METHODS, Batch, Method, Now, get_method
+from study.experiments import make_run
 from study.report.titles import TITLES
 
 K, SIZE = 4, 32

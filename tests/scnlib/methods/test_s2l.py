@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from scnlib.augment import warp_image
-from scnlib.experiments import make_run
 from scnlib.methods import Batch, Now
 from scnlib.methods.s2l import S2L, pass_due
 from scnlib.unet import Output
+from study.experiments import make_run
 from tests.tiny_runs import tiny, whole_and_broken
 
 K, SIZE = 4, 16

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from scnlib.experiments import make_run
 from scnlib.methods.base import Batch, Now
 from scnlib.methods.pce import PCE
 from scnlib.methods.scn import SCN
+from study.experiments import make_run
 
 K = 4
 ln = math.log

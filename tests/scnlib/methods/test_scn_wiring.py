@@ -9,10 +9,10 @@ from torch import Tensor
 
 from scnlib.confidence import Pseudo
 from scnlib.config import SCNOptions
-from scnlib.experiments import make_run
 from scnlib.methods.base import Batch, Now
 from scnlib.methods.scn import SCN, draw_cells
 from scnlib.unet import CHANNELS
+from study.experiments import make_run
 
 K, B, SIZE = 4, 2, 64
 # Few rows and a threshold that half of the pixels pass: M has gaps for masks to fill.

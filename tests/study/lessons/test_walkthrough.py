@@ -6,7 +6,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from scnlib.experiments import make_run
+from study.experiments import make_run
 from study.lessons import walkthrough as walk
 from study.lessons import walkthrough_figures as figures
 

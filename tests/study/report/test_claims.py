@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from scnlib.experiments import make_run
+from study.experiments import make_run
 from study.report.claims import answers
 from tests.study.report.test_tables import record
 

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from scnlib.experiments import make_run
 from scnlib.paths import RESULTS, run_folder
+from study.experiments import make_run
 from study.report.explain import Fact, main, matching, where_it_stands
 from tests import sample_record
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from scnlib.data.cases import Case
-from scnlib.experiments import make_run
+from study.experiments import make_run
 from study.report import comparison_figures, display, figure2, figures, titles
 from tests.sample_record import write
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scnlib.experiments import make_run
+from study.experiments import make_run
 from study.report import findings
 from tests.sample_record import write
 from tests.study.report.test_tables import record

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from scnlib.experiments import PROFILES, RECIPES
 from scnlib.methods import METHODS
+from study.experiments import PROFILES, RECIPES
 from study.report.forecast import forecast, hours_by_run, makespan, steps_told
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import nbformat
 import pytest
 
-from scnlib.experiments import make_run
 from scnlib.paths import README, REPOSITORY, RESULTS, run_folder
 from scnlib.records import KINDS, collect
+from study.experiments import make_run
 from study.report import full_report, readme
 from study.report.claims import answers
 from study.report.ledger import list_runs

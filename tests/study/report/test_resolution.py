@@ -2,7 +2,7 @@
 
 from study.report.full_report import report_text
 from study.report.headlines import headlines
-from study.report.resolution import pairs, table, told
+from study.report.resolution import pairs, sizes_table, sizes_told
 from tests.study.report.test_headlines import NO_ROWS
 from tests.study.report.test_tables import record
 
@@ -18,19 +18,19 @@ def test_a_method_is_compared_over_the_seeds_that_both_sizes_have():
 
 
 def test_the_line_names_data_seeds_and_both_numbers():
-    text = told(COARSE, FINE)
+    text = sizes_told(COARSE, FINE)
     assert text.endswith("ACDC, seed 0: SCN 78.33 (73.33), Full supervision 88.33 (83.33).")
     assert text in headlines(COARSE, NO_ROWS, fine=FINE)
-    assert told(COARSE, []) == "" and table(COARSE, []) == ""
+    assert sizes_told(COARSE, []) == "" and sizes_table(COARSE, []) == ""
 
 
 def test_a_method_that_the_smaller_size_has_not_stands_alone():
-    text = told(COARSE, [record("pce", 0.5, dataset="mscmr", seed=3)])
+    text = sizes_told(COARSE, [record("pce", 0.5, dataset="mscmr", seed=3)])
     assert text.endswith("MSCMR, seed 3: PCE 53.33.")
 
 
 def test_the_table_has_the_printed_mean_of_the_table_that_has_the_row():
-    rows = table([], [record(name, 0.5) for name in ("scn", "cale", "full")]).splitlines()[2:]
+    rows = sizes_table([], [record(name, 0.5) for name in ("scn", "cale", "full")]).splitlines()[2:]
     cells = [[cell.strip() for cell in row.split("|")][2:7] for row in rows]
     assert [(name, printed) for name, _, _, _, printed in cells] == [
         ("PCE+CALE", "88.35"),

@@ -8,8 +8,8 @@ import nbformat
 import pytest
 
 from scnlib.config import SCNOptions
-from scnlib.experiments import VARIANTS
 from scnlib.paths import SHORT
+from study.experiments import VARIANTS
 from study.run.notebook import WIDGET, declared
 from study.run.planning import RULES
 

@@ -7,8 +7,8 @@ import nbformat
 import pandas as pd
 import pytest
 
-from scnlib.experiments import make_run
 from scnlib.paths import run_folder
+from study.experiments import make_run
 from tests import sample_record
 from tests.scnlib.data.test_own_data import own
 

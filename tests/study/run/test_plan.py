@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from scnlib.experiments import make_run
 from scnlib.paths import run_folder
+from study.experiments import make_run
 from study.run import command, graph, running
 from tests import sample_record
 from tests.pretended import write_notebook, write_record

@@ -7,10 +7,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from scnlib import parallel, training
+from scnlib import training
 from scnlib.methods import Now
 from scnlib.training import Training
 from scnlib.unet import ElementDropout
+from study.run import parallel
 from tests import tiny_runs
 from tests.tiny_runs import CPU, tiny
 

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from scnlib import parallel, records
+from scnlib import records
 from scnlib.paths import REPOSITORY
+from study.run import parallel
 
 
 def test_two_processes_compute_what_one_does(tmp_path: Path) -> None:
     """Loss, gradients and statistics, for one network and two, with heads; and a run to its end."""
     words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    words += ["-m", "tests.scnlib.two_processes", str(tmp_path)]
+    words += ["-m", "tests.study.run.two_processes", str(tmp_path)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     ended = subprocess.run(
         [sys.executable, *words], cwd=REPOSITORY, env=environment, capture_output=True, text=True

@@ -1,6 +1,7 @@
-"""One training over several processes, on the GPUs of one machine or of many:
+r"""One training over several processes, on the GPUs of one machine or of many:
 
-    torchrun --nproc-per-node=2 -m scnlib.parallel --method scn --dataset acdc --data DIR --out OUT
+    torchrun --nproc-per-node=2 -m study.run.parallel --method scn --dataset acdc --data DIR \
+        --out OUT
 
 The processes share the networks' work, and the loss is one. Each puts its share of the batch's
 slices through the networks; what comes out is gathered, so that every process computes the losses
@@ -27,7 +28,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from scnlib.commandline import Parser, exit_code
 from scnlib.config import Run
-from scnlib.experiments import make_run
 from scnlib.files import held
 from scnlib.methods import Batch, Method, Now
 from scnlib.methods.base import Losses
@@ -35,6 +35,7 @@ from scnlib.paths import run_folder
 from scnlib.records import Record, finished
 from scnlib.step import EagerStep, Values
 from scnlib.training import Training
+from study.experiments import make_run
 
 # --- the networks' work, shared -----------------------------------------------------------------
 
@@ -195,7 +196,7 @@ def train_shared(run: Run, folder: Path, root: Path | None = None) -> Record | N
 
 def main(words: list[str] | None = None) -> int:
     """Train one run; 1 after one line for what can't be done."""
-    parser = Parser("scnlib.parallel", (__doc__ or "").split("\n")[0], __doc__ or "")
+    parser = Parser("study.run.parallel", (__doc__ or "").split("\n")[0], __doc__ or "")
     parser.add_argument("--dataset", default="phantom")
     parser.add_argument("--method", default="scn")
     parser.add_argument("--seed", type=int, default=0)
