@@ -15,6 +15,10 @@ from pydantic.dataclasses import dataclass
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
+Strokes = Literal[
+    "all", "half", "quarter", "tenth", "unmarked", "wrong1", "wrong5", "wrong10", "thin"
+]
+
 
 @dataclass(frozen=True, config=_STRICT)
 class Profile:
@@ -47,6 +51,8 @@ class Profile:
     scribble_rule: Literal["keep", "nearest"] = "keep"  # how thin scribbles are resized
     # What a rotation brings in (paper silent): see `scnlib.augment.warp_training`.
     padding: Literal["unlabelled", "background"] = "unlabelled"
+    # What is left of the scribbles: all, or less or worse (`scnlib.data.scribble_amount.redrawn`).
+    strokes: Strokes = "all"
     bf16: bool = True  # autocast where the processor or GPU computes in bfloat16
 
     def validates_after(self, iteration: int) -> bool:
@@ -167,7 +173,7 @@ PARTS = {"profile": Profile, "scn": SCNOptions, "compared": ComparedOptions}
 
 # Options that came after the first records: what the code did before there was a choice.
 EARLIER: dict[str, dict[str, Any]] = {
-    "profile": {"padding": "unlabelled"},
+    "profile": {"padding": "unlabelled", "strokes": "all"},
     "scn": {
         "projections": False,
         "pap_pixels": "all",

@@ -45,6 +45,16 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "nearest": {"profile": {"scribble_rule": "nearest"}},
     # Labels that nobody drew: the corners that a rotation brings in, labelled as background.
     "background": {"profile": {"padding": "background"}},
+    # How much must be drawn, and how well: less of each stroke, structures that nobody marked,
+    "half": {"profile": {"strokes": "half"}},
+    "quarter": {"profile": {"strokes": "quarter"}},
+    "tenth": {"profile": {"strokes": "tenth"}},
+    "unmarked": {"profile": {"strokes": "unmarked"}},
+    # strokes of a wrong class, and thick strokes drawn thin.
+    "wrong1": {"profile": {"strokes": "wrong1"}},
+    "wrong5": {"profile": {"strokes": "wrong5"}},
+    "wrong10": {"profile": {"strokes": "wrong10"}},
+    "thin": {"profile": {"strokes": "thin"}},
     # Where a compared method differs from its public code, by that method's own options.
     "throughout": {"compared": {"s2l_passes": "throughout"}},
     "restbackground": {"compared": {"fddseg_rest": "background"}},
@@ -145,7 +155,7 @@ def _check_effect(run: Run, changes: dict[str, dict[str, Any]], usual: Profile) 
     idle = list(changes.get("scn", {})) if run.method != "scn" else []
     idle += changes.get("compared", {}).keys() - ComparedOptions.of(run.method)
     unused = {"lr_factor", "lr_steps"} if run.profile.schedule != "step" else set()
-    unused |= {"scribble_rule"} if run.method == "full" else set()
+    unused |= {"scribble_rule", "strokes"} if run.method == "full" else set()
     idle += [name for name in changes.get("profile", {}) if name in unused]
     same = run.scn == SCNOptions() and run.compared == ComparedOptions()
     if not idle and same and run.profile == usual:

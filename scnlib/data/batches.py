@@ -1,11 +1,14 @@
 """The training slices in memory, and the augmented batches that are drawn from them."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from scnlib.augment import Batch, random_affine, upload, warp_training
-from scnlib.config import Run
+from scnlib.config import Run, Strokes
 from scnlib.data.cases import Case, require_labels, require_scribbles, stack
+from scnlib.data.scribble_amount import redrawn
 
 
 class TrainingSet:
@@ -24,6 +27,7 @@ class TrainingSet:
             require_labels(cases, f"method {run.method}")
         else:
             require_scribbles(cases)
+            cases = [_redrawn(case, profile.strokes) for case in cases]
         self.batch, self.device, self.padding = profile.batch, device, profile.padding
         self.names = cases[0].classes
         self.classes = len(self.names)
@@ -79,3 +83,11 @@ class TrainingSet:
             torch.empty(B, dtype=torch.long, device="meta"),
             torch.empty(B, 2, 3, device="meta"),
         )
+
+
+def _redrawn(case: Case, strokes: Strokes) -> Case:
+    if strokes == "all":
+        return case
+    assert case.scribble is not None  # asked for above
+    scribble = redrawn(case.scribble, len(case.classes), strokes, case.volume)
+    return replace(case, scribble=scribble)
