@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import lost_points, markdown, resolution, sensitivity
+from study.report import amounts, lost_points, markdown, resolution, sensitivity
 from study.report.claims import answers
 from study.report.findings import departures
 from study.report.headlines import floods
@@ -29,7 +29,7 @@ Significant is what is so by one rule: the signed-rank test over patients with H
 {findings}
 {phantom}
 
-{fine}{whole}{short}## Runs
+{fine}{whole}{short}{amounts}## Runs
 
 Seconds a step depend on the machine, which `record.json` and notebook 04 name for each run.
 
@@ -55,6 +55,16 @@ _SHORT = """## Short runs
 
 One choice changed, on validation subjects: a row is compared with runs of the same length, seed by
 seed. Notebook 05, section 10, says what the choices are and has the picture.
+
+{table}
+
+{told}
+
+"""
+_AMOUNTS = """## How much must be scribbled
+
+Short runs on training scribbles with less in them, or with mistakes; mean Dice on validation
+subjects of {data}, percent. Notebook 05, section 11, says how they were made and has the picture.
 
 {table}
 
@@ -94,6 +104,7 @@ def report_text(
         fine=_FINE.format(profile=resolution.FINE, table=beside) if beside else "",
         whole=_whole_fills(records, variants),
         short=_short_runs(short),
+        amounts="".join(_amounts(short, dataset) for dataset in NAMES),
         runs=runs_table(records, variants),
     )
 
@@ -116,8 +127,18 @@ def _whole_fills(records: Sequence[Record], variants: Sequence[Record]) -> str:
 
 def _short_runs(short: Sequence[Record]) -> str:
     """The section on short runs, or nothing."""
-    table = sensitivity.effects_table(sensitivity.effects(short))
+    found = [one for one in sensitivity.effects(short) if one.choice not in sensitivity.AMOUNTS]
+    table = sensitivity.effects_table(found)
     return _SHORT.format(table=table, told=sensitivity.told_of_corners(short)) if table else ""
+
+
+def _amounts(short: Sequence[Record], dataset: str) -> str:
+    """The section on less or worse strokes on a data set, or nothing."""
+    found = sensitivity.effects(short, dataset)
+    if not (table := amounts.amounts_table(found)):
+        return ""
+    told = amounts.amounts_told(found)
+    return _AMOUNTS.format(data=data_title(dataset), table=table, told=told)
 
 
 def runs_table(records: Sequence[Record], variants: Sequence[Record]) -> str:

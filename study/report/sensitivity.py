@@ -21,6 +21,8 @@ from study.report.means import seeds_text
 from study.report.titles import data_title, in_order, title
 
 FILL = "background"  # the choice that is asked of every method
+# What less or worse strokes cost is another question (`study.report.amounts`).
+AMOUNTS = ("half", "quarter", "tenth", "unmarked", "wrong1", "wrong5", "wrong10", "thin")
 EDGE = 5.0  # points; a choice that does more is marked at the axis's end, with its number
 BEFORE, AFTER = "#0072B2", "#D55E00"
 
@@ -84,7 +86,8 @@ def fills(found: Sequence[Effect]) -> list[Effect]:
 
 def open_choices(found: Sequence[Effect]) -> list[Effect]:
     """What the paper leaves open, in SCN: from the worst choice to the best."""
-    ours = [one for one in found if one.method == "scn" and one.choice not in (FILL, "stride4")]
+    others = (FILL, "stride4", *AMOUNTS)
+    ours = [one for one in found if one.method == "scn" and one.choice not in others]
     return sorted(ours, key=lambda one: float(np.mean(one.changes)))
 
 

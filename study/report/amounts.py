@@ -1,0 +1,94 @@
+"""How much must be scribbled, and how well: short runs with less of the strokes, or worse ones."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from study.report import markdown
+from study.report.display import COLOURS
+from study.report.sensitivity import AMOUNTS, Effect
+from study.report.titles import title
+
+# The variants of `study.experiments`, as they are told: percent of each stroke that is kept,
+KEPT = {"half": 50, "quarter": 25, "tenth": 10}
+# and what is wrong with the strokes.
+FAULTS = {
+    "unmarked": "half of the structures unmarked",
+    "wrong1": "1% of the strokes wrong",
+    "wrong5": "5% of the strokes wrong",
+    "wrong10": "10% of the strokes wrong",
+    "thin": "strokes drawn thin",
+}
+MARKS = "osD^v"
+
+
+def by_method(found: Sequence[Effect]) -> dict[str, dict[str, Effect]]:
+    """The effects of drawing less or worse: method, then choice; those of other choices are out."""
+    grouped: dict[str, dict[str, Effect]] = {}
+    for effect in found:
+        if effect.choice in AMOUNTS:
+            grouped.setdefault(effect.method, {})[effect.choice] = effect
+    return grouped
+
+
+def amounts_table(found: Sequence[Effect]) -> str:
+    """Mean validation Dice (percent) of each method by what was drawn, as Markdown; "" for none."""
+    grouped = by_method(found)
+    choices = [c for c in (*KEPT, *FAULTS) if any(c in effects for effects in grouped.values())]
+    names = [f"{KEPT[c]}% of each stroke" if c in KEPT else FAULTS[c] for c in choices]
+    rows = []
+    for method, effects in grouped.items():
+        cells = [f"{effects[c].means[1]:.1f}" if c in effects else "" for c in choices]
+        rows.append((title(method), f"{_whole(effects):.1f}", *cells))
+    return markdown.table(("method", "all", *names), rows, numbers=True) if rows else ""
+
+
+def amounts_told(found: Sequence[Effect]) -> str:
+    """In a sentence, what each method loses with a tenth of each stroke; "" if none was so run."""
+    parts = [
+        f"{title(method)} {effects['tenth'].means[0]:.1f} to {effects['tenth'].means[1]:.1f}"
+        for method, effects in by_method(found).items()
+        if "tenth" in effects
+    ]
+    if not parts:
+        return ""
+    return f"**With a tenth of each stroke** mean validation Dice goes from {', '.join(parts)}."
+
+
+def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
+    """Left, Dice by the share of each stroke that is kept; right, points lost by worse strokes."""
+    figure, (share, fault) = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
+    faults = list(FAULTS)
+    for number, (method, effects) in enumerate(by_method(found).items()):
+        colour = ("black", *COLOURS)[number % (1 + len(COLOURS))]
+        look: Any = {"color": colour, "marker": MARKS[number % len(MARKS)], "mec": "black"}
+        kept = [(100, _whole(effects))]
+        kept += [(KEPT[c], effects[c].means[1]) for c in KEPT if c in effects]
+        share.plot(*zip(*kept, strict=True), label=title(method), **look)
+        lost = [(c, effects[c]) for c in faults if c in effects]
+        points = [float(np.mean(effect.changes)) for _, effect in lost]
+        fault.plot(points, [faults.index(c) for c, _ in lost], ls="", ms=8, **look)
+    share.set_xscale("log")
+    share.set_xticks([10, 25, 50, 100], ["10", "25", "50", "100"])
+    share.minorticks_off()
+    share.invert_xaxis()
+    share.set(xlabel="percent of each stroke that is kept", ylabel="mean validation Dice (%)")
+    fault.set_yticks(range(len(faults)), list(FAULTS.values()))
+    fault.set(ylim=(len(faults) - 0.5, -0.5), xlabel="points of mean validation Dice")
+    fault.axvline(0, color="black", lw=0.8)
+    for axes in (share, fault):
+        axes.grid(alpha=0.3)
+    figure.suptitle(heading, fontsize=11)
+    figure.legend(loc="outside lower center", ncols=6, fontsize=9, frameon=False)
+    plt.close(figure)
+    return figure
+
+
+def _whole(effects: dict[str, Effect]) -> float:
+    """Mean Dice with all strokes, over every seed that a choice was compared with."""
+    seeds = {seed: dice for one in effects.values() for seed, dice in one.before.items()}
+    used = {seed for one in effects.values() for seed in one.seeds}
+    return float(np.mean([seeds[seed] for seed in sorted(used)]))

@@ -1,0 +1,50 @@
+"""Less of the strokes, or worse ones: what short runs with known numbers come out as."""
+
+from study.experiments import VARIANTS
+from study.report.amounts import FAULTS, KEPT, amounts_picture, amounts_table, amounts_told
+from study.report.sensitivity import AMOUNTS, effects, open_choices
+from tests.study.report.test_sensitivity import short
+
+RUNS = [
+    *short("pce", "short", 0.40, 0.50),
+    *short("pce", "short+half", 0.30, 0.40),
+    *short("pce", "short+wrong5", 0.20),
+    *short("scn", "short+stride4", 0.70, 0.90),
+    *short("scn", "short+stride4+tenth", 0.60),
+    *short("scn", "short+stride4+nopap", 0.71),
+]
+
+
+def test_every_way_to_draw_less_is_a_variant_and_has_a_name():
+    drawn = [name for name, change in VARIANTS.items() if "strokes" in change.get("profile", {})]
+    assert set(drawn) == set(AMOUNTS) == {*KEPT, *FAULTS}
+
+
+def test_the_table_has_what_was_run_beside_all_strokes_of_the_same_seeds():
+    head, _, pce, scn = amounts_table(effects(RUNS)).splitlines()
+    assert [cell.strip() for cell in head.split("|")[1:-1]] == [
+        "method",
+        "all",
+        "50% of each stroke",
+        "10% of each stroke",
+        "5% of the strokes wrong",
+    ]
+    assert pce == "| PCE | 45.0 | 35.0 |  | 20.0 |"
+    assert scn == "| SCN | 70.0 |  | 60.0 |  |"
+    assert amounts_table(effects(RUNS[:2])) == ""
+
+
+def test_less_of_the_strokes_is_no_choice_of_scn_s():
+    assert [one.choice for one in open_choices(effects(RUNS))] == ["nopap"]
+
+
+def test_the_sentence_tells_of_those_with_a_tenth():
+    assert amounts_told(effects(RUNS)).endswith("goes from SCN 70.0 to 60.0.")
+    assert amounts_told(effects(RUNS[:3])) == ""
+
+
+def test_the_picture_has_a_line_a_method_and_its_faults():
+    share, fault = amounts_picture(effects(RUNS), "short runs").axes
+    lines = {str(line.get_label()): list(line.get_xdata()) for line in share.lines}
+    assert lines == {"PCE": [100, 50], "SCN": [100, 10]}
+    assert [list(line.get_xdata()) for line in fault.lines[:1]] == [[-20.0]]
