@@ -2,11 +2,13 @@
 
 import ctypes
 import sys
+from functools import cache
 
 # glibc's numbers for mallopt.
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4
 
 
+@cache
 def keep_freed_memory() -> bool:
     """Let this process keep the memory that it frees, up to 2 GB; whether the C library obeys.
 

@@ -1,7 +1,8 @@
 """The steps that are timed, on phantom slices in memory: the field's plain one, and each method's.
 
 "plain" is the U-Net step as the field writes it: float32, contiguous, SGD, torch's cross-entropy
-with an ignore index, and the batch as it is. A method's step is the study's own, all of it: draws,
+with an ignore index, the batch as it is, and the C library's own way with freed memory (so it has
+to be timed before any other in a process). A method's step is the study's own, all of it: draws,
 augmentation, losses, gradients, optimiser.
 """
 

@@ -108,3 +108,8 @@ def test_a_product_of_matrices_has_a_rate() -> None:
 def test_growth_is_measured_at_the_stride_asked_for() -> None:
     found = limits.grown(32, 4, repeats=1)
     assert found["step_s"] > 0 and found["peak_memory_mb"] > 50
+
+
+def test_the_plain_step_is_timed_before_any_other() -> None:
+    names = [path.name for path in speed.benchmark_files()]
+    assert names[0] == "bench_plain.py" and len(set(names)) == len(names) >= 4
