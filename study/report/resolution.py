@@ -64,7 +64,7 @@ def sizes_told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
     if not parts:
         return ""
     return (
-        f"**At the printed 256x256** (profile `{FINE}`; in brackets at 128x128), mean Dice: "
+        f"**At the printed 256x256** (profile `{FINE}`), mean Dice (at 128x128): "
         f"{'; '.join(parts)}."
     )
 
