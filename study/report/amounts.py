@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.report import markdown
-from study.report.display import COLOURS
 from study.report.sensitivity import AMOUNTS, Effect
 from study.report.titles import title
 
@@ -22,7 +21,7 @@ FAULTS = {
     "wrong10": "10% of the strokes wrong",
     "thin": "strokes drawn thin",
 }
-MARKS = "osD^v"
+LOOKS = (("black", "o"), ("#0072B2", "s"), ("#D55E00", "D"), ("#009E73", "^"), ("#CC79A7", "v"))
 
 
 def by_method(found: Sequence[Effect]) -> dict[str, dict[str, Effect]]:
@@ -55,16 +54,20 @@ def amounts_told(found: Sequence[Effect]) -> str:
     ]
     if not parts:
         return ""
-    return f"**With a tenth of each stroke** mean validation Dice goes from {', '.join(parts)}."
+    return (
+        "**With a tenth of each stroke** (short runs, validation) mean Dice goes from "
+        f"{', '.join(parts)}."
+    )
 
 
 def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
     """Left, Dice by the share of each stroke that is kept; right, points lost by worse strokes."""
     figure, (share, fault) = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
-    faults = list(FAULTS)
-    for number, (method, effects) in enumerate(by_method(found).items()):
-        colour = ("black", *COLOURS)[number % (1 + len(COLOURS))]
-        look: Any = {"color": colour, "marker": MARKS[number % len(MARKS)], "mec": "black"}
+    grouped = by_method(found)
+    faults = [c for c in FAULTS if any(c in effects for effects in grouped.values())]
+    for number, (method, effects) in enumerate(grouped.items()):
+        colour, mark = LOOKS[number % len(LOOKS)]
+        look: Any = {"color": colour, "marker": mark, "mec": "black"}
         kept = [(100, _whole(effects))]
         kept += [(KEPT[c], effects[c].means[1]) for c in KEPT if c in effects]
         share.plot(*zip(*kept, strict=True), label=title(method), **look)
@@ -76,8 +79,8 @@ def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
     share.minorticks_off()
     share.invert_xaxis()
     share.set(xlabel="percent of each stroke that is kept", ylabel="mean validation Dice (%)")
-    fault.set_yticks(range(len(faults)), list(FAULTS.values()))
-    fault.set(ylim=(len(faults) - 0.5, -0.5), xlabel="points of mean validation Dice")
+    fault.set_yticks(range(len(faults)), [FAULTS[c] for c in faults])
+    fault.set(ylim=(max(len(faults), 1) - 0.5, -0.5), xlabel="points of mean validation Dice")
     fault.axvline(0, color="black", lw=0.8)
     for axes in (share, fault):
         axes.grid(alpha=0.3)

@@ -11,10 +11,10 @@ import pandas as pd
 
 from scnlib.records import Record
 from study.report import lost_points, resolution, sensitivity
+from study.report.amounts import amounts_told
 from study.report.findings import ablation_steps, run_key
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
-from study.report.scores import SPREAD
 from study.report.statistics import compare
 from study.report.titles import SHARED, data_title, in_order, row_title, title
 from study.report.verdicts import ahead_of_scn, interval, tests_against_scn
@@ -39,11 +39,11 @@ def headlines(
         floods(records, lost),
         corners(short, sensitivity.whole_fills(records, variants)),
         own_rival(records),
+        amounts_told(sensitivity.effects(short)),
         _level(records),
         resolution.sizes_told(records, fine),
         _ahead(records),
         _parts(records),
-        _chance(records),
         _print(),
     ]
     return [text for text in found if text]
@@ -187,20 +187,6 @@ def _parts(records: Sequence[Record]) -> str:
         for one, two, gain, _, printed in ablation_steps(records)
     ]
     return f"**What the parts add** on ACDC: {', '.join(parts)}." if parts else ""
-
-
-def _chance(records: Sequence[Record]) -> str:
-    """How far chance moves the same method, the farthest first."""
-    found = per_seed(records, "acdc")
-    spreads = {m: 100 * float(np.ptp([*s.values()])) for m, s in found.items() if len(s) > 1}
-    wide = sorted((m for m in spreads if spreads[m] > SPREAD), key=lambda m: -spreads[m])
-    if not spreads:
-        return ""
-    said = [f"{title(method)}'s lie {spreads[method]:.2f} points apart" for method in wide]
-    if rest := [spread for method, spread in spreads.items() if method not in wide]:
-        whose = "all others'" if wide else "each method's"
-        said.append(f"{whose} up to {max(rest):.2f}")
-    return f"**Chance** on ACDC: of seeds {', '.join(said)}."
 
 
 def corners(short: Sequence[Record], whole: Sequence[sensitivity.Effect]) -> str:

@@ -19,7 +19,7 @@ from study.report.ledger import list_runs, no_run_is_lost
 from study.report.reliability import reliability_lines
 from study.report.reproducibility import reproducibility_text
 from study.report.resolution import FINE
-from study.report.tables import means_tables
+from study.report.tables import means_tables, write_tables
 from study.report.titles import in_order
 
 # The folder of a profile whose page names the runs of a kind.
@@ -57,7 +57,7 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
 
 
 def write_reports(results: Path = RESULTS) -> list[Path]:
-    """Write each committed profile's REPORT.md, and REPRODUCIBILITY.md of `cpu`; the paths.
+    """Write each profile's REPORT.md, REPRODUCIBILITY.md, and the tables of `night`; the pages.
 
     ValueError, and nothing is written, where a run is lost (`study.report.ledger`).
     """
@@ -69,6 +69,8 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
         for records, kind in zip(runs, KINDS, strict=True):
             no_run_is_lost(records, results / profile / LISTED[kind])
     written = []
+    if found[FINE][0]:  # no notebook of that profile is run to write them
+        write_tables(found[FINE][0], results / FINE / "tables", FINE)
     for profile, (records, variants, short) in found.items():
         for runs, kind in zip((variants, short), KINDS[1:], strict=True):
             if runs:
