@@ -1,5 +1,7 @@
 """Less of a scribble, or a worse one: small strokes with known answers."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +21,8 @@ def line(length: int = 20) -> np.ndarray:
 
 @given(st.text(min_size=1))
 def test_a_share_of_a_stroke_hangs_together_and_less_is_part_of_more(volume: str) -> None:
-    kept = {how: redrawn(line(), K, how, volume)[0, 2] == 2 for how in ("all", *KEPT)}
+    shares: list[Any] = ["all", *KEPT]
+    kept = {how: redrawn(line(), K, how, volume)[0, 2] == 2 for how in shares}
     assert kept["all"].sum() == 20
     for how, share in KEPT.items():
         places = np.flatnonzero(kept[how])
@@ -44,10 +47,10 @@ def test_half_of_the_structures_are_left_out_and_never_the_background() -> None:
 
 
 @pytest.mark.parametrize(("how", "least", "most"), [("wrong1", 1, 30), ("wrong10", 140, 260)])
-def test_some_strokes_have_another_class_as_a_whole(how: str, least: int, most: int) -> None:
+def test_some_strokes_have_another_class_as_a_whole(how: Any, least: int, most: int) -> None:
     scribble = np.full((1000, 4, 4), K, dtype=np.uint8)
     scribble[:, 0], scribble[:, 3] = 0, 3
-    found = redrawn(scribble, K, how, "v")  # type: ignore[arg-type]
+    found = redrawn(scribble, K, how, "v")
     changed = found != scribble
     assert least <= changed.any(axis=2).sum() <= most
     assert (changed.any(axis=2) == changed.all(axis=2)).all(), "a stroke is right or wrong"

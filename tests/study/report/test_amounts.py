@@ -1,5 +1,7 @@
 """Less of the strokes, or worse ones: what short runs with known numbers come out as."""
 
+import numpy as np
+
 from study.experiments import VARIANTS
 from study.report.amounts import FAULTS, KEPT, amounts_picture, amounts_table, amounts_told
 from study.report.sensitivity import AMOUNTS, effects, open_choices
@@ -45,6 +47,6 @@ def test_the_sentence_tells_of_those_with_a_tenth():
 
 def test_the_picture_has_a_line_a_method_and_its_faults():
     share, fault = amounts_picture(effects(RUNS), "short runs").axes
-    lines = {str(line.get_label()): list(line.get_xdata()) for line in share.lines}
+    lines = {str(line.get_label()): np.asarray(line.get_xdata()).tolist() for line in share.lines}
     assert lines == {"PCE": [100, 50], "SCN": [100, 10]}
-    assert [list(line.get_xdata()) for line in fault.lines[:1]] == [[-20.0]]
+    assert [np.asarray(line.get_xdata()).tolist() for line in fault.lines[:1]] == [[-20.0]]
