@@ -70,7 +70,7 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
             no_run_is_lost(records, results / profile / LISTED[kind])
     written = []
     if found[FINE][0]:  # no notebook of that profile is run to write them
-        write_tables(found[FINE][0], results / FINE / "tables", FINE)
+        written += write_tables(found[FINE][0], results / FINE / "tables", FINE)
     for profile, (records, variants, short) in found.items():
         for runs, kind in zip((variants, short), KINDS[1:], strict=True):
             if runs:
