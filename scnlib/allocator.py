@@ -13,7 +13,7 @@ def keep_freed_memory() -> bool:
     """Let this process keep the memory that it frees, up to 2 GB; whether the C library obeys.
 
     By default glibc asks the kernel for every large tensor and hands it back when that is freed.
-    Each page is then mapped and zeroed anew in every step: an eighth of one at 256 x 256. Numbers
+    Each page is then mapped and zeroed anew in every step: a tenth of one at 256 x 256. Numbers
     and the peak of memory stay as they are, but the process does not shrink after its peak. Other C
     libraries than glibc (macOS, Windows, musl) are left alone.
     """

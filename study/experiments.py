@@ -1,9 +1,9 @@
 """The study's experiments: its profiles, the rows with a recipe of their own, and the variants."""
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, get_args
 
-from scnlib.config import ComparedOptions, Profile, Run, SCNOptions
+from scnlib.config import ComparedOptions, Profile, Run, SCNOptions, Strokes
 from scnlib.paths import SHORT
 
 PROFILES = {
@@ -45,16 +45,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "nearest": {"profile": {"scribble_rule": "nearest"}},
     # Labels that nobody drew: the corners that a rotation brings in, labelled as background.
     "background": {"profile": {"padding": "background"}},
-    # How much must be drawn, and how well: less of each stroke, structures that nobody marked,
-    "half": {"profile": {"strokes": "half"}},
-    "quarter": {"profile": {"strokes": "quarter"}},
-    "tenth": {"profile": {"strokes": "tenth"}},
-    "unmarked": {"profile": {"strokes": "unmarked"}},
-    # strokes of a wrong class, and thick strokes drawn thin.
-    "wrong1": {"profile": {"strokes": "wrong1"}},
-    "wrong5": {"profile": {"strokes": "wrong5"}},
-    "wrong10": {"profile": {"strokes": "wrong10"}},
-    "thin": {"profile": {"strokes": "thin"}},
+    # How much must be drawn, and how well: each other choice of `strokes` by its own name.
+    **{how: {"profile": {"strokes": how}} for how in get_args(Strokes) if how != "all"},
     # Where a compared method differs from its public code, by that method's own options.
     "throughout": {"compared": {"s2l_passes": "throughout"}},
     "restbackground": {"compared": {"fddseg_rest": "background"}},

@@ -8,6 +8,7 @@ from torch import Tensor
 from scnlib.augment import Batch, random_affine, upload, warp_training
 from scnlib.config import Run, Strokes
 from scnlib.data.cases import Case, require_labels, require_scribbles, stack
+from scnlib.data.scribble_amount import redrawn
 
 
 class TrainingSet:
@@ -87,8 +88,6 @@ class TrainingSet:
 def _redrawn(case: Case, strokes: Strokes) -> Case:
     if strokes == "all":
         return case
-    from scnlib.data.scribble_amount import redrawn  # needs scikit-image
-
     assert case.scribble is not None  # asked for above
     scribble = redrawn(case.scribble, len(case.classes), strokes, case.volume)
     return replace(case, scribble=scribble)

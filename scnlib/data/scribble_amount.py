@@ -9,7 +9,6 @@ import zlib
 
 import numpy as np
 from scipy import ndimage
-from skimage.morphology import skeletonize
 
 from scnlib.config import Strokes
 
@@ -46,6 +45,8 @@ def redrawn(scribble: np.ndarray, classes: int, strokes: Strokes, volume: str) -
                 if strokes == "unmarked" and k > 0 and left_out:
                     continue
                 if strokes == "thin":
+                    from skimage.morphology import skeletonize  # half a second that few need
+
                     stroke = skeletonize(stroke)
                 name = k
                 if luck < WRONG.get(strokes, 0):

@@ -7,18 +7,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from scnlib.data import scribble_amount
 from study.report import markdown
 from study.report.sensitivity import AMOUNTS, Effect
 from study.report.titles import title
 
-# The variants of `study.experiments`, as they are told: percent of each stroke that is kept,
-KEPT = {"half": 50, "quarter": 25, "tenth": 10}
-# and what is wrong with the strokes.
+# Percent of each stroke that is kept, and what is wrong with the strokes, by the variant's name.
+KEPT = {name: round(100 * share) for name, share in scribble_amount.KEPT.items()}
 FAULTS = {
     "unmarked": "half of the structures unmarked",
-    "wrong1": "1% of the strokes wrong",
-    "wrong5": "5% of the strokes wrong",
-    "wrong10": "10% of the strokes wrong",
+    **{name: f"{share:.0%} of the strokes wrong" for name, share in scribble_amount.WRONG.items()},
     "thin": "strokes drawn thin",
 }
 LOOKS = (("black", "o"), ("#0072B2", "s"), ("#D55E00", "D"), ("#009E73", "^"), ("#CC79A7", "v"))

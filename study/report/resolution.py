@@ -13,6 +13,7 @@ from scnlib.records import Record
 from study.report import markdown
 from study.report.means import per_seed, seeds_text
 from study.report.paper import paper_table
+from study.report.scores import number_text
 from study.report.titles import DATASETS, data_title, in_order, paper_row, title
 
 FINE = "night"
@@ -57,7 +58,7 @@ def sizes_told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
     parts = []
     for dataset in dict.fromkeys(pair.dataset for pair in found):
         rows = [pair for pair in found if pair.dataset == dataset]
-        said = [f"{title(p.method)} {_number(p.dice[0])}{_before(p.dice[1])}" for p in rows]
+        said = [f"{title(p.method)} {_beside(p)}" for p in rows]
         seeds = {seeds_text(pair.seeds) for pair in rows}
         where = f"{data_title(dataset)}, {' or '.join(sorted(seeds))}"
         parts.append(f"{where}: {', '.join(said)}")
@@ -75,7 +76,7 @@ def sizes_table(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
     for pair in pairs(coarse, fine):
         run = (data_title(pair.dataset), title(pair.method), ", ".join(map(str, pair.seeds)))
         numbers = (*pair.dice, _printed(pair.dataset, pair.method), *pair.hd95)
-        rows.append((*run, *map(_number, numbers)))
+        rows.append((*run, *map(number_text, numbers)))
     head = ("data", "method", "seeds", "Dice at 256 (%)", "at 128", "printed")
     return markdown.table((*head, "95HD at 256 (voxels)", "at 128"), rows) if rows else ""
 
@@ -89,9 +90,7 @@ def _printed(dataset: str, method: str) -> float:
     return float("nan")
 
 
-def _number(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.2f}"
-
-
-def _before(value: float) -> str:
-    return "" if np.isnan(value) else f" ({value:.2f})"
+def _beside(pair: Pair) -> str:
+    """The Dice of both sizes, the coarse one in brackets where there is one."""
+    fine, coarse = map(number_text, pair.dice)
+    return f"{fine} ({coarse})" if coarse else fine

@@ -6,7 +6,7 @@ large a difference is after a whole run only a whole run tells.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from scnlib.config import Strokes
 from scnlib.records import Record
 from study.report import markdown
 from study.report.left_out import best_by_seed
@@ -22,7 +23,7 @@ from study.report.titles import data_title, in_order, title
 
 FILL = "background"  # the choice that is asked of every method
 # What less or worse strokes cost is another question (`study.report.amounts`).
-AMOUNTS = ("half", "quarter", "tenth", "unmarked", "wrong1", "wrong5", "wrong10", "thin")
+AMOUNTS = tuple(how for how in get_args(Strokes) if how != "all")
 EDGE = 5.0  # points; a choice that does more is marked at the axis's end, with its number
 BEFORE, AFTER = "#0072B2", "#D55E00"
 

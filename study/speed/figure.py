@@ -44,8 +44,7 @@ def draw_steps(content: Mapping[str, Any]) -> Figure:
         axes.set_yticks(range(len(table)), names)
         axes.grid(axis="x", alpha=0.3)
     panels[0][0].invert_yaxis()
-    kind = "bfloat16" if content["bf16"] else "float32"
-    figure.suptitle(f"A step of 12 slices on {content['machine']}, {kind}", fontsize=10)
+    _headed(figure, "A step of 12 slices on", content)
     return figure
 
 
@@ -67,21 +66,26 @@ def draw_growth(content: Mapping[str, Any]) -> Figure:
 
     The key has each line's fitted exponent (`exponent`). content: as in `draw_steps`.
     """
+    table = growth(content)
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     panels: Any = figure.subplots(1, 2)
     quantities = {"step_s": "seconds a step", "peak_memory_mb": "peak memory (MB)"}
     for axes, (column, label) in zip(panels, quantities.items(), strict=True):
-        for stride, rows in growth(content).groupby("stride"):
+        for stride, rows in table.groupby("stride"):
             sizes, values = rows["size"].tolist(), rows[column].tolist()
             colour, mark = STRIDES[int(str(stride))]
             power = f"stride {stride}: pixels^{exponent(sizes, values):.2f}"
             axes.plot(sizes, values, color=colour, marker=mark, label=power)
         axes.set(xscale="log", yscale="log", xlabel="side of the image (pixels)", ylabel=label)
-        ticks = sorted(set(growth(content)["size"]))
+        ticks = sorted(set(table["size"]))
         axes.set_xticks(ticks, [str(size) for size in ticks])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.legend(fontsize=9)
-    kind = "bfloat16" if content["bf16"] else "float32"
-    figure.suptitle(f"SCN, 12 slices, on {content['machine']}, {kind}", fontsize=10)
+    _headed(figure, "SCN, 12 slices, on", content)
     return figure
+
+
+def _headed(figure: Figure, what: str, content: Mapping[str, Any]) -> None:
+    kind = "bfloat16" if content["bf16"] else "float32"
+    figure.suptitle(f"{what} {content['machine']}, {kind}", fontsize=10)
