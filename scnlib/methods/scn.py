@@ -63,8 +63,7 @@ class SCN(PCE):
         rows = self.rows(encoder, drawn["cells"])
         pseudo = self.pseudo_labels(rows, drawn["cells"], confidence, predicted, batch)
 
-        reduction = "sum" if o.pce_sum else "mean"
-        pce = partial_cross_entropy(log_P, batch.scribble, reduction=reduction, normalised=True)
+        pce = self.stroke_loss(log_P, batch)
         asked = batch.valid if o.pap_pixels == "all" else pseudo.confident  # never padding
         pap = propagation_loss(log_P, Y_corr, valid=asked, target=o.pap_target, normalised=True)
         rsr = refinement_loss(
@@ -89,6 +88,11 @@ class SCN(PCE):
         parts["tau"] = self.tau.value_.clone()
         parts["share_M"] = pseudo.confident.float().mean()
         return total, parts
+
+    def stroke_loss(self, log_P: Tensor, batch: Batch) -> Tensor:
+        """L_pce, from log-probabilities (B, K, H, W)."""
+        reduction = "sum" if self.run.scn.pce_sum else "mean"
+        return partial_cross_entropy(log_P, batch.scribble, reduction=reduction, normalised=True)
 
     def compared(self, encoder: list[Tensor]) -> list[Tensor]:
         """What C compares: the features f (B, D, h, w), or two projections of them."""

@@ -1,5 +1,6 @@
 """PCE+box: the box by hand, how it follows a slice, and what it asks of whom."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from scnlib.data import load_split
-from scnlib.methods.box import Box, outside_box
+from scnlib.methods.box import Box, SCNBox, outside_box
 from scnlib.methods.pce import PCE
 from tests.scnlib.methods.test_methods import SIZE, K, batch_of, build, now
 
@@ -82,3 +83,24 @@ def test_the_margin_holds_the_heart_of_real_slices(data_root: Path) -> None:
         labelled, pixels = labelled + int(outside.sum()), pixels + outside.size
     assert labelled / pixels == pytest.approx(0.835, abs=0.001)
     assert lost / heart < 1.5e-4
+
+
+def test_scn_with_the_box_is_scn_and_the_far_term() -> None:
+    """Where nothing is far, the loss is SCN's; else it is larger by the term, which weighs 1."""
+    method, given = build("scn_box").eval(), batch_of()  # no dropout
+    assert isinstance(method, SCNBox)
+    given = replace(given, index=torch.tensor([1, 0]), affine=torch.eye(2, 3).expand(2, 2, 3))
+    drawn = method.draw(given, now())
+    scn = build("scn").eval()
+    scn.load_state_dict(method.state_dict())
+    log_P = method.net(given.image).logits.log_softmax(dim=1)
+    far = torch.zeros(2, SIZE, SIZE, dtype=torch.bool)
+    far[0, :, :5] = True
+    totals = []
+    for outside in (torch.zeros_like(far), far[[1, 0]]):
+        fresh = copy.deepcopy(method)  # each with the same tau, which a loss moves on
+        fresh.outside = outside
+        totals.append(float(fresh.objective(given, drawn)[0].detach()))
+    term = -log_P[:, 0][far & given.valid & (given.scribble == K)].mean()
+    assert totals[1] - totals[0] == pytest.approx(float(term.detach()), rel=1e-3)
+    assert float(scn.objective(given, drawn)[0].detach()) == pytest.approx(totals[0])
