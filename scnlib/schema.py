@@ -1,8 +1,9 @@
 """record.json as a format with a version: its text, its sum, and how older versions are read.
 
-Version 2 says every option that a run was trained with, tells of each process that took part, and
-carries a sha256 of its own content. `python -m scnlib.schema FOLDER` rewrites the records in a
-folder in the current version; what an older one does not tell stays untold.
+Version 2 says every option that there was when it was written, tells of each process that took
+part, and carries a sha256 of its own content. `python -m scnlib.schema FOLDER` rewrites the records
+in a folder in the current version, with the options that came later as `scnlib.config.EARLIER` has
+them; what else an older one does not tell stays untold.
 """
 
 import hashlib
@@ -74,14 +75,16 @@ def _sum(content: dict[str, Any]) -> str:
 
 
 def rewrite(path: Path) -> bool:
-    """Bring a record.json to the current version, atomically; False if it is of it already.
+    """Bring a record.json to the current version and options, atomically; False if it has them.
 
     Raises as `from_text`.
     """
-    content = from_text(path.read_text(encoding="utf-8"))
-    if content.pop("schema") == VERSION:
+    before = path.read_text(encoding="utf-8")
+    content = from_text(before)
+    del content["schema"]
+    if (after := to_text(content)) == before:
         return False
-    replace_text(path, to_text(content))
+    replace_text(path, after)
     return True
 
 

@@ -202,10 +202,28 @@ def test_version_1_is_rewritten_in_the_current_one(tmp_path: Path, capsys) -> No
     assert f"error: {tmp_path / 'b' / 'record.json'}: " in capsys.readouterr().err
 
 
-def test_committed_records_are_of_the_current_version() -> None:
-    for kind in records.KINDS:
-        for record in records.collect(RESULTS, "cpu", kind):
-            assert record.schema == schema.VERSION, record.folder
+def test_an_option_that_came_later_is_written_into_a_record_with_its_earlier_value(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path)
+    path = tmp_path / "record.json"
+    whole = path.read_text()
+    content = json.loads(whole)
+    del content["run"]["profile"]["strokes"], content["sha256"]
+    path.write_text(json.dumps(content | {"sha256": schema._sum(content)}))
+    assert schema.rewrite(path) and path.read_text() == whole
+    assert not schema.rewrite(path)
+
+
+def test_committed_records_are_of_the_current_version_and_say_every_option() -> None:
+    """After a new option: `python -m scnlib.schema results`."""
+    paths = sorted(RESULTS.rglob("record.json"))
+    assert paths
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        content = schema.from_text(text)
+        assert content.pop("schema") == schema.VERSION, path
+        assert schema.to_text(content) == text, path
 
 
 # Written whole or not at all
