@@ -105,8 +105,9 @@ def require_scribbles(cases: Sequence[Case]) -> None:
 def stack(cases: Sequence[Case], size: int, scribble_rule: ScribbleRule = "keep") -> Stack:
     """Resize all slices of the Cases to size x size and keep them in memory.
 
-    Raises ValueError if there is no Case, if the Cases differ in their classes, or if only some
-    of them have scribbles or masks.
+    Scribbles, or masks, that only some of the Cases have are left out: who needs them asks first
+    (`require_scribbles`, `require_labels`). Raises ValueError if there is no Case, or if the Cases
+    differ in their classes.
     """
     if not cases:
         raise ValueError("no volumes to train on: the list of cases is empty")
@@ -115,19 +116,17 @@ def stack(cases: Sequence[Case], size: int, scribble_rule: ScribbleRule = "keep"
     unlabelled = len(cases[0].classes)
     scribbles = [case.scribble for case in cases if case.scribble is not None]
     labels = [case.label for case in cases if case.label is not None]
-    if scribbles and len(scribbles) < len(cases):
-        require_scribbles(cases)
-    if labels and len(labels) < len(cases):
-        require_labels(cases, "a training set in which some volumes have a mask")
     index = [(c, s) for c, case in enumerate(cases) for s in range(len(case.image))]
     return Stack(
         image=np.concatenate([resize_image(case.image, size) for case in cases]),
         scribble=np.concatenate(
             [resize_scribble(s, size, unlabelled, scribble_rule) for s in scribbles]
         )
-        if scribbles
+        if len(scribbles) == len(cases)
         else None,
-        label=np.concatenate([resize_label(t, size) for t in labels]) if labels else None,
+        label=np.concatenate([resize_label(t, size) for t in labels])
+        if len(labels) == len(cases)
+        else None,
         case_index=np.array(index, dtype=np.int64),
     )
 

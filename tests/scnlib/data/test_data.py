@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from scnlib.data import (
     Case,
@@ -20,6 +21,8 @@ from scnlib.data import (
     stack,
 )
 from scnlib.data.acdc import patients, spacings
+from scnlib.data.batches import TrainingSet
+from study.experiments import make_run
 from tests.scnlib.data.test_acdc import arrays, changed, write
 
 
@@ -158,14 +161,28 @@ def test_stacking_puts_every_slice_on_one_grid(case: Case):
     assert set(np.unique(full.scribble)) == {0, 1, 2, 3, 4} and full.label.max() == 3
 
 
-def test_a_mixed_or_empty_list_is_not_stacked(case: Case):
-    for other in (
-        replace(case, scribble=None),
-        replace(case, label=None),
-        replace(case, classes=("background", "a", "b", "c")),
-    ):
-        with pytest.raises(ValueError):
-            stack([case, other], 8)
+def test_what_only_some_volumes_have_is_left_out(case: Case):
+    some = stack([case, replace(case, label=None)], 8)
+    assert some.label is None and some.scribble is not None
+    some = stack([replace(case, scribble=None), case], 8)
+    assert some.scribble is None and some.label is not None
+
+
+def test_scribbles_train_also_where_only_some_volumes_have_a_mask(case: Case):
+    """As in a lab that masked a few of its volumes; what is missing of need is named."""
+    cases = [case, replace(case, subject="patient002", label=None)]
+    run = make_run("acdc", "pce", size=16, batch=2)
+    assert len(TrainingSet(run, cases, torch.device("cpu")).scribbles) == 6
+    with pytest.raises(ValueError, match=r"method full needs a full mask .*patient002"):
+        TrainingSet(replace(run, method="full"), cases, torch.device("cpu"), needs="label")
+    bare = [case, replace(case, subject="patient003", scribble=None)]
+    with pytest.raises(ValueError, match=r"needs a scribble .*patient003"):
+        TrainingSet(run, bare, torch.device("cpu"))
+
+
+def test_other_classes_or_an_empty_list_are_not_stacked(case: Case):
+    with pytest.raises(ValueError, match="differ in their classes"):
+        stack([case, replace(case, classes=("background", "a", "b", "c"))], 8)
     with pytest.raises(ValueError, match="list of cases is empty"):
         stack([], 8)
 
