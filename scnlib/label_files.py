@@ -3,7 +3,6 @@
 import gzip
 import json
 import os
-import tempfile
 from pathlib import Path
 
 import nibabel as nib
@@ -11,7 +10,7 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Extension
 
 from scnlib.data.volume import load_image
-from scnlib.files import sha256
+from scnlib.files import replace_bytes, sha256
 
 
 def like(image: nib.Nifti1Image, array: np.ndarray) -> nib.Nifti1Image:
@@ -56,21 +55,5 @@ def is_written(target: Path, origin: str) -> bool:
 
 
 def write_labels(image: nib.Nifti1Image, path: Path) -> None:
-    """Write a gzipped NIfTI whole or not at all."""
-    content = gzip.compress(image.to_bytes(), mtime=0)
-    number, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with open(number, "wb") as file:
-            file.write(content)
-        Path(part).chmod(0o666 & ~umask())
-        Path(part).replace(path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
-
-
-def umask() -> int:
-    """The permissions that new files lack; it can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+    """Write a gzipped NIfTI whole or not at all; raises as `scnlib.files.replace_bytes`."""
+    replace_bytes(path, gzip.compress(image.to_bytes(), mtime=0))

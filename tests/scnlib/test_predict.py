@@ -13,7 +13,7 @@ import torch
 from nibabel.affines import from_matvec
 from scipy.spatial.transform import Rotation
 
-from scnlib import label_files, predict
+from scnlib import files, predict
 from scnlib.data import read_nifti
 from scnlib.evaluation import dice
 from scnlib.inference import label_volume
@@ -289,7 +289,7 @@ def test_an_interrupted_call_goes_on_where_it_stopped(tmp_path, clinic, capsys, 
 def test_a_full_disk_leaves_no_part_of_a_file(tmp_path, clinic, capsys, monkeypatch):
     write(tmp_path / "a.nii.gz")
     full = OSError(errno.ENOSPC, "No space left on device")
-    monkeypatch.setattr(label_files.Path, "replace", mock.Mock(side_effect=full))
+    monkeypatch.setattr(files.os, "replace", mock.Mock(side_effect=full))
     assert scn(tmp_path / "a.nii.gz", "--out", tmp_path / "out", "--weights", clinic) == 1
     assert list((tmp_path / "out").iterdir()) == []
     error, _ = capsys.readouterr().err.splitlines()
