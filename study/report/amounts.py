@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from scnlib.data import scribble_amount
 from study.report import markdown
+from study.report.means import seeds_text
 from study.report.sensitivity import AMOUNTS, Effect
 from study.report.titles import title
 
@@ -43,18 +44,19 @@ def amounts_table(found: Sequence[Effect]) -> str:
     return markdown.table(("method", "all", *names), rows, numbers=True) if rows else ""
 
 
-def amounts_told(found: Sequence[Effect]) -> str:
-    """In a sentence, what each method loses with a tenth of each stroke; "" if none was so run."""
-    parts = [
-        f"{title(method)} {effects['tenth'].means[0]:.1f} to {effects['tenth'].means[1]:.1f}"
-        for method, effects in by_method(found).items()
-        if "tenth" in effects
-    ]
+def amounts_told(found: Sequence[Effect], where: str) -> str:
+    """In a sentence, what each method loses with a tenth of each stroke; "" if none was so run.
+
+    `where` names the data set of these effects.
+    """
+    there = [effects["tenth"] for effects in by_method(found).values() if "tenth" in effects]
+    parts = [f"{title(one.method)} {one.means[0]:.1f} to {one.means[1]:.1f}" for one in there]
     if not parts:
         return ""
+    seeds = " or ".join(sorted({seeds_text(one.seeds) for one in there}))
     return (
-        "**With a tenth of each stroke** (short runs, validation) mean Dice goes from "
-        f"{', '.join(parts)}."
+        f"**With a tenth of each stroke** ({where}, short runs, validation, {seeds}) Dice goes "
+        f"from {', '.join(parts)}."
     )
 
 

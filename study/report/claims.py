@@ -214,10 +214,13 @@ def _corners(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
                 f"({data_title(dataset)}, seed {seed})."
             )
     usual = {findings.run_key(r): r.dtype for r in records}
-    keyed = [(findings.run_key(r), r.dtype) for r in labelled]
-    kinds = {(usual[key], dtype) for key, dtype in keyed if key in best}
-    if mixed := sorted(kind for kind in kinds if kind[0] != kind[1]):
-        text += f" They were trained in {mixed[0][1]}, the default's in {mixed[0][0]}."
+    mixed = [
+        f"{row_title(1, r.run.method)}, seed {r.run.seed} ({r.dtype} against {usual[key]})"
+        for r in labelled
+        if (key := findings.run_key(r)) in best and r.dtype != usual[key]
+    ]
+    if mixed:
+        text += f" Of another number format than the default's: {'; '.join(mixed)}."
     return [text]
 
 

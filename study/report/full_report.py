@@ -53,12 +53,18 @@ all tables above, or background.
 """
 _SHORT = """## Short runs
 
-One choice changed, on validation subjects: a row is compared with runs of the same length, seed by
-seed. Notebook 05, section 10, says what the choices are and has the picture.
+On validation subjects of ACDC at 64 pixels. What fills a rotation's corners, seed by seed:
 
-{table}
+{fills}
 
 {told}
+
+SCN with one choice changed, to the mean of all seeds of its default. Notebook 05, section 10, has
+the picture.
+
+{choices}
+
+{judged}
 
 """
 _AMOUNTS = """## How much must be scribbled
@@ -113,7 +119,7 @@ def _floods(records: Sequence[Record], lost: pd.DataFrame | None) -> list[str]:
     """Where SCN's gain lies, on each data set."""
     if lost is None or lost.empty:
         return []
-    found = [floods(records, lost)]
+    found = [floods(records, lost, full=True)]
     for dataset in NAMES:
         found += [f"{data_title(dataset)}: {text}" for text in lost_points.sentences(lost, dataset)]
     return [text for text in found if text]
@@ -128,8 +134,15 @@ def _whole_fills(records: Sequence[Record], variants: Sequence[Record]) -> str:
 def _short_runs(short: Sequence[Record]) -> str:
     """The section on short runs, or nothing."""
     found = [one for one in sensitivity.effects(short) if one.choice not in sensitivity.AMOUNTS]
-    table = sensitivity.effects_table(found)
-    return _SHORT.format(table=table, told=sensitivity.told_of_corners(short)) if table else ""
+    ours = sensitivity.open_choices(found)
+    if not found:
+        return ""
+    return _SHORT.format(
+        fills=sensitivity.effects_table([one for one in found if one not in ours]),
+        told=sensitivity.told_of_corners(short),
+        choices=sensitivity.choices_table(ours),
+        judged=sensitivity.told_of_choices(ours),
+    )
 
 
 def _amounts(short: Sequence[Record], dataset: str) -> str:
@@ -137,7 +150,7 @@ def _amounts(short: Sequence[Record], dataset: str) -> str:
     found = sensitivity.effects(short, dataset)
     if not (table := amounts.amounts_table(found)):
         return ""
-    told = amounts.amounts_told(found)
+    told = amounts.amounts_told(found, data_title(dataset))
     return _AMOUNTS.format(data=data_title(dataset), table=table, told=told)
 
 

@@ -14,7 +14,7 @@ from study.report import lost_points, resolution, sensitivity
 from study.report.amounts import amounts_told
 from study.report.findings import ablation_steps, run_key
 from study.report.means import difference, mean_dice, per_seed, seeds_text
-from study.report.paper import paper_table, printed_inconsistencies
+from study.report.paper import paper_table
 from study.report.statistics import compare
 from study.report.titles import SHARED, data_title, in_order, row_title, title
 from study.report.verdicts import ahead_of_scn, interval, tests_against_scn
@@ -38,34 +38,37 @@ def headlines(
     found = [
         floods(records, lost),
         corners(short, sensitivity.whole_fills(records, variants)),
-        own_rival(records),
-        amounts_told(sensitivity.effects(short)),
+        _own_rival_on_both(records, lost),
+        amounts_told(sensitivity.effects(short), data_title("acdc")),
         _level(records),
         resolution.sizes_told(records, fine),
         _ahead(records),
         _parts(records),
-        _print(),
     ]
     return [text for text in found if text]
 
 
-def floods(records: Sequence[Record], lost: pd.DataFrame) -> str:
-    """What SCN's gain consists of, and how far that goes beyond the one seed it is told of."""
+def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) -> str:
+    """What SCN's gain consists of, and which runs the prior ruins.
+
+    Where `full`, also how far that goes beyond the one seed it is told of.
+    """
     text = lost_points.headline(lost)
-    seeds = per_seed(records, "acdc").get("pce", {})
-    if not text or len(seeds) < 2:
-        return text
-    told = int(lost.loc[lost["method"] == "pce", "seed"].min())
-    place = sorted(seeds.values(), reverse=True).index(seeds[told]) + 1
-    rank = f"{place}. best" if place > 1 else "best"
-    gain, shared = difference(records, "acdc", "pce", "scn")
-    over = f" (gain over {seeds_text(shared)}: {gain:.1f})" if shared else ""
+    if not text:
+        return ""
     rows: Any = lost[~lost["method"].isin(SHARED)]
     ruined, runs = lost_points.ruined(rows)
-    return (
-        f"{text} On ACDC seed {told} is PCE's {rank} of {len(seeds)}{over}. Keeping one part costs "
-        f"{ruined} of {runs} runs over {lost_points.RUIN:g} points."
-    )
+    if ruined:
+        text += f" Keeping one part ruins {len(ruined)} of {runs} runs: {', '.join(ruined)}."
+    seeds = per_seed(records, "acdc").get("pce", {})
+    if not full or len(seeds) < 2:
+        return text
+    told = seeds[int(lost.loc[lost["method"] == "pce", "seed"].min())]
+    place = sorted(seeds.values(), reverse=True).index(told) + 1
+    rank = f"{place}. best" if place > 1 else "best"
+    gain, shared = difference(records, "acdc", "pce", "scn")
+    over = f" (gain over {seeds_text(shared)}: {gain:.1f})" if len(shared) > 1 else ""
+    return f"{text} On ACDC that seed is PCE's {rank} of {len(seeds)}{over}."
 
 
 def numbered(
@@ -101,7 +104,7 @@ def own_rival(records: Sequence[Record], full: bool = False) -> str:
     )
     text = (
         f"**{name}**: PCE that also learns background outside a box around a slice's foreground "
-        f"strokes (PCE+box) has {'; '.join(parts)}."
+        f"strokes, everywhere if there are none (PCE+box), has {'; '.join(parts)}."
     )
     return text + (_rival_in_full(both, rows) if full else _on_validation(both))
 
@@ -116,6 +119,22 @@ def _on_validation(records: Sequence[Record]) -> str:
             apart.setdefault(rival.run.dataset, []).append(points)
     said = [f"{np.mean(points):+.1f} on {data_title(name)}" for name, points in apart.items()]
     return f" On validation patients: {', '.join(said)}." if said else ""
+
+
+def _own_rival_on_both(records: Sequence[Record], lost: pd.DataFrame) -> str:
+    """The rival as it is, and with one part kept; "" where it has not been run."""
+    alone = own_rival(records)
+    return alone + _with_one_part(lost) if alone else ""
+
+
+def _with_one_part(lost: pd.DataFrame) -> str:
+    """The rival against SCN where the largest part is kept in both, where a test parts them."""
+    said = []
+    for row in lost_points.against_scn(lost).to_dict("records") if len(lost) else []:
+        if row["method"] == "box" and row["verdict"] in ("better", "worse"):
+            apart = interval(row, 100, "points")
+            said.append(f"{apart} on {data_title(row['dataset'])} (p {row['p_holm']:.3f})")
+    return f" With one part kept in both: {'; '.join(said)}." if said else ""
 
 
 def _beside_scn(records: Sequence[Record]) -> list[tuple[Record, Record]]:
@@ -147,7 +166,7 @@ def _rival_in_full(records: Sequence[Record], rows: Sequence[Any]) -> str:
 
 
 def _level(records: Sequence[Record]) -> str:
-    """How good SCN is, beside the print, its baseline and its upper bound."""
+    """How good SCN is, beside the print and its upper bound."""
     parts = []
     for number, dataset in ((1, "acdc"), (2, "mscmr")):
         ours = mean_dice(records, dataset).get("scn")
@@ -155,9 +174,8 @@ def _level(records: Sequence[Record]) -> str:
             continue
         printed = paper_table(number).loc["ours"]["Dice", "Mean"]
         text = f"{100 * ours:.2f}% on {data_title(dataset)} ({printed:.2f}% printed"
-        for method, name in (("pce", "PCE"), ("full", "full supervision")):
-            points, seeds = difference(records, dataset, method, "scn")
-            text += f"; {points:+.2f} against {name}" if seeds else ""
+        points, seeds = difference(records, dataset, "full", "scn")
+        text += f"; {points:+.2f} against full supervision" if seeds else ""
         parts.append(f"{text})")
     return f"**Mean Dice of SCN**: {', '.join(parts)}." if parts else ""
 
@@ -174,7 +192,7 @@ def _ahead(records: Sequence[Record]) -> str:
         named.append(f"{methods} on {data_title(str(dataset))}")
     proven = ahead["verdict"].tolist().count("better")
     return (
-        "**Rivals of the paper ahead of SCN** in mean Dice or 95HD: "
+        "**Rows ahead of SCN** in mean Dice or 95HD: "
         f"{'; '.join(named) or 'no row'}; {len(ahead)} of {len(tests)} comparisons, "
         f"{proven or 'none'} of them significant."
     )
@@ -190,33 +208,48 @@ def _parts(records: Sequence[Record]) -> str:
 
 
 def corners(short: Sequence[Record], whole: Sequence[sensitivity.Effect]) -> str:
-    """What labels that nobody drew do: in whole runs, and in short ones of the other methods."""
+    """What labels that nobody drew do, run by run in whole runs; without any, in short ones."""
     brief = sensitivity.fills(sensitivity.effects(short))
-    there = {one.method for one in whole}
-    rest = [one for one in brief if one.method not in there]
-    parts = [
-        f"{kind} runs: {_moved(found)}"
-        for kind, found in (("whole", whole), ("short", rest))
-        if found
-    ]
-    if not parts:
+    if not whole and not brief:
         return ""
-    ahead = [
-        f"{', '.join(title(one.method) for one in sensitivity.above_scn(found)) or 'none'} in "
-        f"{kind} runs"
-        for kind, found in (("whole", whole), ("short", brief))
-        if any(one.method == "scn" for one in found)
-    ]
-    return (
-        "**A rotation's corners labelled background** (as S2L's and early WSL4MIS loaders do; here "
-        "they are unlabelled), ACDC, validation, seed 0 where none is told. In "
-        f"{'; in '.join(parts)}." + (f" Then above SCN: {'; '.join(ahead)}." if ahead else "")
+    told = f"whole runs: {_run_by_run(whole)}" if whole else f"short runs: {_moved(brief)}"
+    text = (
+        "**A rotation's corners labelled background** (as in S2L's loader; here unlabelled), ACDC, "
+        f"validation, {told}."
     )
+    if any(one.method == "scn" for one in whole):
+        above = ", ".join(title(one.method) for one in sensitivity.above_scn(whole))
+        text += f" Then above SCN: {above or 'none'}."
+    return text
+
+
+def _run_by_run(found: Sequence[sensitivity.Effect]) -> str:
+    """Each run that moves, by its seed, the most lifted first; SCN last, with all its seeds."""
+    runs = [
+        (change, one, seed)
+        for one in found
+        if one.method != "scn"
+        for change, seed in zip(one.changes, one.seeds, strict=True)
+    ]
+    runs.sort(key=lambda run: -run[0])
+    said, kept = [], []
+    for change, one, seed in runs:
+        name = f"{title(one.method)} seed {seed}"
+        moved = f"{name} {one.before[seed]:.1f} to {one.after[seed]:.1f}"
+        (kept if abs(change) < LITTLE else said).append(name if abs(change) < LITTLE else moved)
+    if kept:
+        said.append(f"{', '.join(kept)} by less than {LITTLE:g}")
+    said += [
+        f"SCN {', '.join(f'{change:+.1f}' for change in one.changes)} ({seeds_text(one.seeds)})"
+        for one in found
+        if one.method == "scn"
+    ]
+    return ", ".join(said)
 
 
 def _moved(found: Sequence[sensitivity.Effect]) -> str:
-    """Each method's means, the most lifted first and SCN last; those that hardly move by name."""
-    ordered = sorted(found, key=lambda one: (one.method == "scn", -float(np.mean(one.changes))))
+    """Each method's means, the most lifted first; those that hardly move by name."""
+    ordered = sorted(found, key=lambda one: -float(np.mean(one.changes)))
     moved, kept = [], []
     for one in ordered:
         little = abs(float(np.mean(one.changes))) < LITTLE and one.method not in ("pce", "scn")
@@ -225,12 +258,3 @@ def _moved(found: Sequence[sensitivity.Effect]) -> str:
     if kept:
         said.append(f"{', '.join(title(one.method) for one in kept)} by less than {LITTLE:g}")
     return ", ".join(said)
-
-
-def _print() -> str:
-    found = printed_inconsistencies()
-    first = found.iloc[0]
-    return (
-        f"**The printed tables** contradict themselves or the text in {len(found)} entries; "
-        f"{first['where']}, for one: {first['quantity']} {first['note']}."
-    )

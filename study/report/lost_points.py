@@ -28,7 +28,7 @@ from scnlib.data.cases import Case
 from scnlib.evaluation import dice
 from scnlib.records import Record
 from study.report.statistics import compare
-from study.report.titles import NAMES, data_title, in_order, title
+from study.report.titles import NAMES, UNPRINTED, data_title, in_order, title
 
 FAR = 20.0  # mm
 RUIN = 5.0  # points of Dice; a prior that costs a run more has taken the heart away
@@ -228,27 +228,48 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
     ]
 
 
-def ruined(rows: pd.DataFrame, prior: str = "heart") -> tuple[int, int]:
-    """How many runs a prior costs more than `RUIN` points of mean Dice, and of how many."""
+def ruined(rows: pd.DataFrame, prior: str = "heart") -> tuple[list[str], int]:
+    """The runs that a prior costs more than `RUIN` points of mean Dice, by name, and of how many.
+
+    Their flood is the largest part.
+    """
     run = ["dataset", "method", "seed"]
     means: Any = rows.groupby([*run, "structure"])[["dice", prior]].mean()
     means = 100 * means.groupby(run).mean()
-    return int((means["dice"] - means[prior] > RUIN).sum()), len(means)
+    lost: Any = (means["dice"] - means[prior]).sort_values(ascending=False)
+    return [
+        f"{title(method)} on {data_title(dataset)} (-{points:.0f})"
+        for (dataset, method, _), points in lost[lost > RUIN].items()
+    ], len(means)
+
+
+def wins(rows: pd.DataFrame, dataset: str, prior: str = "heart") -> tuple[int, int, int]:
+    """How many of the paper's rows SCN beats significantly in Dice as they are, with a prior in
+    both, and how many there are; of the same runs."""
+    mine: Any = _of(rows, dataset)
+    mine = mine[~mine["method"].isin(UNPRINTED)]
+    found = [compare(mine, metrics=["dice"]), against_scn(mine, prior)]
+    alone, kept = (tests["verdict"].tolist().count("worse") for tests in found)
+    return alone, kept, len(found[0])
 
 
 def headline(rows: pd.DataFrame) -> str:
     """The finding in a line of Markdown, on each data set with rows of PCE and SCN; or ""."""
     gains: list[str] = []
+    beaten: list[str] = []
     left: dict[str, list[str]] = {"pce": [], "scn": []}
+    seed = rows["seed"].min() if len(rows) else 0
     for dataset in NAMES:
         mine: Any = _of(rows, dataset)
+        mine = mine[mine["seed"] == seed] if len(mine) else mine
         if mine.empty or not left.keys() <= set(mine["method"]):
             continue
-        seed = mine["seed"].min()
-        table = losses(mine[mine["seed"] == seed], dataset)
+        table = losses(mine, dataset)
         pce, scn = table.loc[title("pce")], table.loc[title("scn")]
         far, gain = pce["far"] - scn["far"], scn["Dice"] - pce["Dice"]
-        gains.append(f"{far:.1f} of {gain:.1f} points on {data_title(dataset)} (seed {seed})")
+        gains.append(f"{far:.1f} of {gain:.1f} points on {data_title(dataset)}")
+        alone, kept, count = wins(rows, dataset)
+        beaten.append(f"{kept} of {count} rows on {data_title(dataset)} (alone {alone})")
         for method, values in left.items():
             values.append(f"{table.loc[title(method)]['with heart']:.1f}%")
     if not gains:
@@ -256,6 +277,7 @@ def headline(rows: pd.DataFrame) -> str:
     with_pce, with_scn = (" and ".join(values) for values in left.values())
     return (
         f"**SCN's gain over PCE lies far from the heart**: {', '.join(gains)} are floods over "
-        f"{FAR:g} mm away. With only the largest connected part kept PCE has {with_pce}, SCN "
-        f"{with_scn}."
+        f"{FAR:g} mm away (seed {seed}). With only the largest connected part kept PCE has "
+        f"{with_pce}, SCN {with_scn}, which is then significantly better than "
+        f"{' and '.join(beaten)}."
     )

@@ -65,7 +65,7 @@ def sizes_told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
     if not parts:
         return ""
     return (
-        f"**At the printed 256x256** (profile `{FINE}`), mean Dice (at 128x128): "
+        f"**At the printed 256x256** (profile `{FINE}`), mean Dice and 95HD (at 128x128): "
         f"{'; '.join(parts)}."
     )
 
@@ -91,6 +91,8 @@ def _printed(dataset: str, method: str) -> float:
 
 
 def _beside(pair: Pair) -> str:
-    """The Dice of both sizes, the coarse one in brackets where there is one."""
-    fine, coarse = map(number_text, pair.dice)
-    return f"{fine} ({coarse})" if coarse else fine
+    """Dice and 95HD of both sizes, the coarse ones in brackets where there are some."""
+    return " and ".join(
+        f"{fine} ({coarse})" if coarse else fine
+        for fine, coarse in (map(number_text, both) for both in (pair.dice, pair.hd95))
+    )

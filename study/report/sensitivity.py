@@ -24,6 +24,37 @@ from study.report.titles import data_title, in_order, title
 FILL = "background"  # the choice that is asked of every method
 # What less or worse strokes cost is another question (`study.report.amounts`).
 AMOUNTS = tuple(how for how in get_args(Strokes) if how != "all")
+# SCN's open choices in words, as the picture names them.
+MEANING = {
+    "allrows": "all rows of C vote, not 128",
+    "classmean": "CACL: mean over classes",
+    "confidentpap": "PAP at sure pixels only",
+    "connected": "masks: the seed's part only",
+    "detachedmap": "PAP: no gradient through P",
+    "detachedmeans": "CACL: no gradient through means",
+    "fixedtau": "tau stays 0.85",
+    "gated": "only masks that agree vote (CorrMatch)",
+    "imagemeans": "CACL: means of an image",
+    "logits": "PAP spreads logits",
+    "maskmean": "RSR: divided by the pixels of M",
+    "nearest": "scribbles resized by nearest",
+    "nocacl": "without CACL",
+    "nopap": "without PAP",
+    "norsr": "without RSR's term",
+    "noshape": "no masks vote",
+    "outside": "scale C after the softmax",
+    "overwrite": "votes replace sure labels",
+    "pcesum": "PCE summed, not averaged",
+    "pixelmasks": "masks drawn at pixels, not cells",
+    "projections": "C of two projections",
+    "softpap": "PAP: soft targets",
+    "strokesout": "strokes are not in M",
+    "tau07": "tau starts at 0.7",
+    "tau095": "tau starts at 0.95",
+    "taumasks": "masks cut at tau, not 0.5",
+    "unnormalised": "CACL: no unit length",
+    "warm": "CACL: T = 0.5",
+}
 EDGE = 5.0  # points; a choice that does more is marked at the axis's end, with its number
 BEFORE, AFTER = "#0072B2", "#D55E00"
 
@@ -46,6 +77,12 @@ class Effect(NamedTuple):
     def changes(self) -> list[float]:
         """Points of Dice that the choice adds, seed by seed."""
         return [self.after[seed] - self.before[seed] for seed in self.seeds]
+
+    @property
+    def apart(self) -> list[float]:
+        """Points of each seed with the choice to the mean of all seeds without it."""
+        usual = float(np.mean(list(self.before.values())))
+        return [dice - usual for _, dice in sorted(self.after.items())]
 
     @property
     def means(self) -> tuple[float, float]:
@@ -86,10 +123,14 @@ def fills(found: Sequence[Effect]) -> list[Effect]:
 
 
 def open_choices(found: Sequence[Effect]) -> list[Effect]:
-    """What the paper leaves open, in SCN: from the worst choice to the best."""
+    """What the paper leaves open, in SCN: from the worst choice to the best.
+
+    Each beside the mean of all the default's seeds: beside one seed's run a choice would look as
+    good as that seed is bad.
+    """
     others = (FILL, "stride4", *AMOUNTS)
     ours = [one for one in found if one.method == "scn" and one.choice not in others]
-    return sorted(ours, key=lambda one: float(np.mean(one.changes)))
+    return sorted(ours, key=lambda one: float(np.mean(one.apart)))
 
 
 def effects_table(found: Sequence[Effect]) -> str:
@@ -102,6 +143,46 @@ def effects_table(found: Sequence[Effect]) -> str:
         numbers = (f"{without:.1f}", f"{having:.1f}", f"{having - without:+.1f}", each)
         rows.append((title(effect.method), f"`{effect.choice}`", *numbers, str(len(effect.seeds))))
     return markdown.table(head, rows) if rows else ""
+
+
+def choices_table(found: Sequence[Effect]) -> str:
+    """SCN's open choices as Markdown, the best first, with what each says; "" for none."""
+    rows = []
+    for one in reversed(open_choices(found)):
+        each = ", ".join(f"{points:+.1f}" for points in one.apart)
+        having, points = float(np.mean(list(one.after.values()))), float(np.mean(one.apart))
+        name = f"`{one.choice}`"
+        rows.append((name, MEANING.get(one.choice, ""), f"{having:.1f}", f"{points:+.1f}", each))
+    head = ("choice", "in words", "Dice (%)", "to the default", "by seed")
+    return markdown.table(head, rows) if rows else ""
+
+
+def told_of_choices(found: Sequence[Effect]) -> str:
+    """Which choices lie outside the range of the default's seeds; "" without any."""
+    ranked = open_choices(found)
+    if not ranked:
+        return ""
+    usual = max((one.before for one in ranked), key=len)
+    low, high = _span(usual)
+    outside = [one for one in ranked if not low <= float(np.mean(one.apart)) <= high]
+    said = [f"`{one.choice}` {_words(one)}" for one in reversed(outside)]
+    return (
+        f"**SCN's open choices, in short runs**: the default has {np.mean([*usual.values()]):.1f}% "
+        f"over {len(usual)} seeds, which lie {low:+.1f} to {high:+.1f} points from that mean. "
+        f"Outside of this: {', '.join(said) or 'none'}; within it the other "
+        f"{len(ranked) - len(outside)}."
+    )
+
+
+def _words(one: Effect) -> str:
+    count = len(one.apart)
+    return f"{np.mean(one.apart):+.1f} ({count} seed{'s' * (count > 1)})"
+
+
+def _span(dice: dict[int, float]) -> tuple[float, float]:
+    """How far the lowest and the highest of the seeds lie from their mean."""
+    values = np.array([*dice.values()])
+    return float(values.min() - values.mean()), float(values.max() - values.mean())
 
 
 def told_of_corners(short: Sequence[Record], dataset: str = "acdc") -> str:
@@ -156,8 +237,8 @@ def lead_over_pce(found: dict[str, Effect]) -> str:
 def picture(found: Sequence[Effect], heading: str) -> Figure:
     """Left, each method with corners unlabelled and labelled; right, SCN's open choices, sorted.
 
-    A small mark is a seed, a large one the mean. The grey band is how far SCN's own seeds lie from
-    their mean: what stays within it can be chance.
+    A small mark is a seed, a large one the mean, hollow where it is of one seed. The grey band is
+    how far the seeds of SCN's default lie from their mean: what stays within it can be chance.
     """
     left, right = fills(found), open_choices(found)
     height = 1.6 + 0.36 * max(len(left), len(right), 3)
@@ -169,10 +250,11 @@ def picture(found: Sequence[Effect], heading: str) -> Figure:
     handles = [
         Line2D([], [], marker="o", ms=9, mfc=BEFORE, **look, label="corners unlabelled"),
         Line2D([], [], marker="s", ms=9, mfc=AFTER, **look, label="corners labelled background"),
-        Line2D([], [], marker="D", ms=8, mfc="black", **look, label="choice minus default, mean"),
+        Line2D([], [], marker="D", ms=8, mfc="black", **look, label="choice - default's mean"),
+        Line2D([], [], marker="D", ms=8, mfc="white", **look, label="the same of one seed"),
         Line2D([], [], marker=".", **look, label="a seed"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=9, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=9, frameon=False)
     plt.close(figure)
     return figure
 
@@ -195,19 +277,20 @@ def _fills(axes: Axes, found: Sequence[Effect]) -> None:
 def _choices(axes: Axes, found: Sequence[Effect]) -> None:
     axes.axvline(0, color="black", lw=0.8)
     if found:
-        own = np.array([*max(found, key=lambda one: len(one.before)).before.values()])
-        axes.axvspan(*(own - own.mean())[[own.argmin(), own.argmax()]], color="#dddddd", zorder=0)
+        usual = max(found, key=lambda one: len(one.before)).before
+        axes.axvspan(*_span(usual), color="#dddddd", zorder=0)
     for y, effect in enumerate(found):
-        axes.plot(effect.changes, [y] * len(effect.changes), ".", color="black", ms=4)
-        mean = float(np.mean(effect.changes))
+        axes.plot(effect.apart, [y] * len(effect.apart), ".", color="black", ms=4)
+        mean = float(np.mean(effect.apart))
         if abs(mean) <= EDGE:
-            axes.plot(mean, y, "D", ms=8, color="black")
+            inside = "black" if len(effect.apart) > 1 else "white"
+            axes.plot(mean, y, "D", ms=8, mfc=inside, mec="black")
             continue
         sign = float(np.sign(mean))
         axes.plot(sign * EDGE, y, "<" if sign < 0 else ">", ms=9, color="black")
         side = "left" if sign < 0 else "right"
         axes.text(sign * (EDGE - 0.4), y, f"{mean:+.1f}", ha=side, va="center")
-    axes.set_yticks(range(len(found)), [effect.choice for effect in found])
+    axes.set_yticks(range(len(found)), [MEANING.get(one.choice, one.choice) for one in found])
     axes.set(xlabel="points of mean validation Dice", title="SCN, one choice changed")
     axes.set_xlim(-EDGE - 0.5, EDGE + 0.5)
     axes.set_ylim(-0.5, max(len(found), 1) - 0.5)

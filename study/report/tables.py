@@ -29,6 +29,7 @@ from study.report.scores import (
     table_title,
 )
 from study.report.titles import ROWS, STRUCTURES, data_title, title
+from study.report.uneven import uneven_told
 
 _LATEX = {"±": r"$\pm$", "†": r"\textsuperscript{\dag}", "Δ": r"$\Delta$"}
 
@@ -171,7 +172,9 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
         notes += [f"{said} on {name}"] if said else []
     own = " and ".join(title(method) for method in RECIPES)
     text = f"{own}: by their public code's SGD; by the others' Adam {', '.join(notes)}."
-    return "\n\n".join([*parts, text] if notes else parts)
+    last = [text] if notes else []
+    last += filter(None, [uneven_told(records)])
+    return "\n\n".join([*parts, " ".join(last)] if last else parts)
 
 
 def _means(table: pd.DataFrame, name: str) -> str:

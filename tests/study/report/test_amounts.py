@@ -41,8 +41,10 @@ def test_less_of_the_strokes_is_no_choice_of_scn_s():
 
 
 def test_the_sentence_tells_of_those_with_a_tenth():
-    assert amounts_told(effects(RUNS)).endswith("goes from SCN 70.0 to 60.0.")
-    assert amounts_told(effects(RUNS[:3])) == ""
+    text = amounts_told(effects(RUNS), "ACDC")
+    assert "(ACDC, short runs, validation, seed 0)" in text
+    assert text.endswith("goes from SCN 70.0 to 60.0.")
+    assert amounts_told(effects(RUNS[:3]), "ACDC") == ""
 
 
 def test_the_picture_has_a_line_a_method_and_its_faults():

@@ -57,7 +57,10 @@ def test_labelled_corners_are_compared_with_the_same_seed_and_move_the_lead():
         "SCN on ACDC 86.00% instead of 85.00% (seed 0)" in text and "S2L" not in text.split(":")[1]
     )
     assert "is then +8.00 points, not +15.00 (ACDC, seed 0)" in text
-    assert text.endswith("They were trained in float32, the default's in bfloat16.")
+    assert text.endswith(
+        "Of another number format than the default's: PCE, seed 0 (float32 against bfloat16); "
+        "SCN, seed 0 (float32 against bfloat16)."
+    )
     # One of the two says nothing of the lead; a variant without its default says nothing at all.
     assert "lead" not in said(runs, variants[1:])["Labels that nobody drew"]
     assert "Labels that nobody drew" not in said(runs[:1], variants[1:])

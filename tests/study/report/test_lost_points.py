@@ -163,7 +163,19 @@ def test_a_run_is_ruined_that_loses_over_five_points() -> None:
         for method, seed, after in (("pce", 0, 0.76), ("pce", 1, 0.74), ("scn", 0, 0.9))
         for name in ("RV", "LV")
     ]
-    assert lost_points.ruined(pd.DataFrame(rows)) == (1, 3)
+    assert lost_points.ruined(pd.DataFrame(rows)) == (["PCE on ACDC (-6)"], 3)
+
+
+def test_wins_are_counted_with_and_without_the_prior_among_the_papers_rows() -> None:
+    """Of ten patients each: PCE is worse alone and as good with the prior, S2L worse in both."""
+    dices = {"scn": (0.8, 0.8), "pce": (0.5, 0.8), "s2l": (0.5, 0.5), "box": (0.1, 0.1)}
+    rows = [
+        {"dataset": "acdc", "method": method, "seed": 0, "structure": "RV", "frame": "ED"}
+        | {"subject": f"p{n}", "volume": f"p{n}_ED", "dice": dice, "heart": kept}
+        for method, (dice, kept) in dices.items()
+        for n in range(10)
+    ]
+    assert lost_points.wins(pd.DataFrame(rows), "acdc") == (2, 1, 2)
 
 
 def test_the_headline_names_its_numbers_and_needs_both_methods() -> None:

@@ -19,14 +19,17 @@ def test_a_method_is_compared_over_the_seeds_that_both_sizes_have():
 
 def test_the_line_names_data_seeds_and_both_numbers():
     text = sizes_told(COARSE, FINE)
-    assert text.endswith("ACDC, seed 0: SCN 78.33 (73.33), Full supervision 88.33 (83.33).")
+    assert text.endswith(
+        "ACDC, seed 0: SCN 78.33 (73.33) and 4.33 (5.33), "
+        "Full supervision 88.33 (83.33) and 2.33 (3.33)."
+    )
     assert text in headlines(COARSE, NO_ROWS, fine=FINE)
     assert sizes_told(COARSE, []) == "" and sizes_table(COARSE, []) == ""
 
 
 def test_a_method_that_the_smaller_size_has_not_stands_alone():
     text = sizes_told(COARSE, [record("pce", 0.5, dataset="mscmr", seed=3)])
-    assert text.endswith("MSCMR, seed 3: PCE 53.33.")
+    assert text.endswith("MSCMR, seed 3: PCE 53.33 and 9.33.")
 
 
 def test_the_table_has_the_printed_mean_of_the_table_that_has_the_row():

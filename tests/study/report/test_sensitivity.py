@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
+from study.experiments import VARIANTS
 from study.report.sensitivity import (
+    MEANING,
+    choices_table,
     effects,
     effects_table,
     fills,
     open_choices,
     picture,
+    told_of_choices,
     told_of_corners,
 )
 
@@ -60,6 +64,27 @@ def test_choices_are_sorted_and_fills_stand_apart() -> None:
     assert [one.method for one in fills(found)] == ["pce", "scn"]
 
 
+def test_a_choice_stands_beside_the_mean_of_all_the_defaults_seeds() -> None:
+    """Seed 0 of the default, 70, is 2 below its mean: beside it alone, a choice gains these 2."""
+    found = {one.choice: one for one in effects(RUNS)}
+    assert found["norsr"].apart == pytest.approx([-12]) and found["norsr"].changes[0] < -9.9
+    assert found["nopap"].apart == pytest.approx([-1, 4])
+    assert choices_table(effects(RUNS)).splitlines()[2:] == [
+        "| `nopap` | without PAP | 73.5 | +1.5 | -1.0, +4.0 |",
+        "| `norsr` | without RSR's term | 60.0 | -12.0 | -12.0 |",
+    ]
+    assert told_of_choices(effects(RUNS)).endswith(
+        "the default has 72.0% over 2 seeds, which lie -2.0 to +2.0 points from that mean. "
+        "Outside of this: `norsr` -12.0 (1 seed); within it the other 1."
+    )
+    assert choices_table([]) == told_of_choices([]) == ""
+
+
+def test_each_choice_of_scn_is_named_in_words() -> None:
+    ours = {name for name, change in VARIANTS.items() if "scn" in change} - {"stride4"}
+    assert {*MEANING} == ours | {"nearest"}
+
+
 def test_the_table_has_a_row_an_effect_with_each_seed() -> None:
     text = effects_table(effects(RUNS))
     assert "| PCE | `background` | 30.0 | 55.0 | +25.0 | +30.0, +20.0 | 2 |" in text
@@ -80,8 +105,9 @@ def test_the_lead_over_pce_is_of_the_seeds_that_all_four_have() -> None:
 def test_the_picture_has_a_row_a_method_and_a_row_a_choice() -> None:
     left, right = picture(effects(RUNS), "short runs").axes
     assert [text.get_text() for text in left.get_yticklabels()] == ["PCE", "SCN"]
-    assert [text.get_text() for text in right.get_yticklabels()] == ["norsr", "nopap"]
-    assert [text.get_text() for text in right.texts] == ["-10.0"], "norsr, beyond the edge"
+    words = ["without RSR's term", "without PAP"]
+    assert [text.get_text() for text in right.get_yticklabels()] == words
+    assert [text.get_text() for text in right.texts] == ["-12.0"], "norsr, beyond the edge"
     assert right.get_xlim()[0] > -10
     band: Any = right.patches[0]
     ends = band.get_x(), band.get_x() + band.get_width()
