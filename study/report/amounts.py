@@ -44,19 +44,25 @@ def amounts_table(found: Sequence[Effect]) -> str:
     return markdown.table(("method", "all", *names), rows, numbers=True) if rows else ""
 
 
-def amounts_told(found: Sequence[Effect], where: str) -> str:
+def amounts_told(found: Sequence[Effect], where: str, full: bool = True) -> str:
     """In a sentence, what each method loses with a tenth of each stroke; "" if none was so run.
 
-    `where` names the data set of these effects.
+    `where` names the data set of these effects; where `full`, what chance does is told too.
     """
     there = [effects["tenth"] for effects in by_method(found).values() if "tenth" in effects]
     parts = [f"{title(one.method)} {one.means[0]:.1f} to {one.means[1]:.1f}" for one in there]
     if not parts:
         return ""
     seeds = " or ".join(sorted({seeds_text(one.seeds) for one in there}))
+    several = [one for one in there if len(one.before) > 1]
+    chance = [
+        f"{title(one.method)} {max(one.before.values()) - min(one.before.values()):.1f}"
+        for one in several
+    ]
+    noise = f" Seeds with all strokes lie apart by {', '.join(chance)} points." if several else ""
     return (
         f"**With a tenth of each stroke** ({where}, short runs, validation, {seeds}) Dice goes "
-        f"from {', '.join(parts)}."
+        f"from {', '.join(parts)}.{noise * full}"
     )
 
 

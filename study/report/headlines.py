@@ -39,7 +39,7 @@ def headlines(
         floods(records, lost),
         corners(short, sensitivity.whole_fills(records, variants)),
         _own_rival_on_both(records, lost),
-        amounts_told(sensitivity.effects(short), data_title("acdc")),
+        amounts_told(sensitivity.effects(short), data_title("acdc"), full=False),
         _level(records),
         resolution.sizes_told(records, fine),
         _ahead(records),

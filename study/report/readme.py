@@ -87,7 +87,9 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
             path = results / "REPRODUCIBILITY.md"
             tried = reliability_lines(results / "reliability.json")
             speed = results / "benchmarks"
-            replace_text(path, reproducibility_text(records, [*variants, *short], tried, speed))
+            departures = [*variants, *short]
+            page = reproducibility_text(records, departures, fine, tried, speed)
+            replace_text(path, page)
             written.append(path)
     return written
 

@@ -14,13 +14,14 @@ import pandas as pd
 
 from scnlib.paths import REPOSITORY
 from scnlib.records import Record
-from study.report import markdown
+from study.report import markdown, resolution
 from study.report.findings import ablation_steps
 from study.report.forecast import forecast, steps_told
 from study.report.means import mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table
 from study.report.statistics import compare
 from study.report.titles import ROWS, data_title, in_order, paper_row, row_title, title
+from study.report.uneven import uneven
 from study.report.verdicts import ahead_of_scn, interval, tests_against_scn
 
 _PAGE = """# Reproducibility report
@@ -93,16 +94,17 @@ CHECKLIST = pd.read_csv(Path(__file__).with_name("checklist.csv"))  # item, answ
 def reproducibility_text(
     records: Sequence[Record],
     variants: Sequence[Record],
+    fine: Sequence[Record],
     reliability: Sequence[str],
     benchmarks: Path,
 ) -> str:
-    """The page, from the runs of profile `cpu`, their departures, `reliability_lines`, and the
-    folder that `study.speed` writes to."""
+    """The page, from the runs of profile `cpu`, their departures, those at the printed resolution,
+    `reliability_lines`, and the folder that `study.speed` writes to."""
     return _PAGE.format(
-        claims=_claims_table(claims(records)),
+        claims=_claims_table(claims(records, fine)),
         close=f"{CLOSE:g} point of Dice",
         choices=choices(),
-        hours=hours([*records, *variants]),
+        hours=hours([*records, *variants, *fine]),
         forecast=forecast(benchmarks),
         steps=steps_told(benchmarks) or "Not measured yet.",
         reliability="\n".join(reliability),
@@ -116,12 +118,12 @@ def reproducibility_text(
     )
 
 
-def claims(records: Sequence[Record]) -> list[Claim]:
-    """The paper's claims that the runs at hand can answer."""
-    return [*_levels(records), *_gains(records), *_comparisons(records)]
+def claims(records: Sequence[Record], fine: Sequence[Record] = ()) -> list[Claim]:
+    """The paper's claims that the runs at hand can answer, `fine` those at the printed size."""
+    return [*_levels(records, fine), *_rivals(records), *_gains(records), *_comparisons(records)]
 
 
-def _levels(records: Sequence[Record]) -> list[Claim]:
+def _levels(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
     """Printed mean Dice of SCN and of its baseline."""
     far = "where no stroke says background, a network floods or does not"
     several = f"chance: {far}, and seeds lie far apart (notebook 04b; REPORT, Chance)"
@@ -130,6 +132,7 @@ def _levels(records: Sequence[Record]) -> list[Claim]:
         "; neither a finer map nor leaving out PAP's term explains it (one seed each: notebook 05, "
         "sections 6 and 7)"
     )
+    sized = {(pair.dataset, pair.method): pair for pair in resolution.pairs(records, fine)}
     found = []
     for number, dataset in ((1, "acdc"), (2, "mscmr")):
         ours = mean_dice(records, dataset)
@@ -138,17 +141,55 @@ def _levels(records: Sequence[Record]) -> list[Claim]:
                 printed = paper_table(number).loc[paper_row(number, method)]["Dice", "Mean"]
                 value = 100 * ours[method]
                 seeds = per_seed(records, dataset)[method]
+                pair = sized.get((dataset, method))
                 once = f"not known: one seed; on ACDC, {far}"
                 here = protocol + measured * (dataset == "acdc")
                 cause = here if method == "scn" else several if len(seeds) > 1 else once
                 found.append(
                     Claim(
                         f"{title(method)} has {printed:.2f}% mean Dice on {data_title(dataset)}",
-                        f"{value:.2f}%, {value - printed:+.2f}",
+                        f"{value:.2f}%, {value - printed:+.2f}" + _at_printed_size(pair),
                         abs(value - printed) <= CLOSE,
                         cause,
                     )
                 )
+    return found
+
+
+def _at_printed_size(pair: resolution.Pair | None) -> str:
+    """What the same seeds have at the printed size, and at the smaller one, if they were run."""
+    if pair is None:
+        return ""
+    fine, coarse = pair.dice
+    of = seeds_text(pair.seeds)
+    return f"; at 256 x 256 (profile `{resolution.FINE}`) {fine:.2f}%, {of} (here {coarse:.2f}%)"
+
+
+def _rivals(records: Sequence[Record]) -> list[Claim]:
+    """The printed mean Dice of the compared methods but PCE, a data set a row."""
+    found = []
+    for number, dataset in ((1, "acdc"), (2, "mscmr")):
+        ours, odd = mean_dice(records, dataset), uneven(records, dataset)
+        page = paper_table(number)
+        apart = {
+            method: 100 * ours[method] - float(page.loc[paper_row(number, method)]["Dice", "Mean"])
+            for method in ROWS[number]
+            if method in ours and method not in ("pce", "scn", "full")
+        }
+        if not apart:
+            continue
+        each = ", ".join(f"{title(method)} {points:+.2f}" for method, points in apart.items())
+        why = [f"{title(m)} {kind} {values}" for (m, kind), values in odd.items() if m in apart]
+        found.append(
+            Claim(
+                f"the other rows of Table {number} on {data_title(dataset)}",
+                f"to the print: {each}",
+                all(abs(points) <= CLOSE for points in apart.values()),
+                "size and length of training where a row is a few points below the print; a row "
+                "far above it is not explained"
+                + (f"; floods that took a seed or a structure: {'; '.join(why)}" if why else ""),
+            )
+        )
     return found
 
 

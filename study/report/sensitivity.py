@@ -174,6 +174,20 @@ def told_of_choices(found: Sequence[Effect]) -> str:
     )
 
 
+def told_of_left_out(found: Sequence[Effect]) -> str:
+    """What SCN has without one of its losses in short runs; "" where none was so run."""
+    names = ("nopap", "norsr", "nocacl")
+    parts = [
+        f"{MEANING[one.choice]} {_words(one)}" for one in open_choices(found) if one.choice in names
+    ]
+    if not parts:
+        return ""
+    return (
+        "**In short runs**, points to the mean of the default's seeds (section 10): "
+        f"{', '.join(parts)}."
+    )
+
+
 def _words(one: Effect) -> str:
     count = len(one.apart)
     return f"{np.mean(one.apart):+.1f} ({count} seed{'s' * (count > 1)})"

@@ -7,28 +7,38 @@ from study.report.means import per_seed
 from study.report.scores import SPREAD
 from study.report.titles import DATASETS, SHARED, data_title, in_order, title
 
+KINDS = ("by seed", "by structure (RV, MYO, LV)")
 APART = 20.0  # points of Dice between the best and the worst structure of a row
 
 
 def uneven_told(records: Sequence[Record]) -> str:
-    """A line that names these rows with what their means are of; "" without any.
-
-    Of one seed or several near each other, by structure in the order RV, MYO, LV; else by seed.
-    """
-    seeds, structures = [], []
+    """A line that names the rows of both data sets with what their means are of; "" for none."""
+    found: dict[str, list[str]] = {}
     for dataset in dict.fromkeys(DATASETS.values()):
-        dice = per_seed(records, dataset)
-        for method in in_order(dice.keys() - set(SHARED)):
+        for (method, kind), values in uneven(records, dataset).items():
             name = f"{title(method)} on {data_title(dataset)}"
-            values = [100 * dice[method][seed] for seed in sorted(dice[method])]
-            parts = _by_structure(records, dataset, method)
-            if max(values) - min(values) > SPREAD:
-                seeds.append(f"{name} {_listed(values)}")
-            elif max(parts) - min(parts) > APART:
-                structures.append(f"{name} {_listed(parts)}")
-    said = [f"by seed {'; '.join(seeds)}"] if seeds else []
-    said += [f"by structure (RV, MYO, LV) {'; '.join(structures)}"] if structures else []
+            found.setdefault(kind, []).append(f"{name} {values}")
+    said = [f"{kind} {'; '.join(found[kind])}" for kind in KINDS if kind in found]
     return f"Means of unlike parts, {'; '.join(said)}." if said else ""
+
+
+def uneven(records: Sequence[Record], dataset: str) -> dict[tuple[str, str], str]:
+    """What the means of a data set's rows are of, where that tells more than the mean.
+
+    (method, one of `KINDS`) to Dice in percent as text: by seed where seeds lie far apart, else by
+    structure where these do.
+    """
+    found: dict[tuple[str, str], str] = {}
+    by_seed, by_structure = KINDS
+    dice = per_seed(records, dataset)
+    for method in in_order(dice.keys() - set(SHARED)):
+        values = [100 * dice[method][seed] for seed in sorted(dice[method])]
+        parts = _by_structure(records, dataset, method)
+        if max(values) - min(values) > SPREAD:
+            found[method, by_seed] = _listed(values)
+        elif max(parts) - min(parts) > APART:
+            found[method, by_structure] = _listed(parts)
+    return found
 
 
 def _by_structure(records: Sequence[Record], dataset: str, method: str) -> list[float]:

@@ -73,3 +73,19 @@ def test_a_lone_notebook_without_the_list_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(reproducibility, "REPOSITORY", tmp_path)
     with pytest.raises(ValueError, match=r"05_open_choices\.ipynb: no table of the open choices"):
         choices()
+
+
+def test_a_level_is_told_at_the_printed_size_too_where_it_was_run():
+    runs = [record("scn", 0.7), record("scn", 0.8, seed=1)]
+    first = claims(runs, [record("scn", 0.75, profile="night")])[0]
+    assert first.here.endswith("at 256 x 256 (profile `night`) 78.33%, seed 0 (here 73.33%)")
+    assert "256" not in claims(runs)[0].here
+
+
+def test_the_other_rows_stand_to_the_print_with_what_their_means_are_of():
+    runs = [record("mloss", 0.83), record("s2l", 0.5), record("s2l", 0.8, seed=1)]
+    (row,) = claims(runs)
+    assert row.here == "to the print: S2L -13.74, MLoss -0.49" and row.holds is False
+    assert row.cause.endswith("a seed or a structure: S2L by seed 53.3, 83.3")
+    (row,) = claims(runs[:1])
+    assert row.holds

@@ -16,6 +16,7 @@ from study.report.sensitivity import (
     picture,
     told_of_choices,
     told_of_corners,
+    told_of_left_out,
 )
 
 
@@ -77,7 +78,10 @@ def test_a_choice_stands_beside_the_mean_of_all_the_defaults_seeds() -> None:
         "the default has 72.0% over 2 seeds, which lie -2.0 to +2.0 points from that mean. "
         "Outside of this: `norsr` -12.0 (1 seed); within it the other 1."
     )
-    assert choices_table([]) == told_of_choices([]) == ""
+    assert choices_table([]) == told_of_choices([]) == told_of_left_out([]) == ""
+    assert told_of_left_out(effects(RUNS)).endswith(
+        "(section 10): without RSR's term -12.0 (1 seed), without PAP +1.5 (2 seeds)."
+    )
 
 
 def test_each_choice_of_scn_is_named_in_words() -> None:
