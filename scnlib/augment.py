@@ -106,11 +106,6 @@ def warp_labels(labels: Tensor, theta: Tensor, fill: int) -> Tensor:
     return sample_labels(labels, sampling_grid(theta, *labels.shape[1:]), fill)
 
 
-def inside_frame(theta: Tensor, height: int, width: int) -> Tensor:
-    """Which output pixels come from inside the frame: (B, H, W) bool; False is padding."""
-    return within_frame(sampling_grid(theta, height, width))
-
-
 def warp_training(
     image: Tensor, labels: Tensor, theta: Tensor, unlabelled: int, padding: str = "unlabelled"
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -54,8 +54,10 @@ class ConfidenceThreshold(nn.Module):
 
 
 def confident_pixels(
-    P: Tensor,
+    confidence: Tensor,
+    labels: Tensor,
     tau: float | Tensor,
+    classes: int,
     scribble: Tensor | None = None,
     *,
     trusted: bool = True,
@@ -67,26 +69,13 @@ def confident_pixels(
     class.
 
     Args:
-        P: probabilities (B, K, H, W).
+        confidence, labels: max P and argmax P, (B, H, W) each: `P.max(dim=1)`.
         tau: threshold in 0..1, a number or a tensor of one.
+        classes: K.
         scribble: (B, H, W) integer, K = unlabelled; None leaves the pseudo-labels as predicted.
         trusted: scribbled pixels belong to M, however sure the network is there.
         valid: (B, H, W) bool, False where augmentation brought in padding, which is never in M.
     """
-    return trust(*P.detach().max(dim=1), tau, P.shape[1], scribble, trusted=trusted, valid=valid)
-
-
-def trust(
-    confidence: Tensor,
-    labels: Tensor,
-    tau: float | Tensor,
-    classes: int,
-    scribble: Tensor | None = None,
-    *,
-    trusted: bool = True,
-    valid: Tensor | None = None,
-) -> Pseudo:
-    """`confident_pixels` from max P and argmax P, both (B, H, W), and K."""
     confident = confidence > tau
     if scribble is not None:
         scribbled = scribble < classes

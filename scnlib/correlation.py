@@ -26,13 +26,8 @@ def correlation_map(f: Tensor, other: Tensor | None = None, *, scale_inside: boo
         C (B, N, N) float32 (float64 for float64 input): row i is cell i's affinity to every cell,
         in 0..1, summing to 1 (to 1/sqrt(D) as printed).
     """
-    D = f.shape[1]
     cells = _cells(f)  # (B, N, D)
-    others = cells if other is None else _cells(other)
-    with torch.autocast(f.device.type, enabled=False):  # a softmax over N terms needs float32
-        if scale_inside:  # of f, which is smaller than C
-            return (cells * D**-0.5 @ others.transpose(1, 2)).softmax(dim=2)
-        return (cells @ others.transpose(1, 2)).softmax(dim=2) / math.sqrt(D)
+    return _affinity(cells, cells if other is None else _cells(other), scale_inside)
 
 
 def correlation_rows(
@@ -47,14 +42,9 @@ def correlation_rows(
     Returns:
         C's rows (B, R, N), `correlation_map(f)[b, cells[b]]`.
     """
-    D = f.shape[1]
     queries = _cells(f)  # (B, N, D)
-    keys = queries if other is None else _cells(other)
-    chosen = queries.gather(1, cells[:, :, None].expand(-1, -1, D))  # (B, R, D)
-    with torch.autocast(f.device.type, enabled=False):
-        if scale_inside:
-            return (chosen * D**-0.5 @ keys.transpose(1, 2)).softmax(dim=2)
-        return (chosen @ keys.transpose(1, 2)).softmax(dim=2) / math.sqrt(D)
+    chosen = queries.gather(1, cells[:, :, None].expand(-1, -1, f.shape[1]))  # (B, R, D)
+    return _affinity(chosen, queries if other is None else _cells(other), scale_inside)
 
 
 def propagate_features(
@@ -79,6 +69,15 @@ def propagate_features(
         mixed = F.scaled_dot_product_attention(queries, keys, values, scale=scale)[..., :K]
     mixed = mixed if scale_inside else mixed / math.sqrt(f.shape[1])
     return mixed[:, 0].transpose(1, 2).reshape(B, K, h, w)
+
+
+def _affinity(queries: Tensor, keys: Tensor, scale_inside: bool) -> Tensor:
+    """`correlation_map` of the cells (B, R, D) that ask the cells (B, N, D): rows (B, R, N)."""
+    D = queries.shape[2]
+    with torch.autocast(queries.device.type, enabled=False):  # a softmax of N terms needs float32
+        if scale_inside:  # of f, which is smaller than C
+            return (queries * D**-0.5 @ keys.transpose(1, 2)).softmax(dim=2)
+        return (queries @ keys.transpose(1, 2)).softmax(dim=2) / math.sqrt(D)
 
 
 def _cells(f: Tensor) -> Tensor:

@@ -18,16 +18,13 @@ sums stand in the methods' files. An option that is none of those named is a `Va
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from scnlib.confidence import one_hot
-
-if TYPE_CHECKING:
-    pass
 
 OF_METHODS = {
     "dice_to_target": "dice",

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from scnlib.confidence import ConfidenceThreshold, Pseudo, trust
+from scnlib.confidence import ConfidenceThreshold, Pseudo, confident_pixels
 from scnlib.config import Run
 from scnlib.correlation import (
     correlation_map,
@@ -131,7 +131,7 @@ class SCN(PCE):
             confidence, predicted: max P and argmax P, (B, H, W).
         """
         o, tau = self.run.scn, self.tau.value_
-        pseudo = trust(
+        pseudo = confident_pixels(
             confidence,
             predicted,
             tau,

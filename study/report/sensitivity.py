@@ -33,7 +33,7 @@ MEANING = {
     "detachedmap": "PAP: no gradient through P",
     "detachedmeans": "CACL: no gradient through means",
     "fixedtau": "tau stays 0.85",
-    "gated": "only masks that agree vote (CorrMatch)",
+    "gated": "only masks that agree vote",
     "imagemeans": "CACL: means of an image",
     "logits": "PAP spreads logits",
     "maskmean": "RSR: divided by the pixels of M",

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from scnlib.augment import (
-    inside_frame,
     random_affine,
+    sampling_grid,
     warp_image,
     warp_labels,
     warp_training,
+    within_frame,
 )
 
 UNLABELLED = 4
@@ -21,6 +22,11 @@ def rotation(degrees: float) -> Tensor:
     angle = math.radians(degrees)
     cos, sin = math.cos(angle), math.sin(angle)
     return torch.tensor([[[cos, -sin, 0.0], [sin, cos, 0.0]]])
+
+
+def inside_frame(theta: Tensor, height: int, width: int) -> Tensor:
+    """Which output pixels come from inside the frame: (B, H, W) bool."""
+    return within_frame(sampling_grid(theta, height, width))
 
 
 def draws(batch: int, seed: int = 0) -> Tensor:

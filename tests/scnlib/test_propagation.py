@@ -73,8 +73,14 @@ def test_masks_of_other_rows_and_images_connect_nothing() -> None:
 PIXELS = [[0.9, 0.1, 0.0, 0.0], [0.2, 0.6, 0.1, 0.1], [0.0, 0.0, 0.05, 0.95], [0.3, 0.3, 0.4, 0.0]]
 
 
+def best(P: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """max P and argmax P."""
+    confidence, labels = P.max(dim=1)
+    return confidence, labels
+
+
 def test_confident_pixels_by_hand() -> None:
-    pseudo = confident_pixels(probabilities(PIXELS), 0.85)
+    pseudo = confident_pixels(*best(probabilities(PIXELS)), 0.85, K)
     assert pseudo.labels.tolist() == [[[0, 1, 3, 2]]]
     assert pseudo.confident.tolist() == [[[True, False, True, False]]]  # .9, .6, .95, .4 > .85
     assert not pseudo.labels.is_floating_point()
@@ -82,12 +88,12 @@ def test_confident_pixels_by_hand() -> None:
 
 def test_confidence_compares_strictly() -> None:
     P = probabilities([[0.5, 0.5, 0.0, 0.0], [0.75, 0.25, 0.0, 0.0]])
-    assert confident_pixels(P, 0.5).confident.tolist() == [[[False, True]]]
+    assert confident_pixels(*best(P), 0.5, P.shape[1]).confident.tolist() == [[[False, True]]]
 
 
 def test_scribbles_are_trusted_with_their_own_class() -> None:
     scribble = torch.tensor([[[1, 2, K, K]]])
-    pseudo = confident_pixels(probabilities(PIXELS), 0.85, scribble)
+    pseudo = confident_pixels(*best(probabilities(PIXELS)), 0.85, K, scribble)
     assert pseudo.labels.tolist() == [[[1, 2, 3, 2]]]  # also against a confident prediction
     assert pseudo.confident.tolist() == [[[True, True, True, False]]]
 
@@ -95,7 +101,7 @@ def test_scribbles_are_trusted_with_their_own_class() -> None:
 def test_padding_is_never_trusted() -> None:
     valid = torch.tensor([[[False, False, True, True]]])
     scribble = torch.tensor([[[1, K, K, 0]]])
-    pseudo = confident_pixels(probabilities(PIXELS), 0.0, scribble, valid=valid)
+    pseudo = confident_pixels(*best(probabilities(PIXELS)), 0.0, K, scribble, valid=valid)
     assert pseudo.confident.tolist() == [[[False, False, True, True]]]
     masks = torch.ones(1, 1, 4, dtype=torch.bool)
     refined = refine_image(pseudo, masks, (1, 4), K, valid=valid, overwrite=True)

@@ -202,7 +202,9 @@ def test_refine_image_never_changes_scribbles(seed: int, overwrite: bool, truste
     P = (3 * torch.randn(2, K, 4, 6, generator=g)).softmax(dim=1)
     scribble = torch.randint(K + 3, (2, 4, 6), generator=g).clamp(max=K)
     valid = torch.rand(2, 4, 6, generator=g) < 0.8
-    pseudo = confident_pixels(P, 0.5, scribble if trusted else None, valid=valid)
+    pseudo = confident_pixels(
+        *P.max(dim=1), 0.5, P.shape[1], scribble if trusted else None, valid=valid
+    )
     masks = torch.rand(2, 3, 6, generator=g) < 0.5
     scribbled = scribble < K
     refined = refine_image(
