@@ -8,8 +8,7 @@ import pandas as pd
 
 from scnlib.records import Record
 from study.experiments import RECIPES, without_recipe
-from study.report import findings
-from study.report.headlines import own_rival
+from study.report import findings, own_rival
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
 from study.report.titles import (
@@ -37,7 +36,7 @@ def answers(records: Sequence[Record], variants: Sequence[Record], profile: str)
         *(_recipes(records, variants)),
         *(_corners(records, variants)),
         *(_choices(records, variants)),
-        *(filter(None, [own_rival(records, full=True)])),
+        *(filter(None, [own_rival.told_in_full(records)])),
         _print(),
     ]
     return found

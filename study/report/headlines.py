@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import lost_points, resolution, sensitivity
+from study.report import lost_points, own_rival, resolution, sensitivity
 from study.report.amounts import amounts_told
-from study.report.findings import ablation_steps, run_key
+from study.report.findings import ablation_steps
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table
-from study.report.statistics import compare
 from study.report.titles import SHARED, data_title, in_order, row_title, title
-from study.report.verdicts import ahead_of_scn, interval, tests_against_scn
+from study.report.verdicts import ahead_of_scn, tests_against_scn
 
 LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
 
@@ -38,7 +37,7 @@ def headlines(
     found = [
         floods(records, lost),
         corners(short, sensitivity.whole_fills(records, variants)),
-        _own_rival_on_both(records, lost),
+        own_rival.told(records, lost),
         amounts_told(sensitivity.effects(short), data_title("acdc"), full=False),
         _level(records),
         resolution.sizes_told(records, fine),
@@ -81,88 +80,6 @@ def numbered(
     """The findings as a numbered list in Markdown; arguments as `headlines` takes them."""
     found = headlines(records, lost, short, variants, fine)
     return "\n".join(f"{i}. {text}" for i, text in enumerate(found, 1))
-
-
-def own_rival(records: Sequence[Record], full: bool = False) -> str:
-    """What a prior that knows the strokes alone is worth beside SCN; 95HD too where `full`."""
-    both = [record for record in records if record.run.method in ("box", "scn")]
-    rows = compare(both).to_dict("records")
-    parts = []
-    for row in (row for row in rows if row["metric"] == "dice"):
-        ours = 100 * mean_dice(records, row["dataset"])["box"]
-        seeds = f"{row['seeds']} seed{'s' * (row['seeds'] > 1)} against {row['reference_seeds']}"
-        verdict = f"{row['verdict']}, " if full or row["verdict"] != "not significant" else ""
-        apart = f"{interval(row, 100, 'points')} to SCN ({verdict}{seeds})"
-        parts.append(f"{ours:.2f}% on {data_title(row['dataset'])}, {apart}")
-    if not parts:
-        return ""
-    told = {row["verdict"] for row in rows if row["metric"] == "dice"} <= {"not significant"}
-    name = (
-        "A prior of one line isn't told apart from SCN on test patients"
-        if told
-        else "A prior in place of SCN"
-    )
-    text = (
-        f"**{name}**: PCE that also learns background outside a box around a slice's foreground "
-        f"strokes, everywhere if there are none (PCE+box), has {'; '.join(parts)}."
-    )
-    return text + (_rival_in_full(both, rows) if full else _on_validation(both))
-
-
-def _on_validation(records: Sequence[Record]) -> str:
-    """The rival's points to SCN on validation subjects, over pairs of seeds, for each data set."""
-    apart: dict[str, list[float]] = {}
-    for rival, scn in _beside_scn(records):
-        best, other = rival.validation["best"], scn.validation["best"]
-        if best and other:
-            points = 100 * (best["dice"] - other["dice"])
-            apart.setdefault(rival.run.dataset, []).append(points)
-    said = [f"{np.mean(points):+.1f} on {data_title(name)}" for name, points in apart.items()]
-    return f" On validation patients: {', '.join(said)}." if said else ""
-
-
-def _own_rival_on_both(records: Sequence[Record], lost: pd.DataFrame) -> str:
-    """The rival as it is, and with one part kept; "" where it has not been run."""
-    alone = own_rival(records)
-    return alone + _with_one_part(lost) if alone else ""
-
-
-def _with_one_part(lost: pd.DataFrame) -> str:
-    """The rival against SCN where the largest part is kept in both, where a test parts them."""
-    said = []
-    for row in lost_points.against_scn(lost).to_dict("records") if len(lost) else []:
-        if row["method"] == "box" and row["verdict"] in ("better", "worse"):
-            apart = interval(row, 100, "points")
-            said.append(f"{apart} on {data_title(row['dataset'])} (p {row['p_holm']:.3f})")
-    return f" With one part kept in both: {'; '.join(said)}." if said else ""
-
-
-def _beside_scn(records: Sequence[Record]) -> list[tuple[Record, Record]]:
-    """The rival's runs, each with SCN's on the same data set with the same seed."""
-    known = {run_key(record): record for record in records}
-    return [
-        (rival, known[dataset, "scn", seed])
-        for (dataset, method, seed), rival in known.items()
-        if method == "box" and (dataset, "scn", seed) in known
-    ]
-
-
-def _rival_in_full(records: Sequence[Record], rows: Sequence[Any]) -> str:
-    """The rival's 95HD, what the two have on validation subjects, and how they were computed."""
-    apart = [
-        f"{interval(row, 1, 'voxels')} on {data_title(row['dataset'])} (p {row['p']:.3f})"
-        for row in rows
-        if row["metric"] == "hd95_voxel"
-    ]
-    text = f" In 95HD it is {'; '.join(apart)}. It is tested apart from the paper's rows."
-    kinds = set()
-    for rival, scn in _beside_scn(records):
-        kinds.add(f"{rival.dtype} against {scn.dtype}")
-        if rival.validation["best"] and scn.validation["best"]:
-            dice = [f"{100 * r.validation['best']['dice']:.2f}%" for r in (rival, scn)]
-            where = f"{data_title(rival.run.dataset)}, seed {rival.run.seed}"
-            text += f" Best validation Dice, {where}: {dice[0]}, SCN {dice[1]}."
-    return text + (f" Numbers were {' or '.join(sorted(kinds))}." if kinds else "")
 
 
 def _level(records: Sequence[Record]) -> str:

@@ -3,12 +3,10 @@
 from typing import Any
 
 import pandas as pd
-import pytest
 
 from scnlib.paths import RESULTS
 from study.report import lost_points, sensitivity
-from study.report.claims import answers
-from study.report.headlines import corners, floods, headlines, numbered, own_rival
+from study.report.headlines import corners, floods, headlines, numbered
 from tests.study.report.test_claims import validated
 from tests.study.report.test_sensitivity import RUNS, short
 from tests.study.report.test_tables import record
@@ -30,42 +28,6 @@ def test_each_finding_is_one_line_with_the_records_numbers():
     assert "PCE+CALE on ACDC; 2 of 6 comparisons, none of them significant" in ahead
     assert "PCE+CALE to PCE+CALE+CACL -10.00 points (+0.16 printed)" in parts
     assert not any("\n" in line for line in headlines(runs, NO_ROWS))
-
-
-def test_the_own_rival_stands_beside_scn_with_its_interval():
-    # All patients differ by as much, so that the interval has no width.
-    runs = [record("scn", 0.7), record("box", 0.72), record("scn", 0.6, dataset="mscmr")]
-    line = headlines(runs, NO_ROWS)[0]
-    assert "has 75.33% on ACDC, +2.00 points [+2.00, +2.00] to SCN (better" in line
-    assert line.startswith("**A prior in place of SCN**") and "(better, 1 seed against 1)." in line
-    assert any(full.startswith(line) for full in answers(runs, [], "cpu"))
-
-
-def test_the_own_rival_in_full_has_validation_and_number_formats():
-    ours, theirs = record("box", 0.7), record("scn", 0.7)
-    ours.validation, theirs.validation = {"best": {"dice": 0.6}}, {"best": {"dice": 0.75}}
-    ours.dtype, theirs.dtype = "float32", "bfloat16"
-    text = own_rival([ours, theirs], full=True)
-    assert "Best validation Dice, ACDC, seed 0: 60.00%, SCN 75.00%." in text
-    assert text.endswith("Numbers were float32 against bfloat16.")
-    assert own_rival([theirs], full=True) == ""
-
-
-def test_a_rival_that_no_test_tells_apart_is_said_to_do_as_well():
-    close = own_rival([record("scn", 0.7), record("box", 0.7)])
-    assert "(no difference" in close and "level" not in close, "nothing was tested"
-    runs = [record("scn", 0.7), record("box", 0.7)]
-    frame = pd.DataFrame(
-        [
-            {"dataset": "acdc", "metric": "dice", "method": "box", "verdict": "not significant"}
-            | {"seeds": 1, "reference_seeds": 1, "mean_difference": 0.0, "low": -0.1, "high": 0.1}
-        ]
-    )
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("study.report.headlines.compare", lambda *_, **__: frame)
-        assert own_rival(runs).startswith(
-            "**A prior of one line isn't told apart from SCN on test patients**"
-        )
 
 
 def test_the_first_finding_says_how_its_seed_ranks_and_what_the_rule_ruins():
@@ -119,16 +81,3 @@ def test_where_whole_runs_have_labelled_corners_short_ones_are_not_told():
         "whole runs: S2L seed 0 50.0 to 70.0, S2L seed 1 by less than 2, SCN -1.0 (seed 0). Then "
         "above SCN: none."
     )
-
-
-def test_the_own_rival_is_told_with_one_part_kept_where_a_test_parts_them():
-    rows = [
-        {"dataset": dataset, "method": method, "seed": 0, "structure": "RV", "frame": "ED"}
-        | {"subject": f"p{n}", "volume": f"p{n}_ED", "dice": 0.8, "heart": dice}
-        for dataset, box in (("acdc", 0.6), ("mscmr", 0.8))
-        for method, dice in (("scn", 0.8), ("box", box))
-        for n in range(10)
-    ]
-    line = headlines([record("scn", 0.7), record("box", 0.7)], pd.DataFrame(rows))[0]
-    assert "With one part kept in both: -20.00 points [-20.00, -20.00] on ACDC (p 0.002)." in line
-    assert "MSCMR" not in line

@@ -1,0 +1,71 @@
+"""The study's own rival and SCN with its prior, beside SCN, from records with known numbers."""
+
+import pandas as pd
+import pytest
+
+from study.report.claims import answers
+from study.report.headlines import headlines
+from study.report.own_rival import told, told_in_full
+from tests.study.report.test_headlines import NO_ROWS
+from tests.study.report.test_tables import record
+
+
+def test_the_own_rival_stands_beside_scn_with_its_interval():
+    # All patients differ by as much, so that the interval has no width.
+    runs = [record("scn", 0.7), record("box", 0.72), record("scn", 0.6, dataset="mscmr")]
+    line = headlines(runs, NO_ROWS)[0]
+    assert "has 75.33% on ACDC, +2.00 points [+2.00, +2.00] to SCN (better" in line
+    assert line.startswith("**A prior in place of SCN**") and "(better, 1 seed against 1)." in line
+    assert any(full.startswith(line) for full in answers(runs, [], "cpu"))
+
+
+def test_the_own_rival_in_full_has_validation_and_number_formats():
+    ours, theirs = record("box", 0.7), record("scn", 0.7)
+    ours.validation, theirs.validation = {"best": {"dice": 0.6}}, {"best": {"dice": 0.75}}
+    ours.dtype, theirs.dtype = "float32", "bfloat16"
+    text = told_in_full([ours, theirs])
+    assert "Best validation Dice, ACDC, seed 0: 60.00%, SCN 75.00%." in text
+    assert text.endswith("Numbers were float32 against bfloat16.")
+    assert told_in_full([theirs]) == ""
+
+
+def test_a_rival_that_no_test_tells_apart_is_said_to_do_as_well():
+    close = told([record("scn", 0.7), record("box", 0.7)], NO_ROWS)
+    assert "(no difference" in close and "level" not in close, "nothing was tested"
+    runs = [record("scn", 0.7), record("box", 0.7)]
+    frame = pd.DataFrame(
+        [
+            {"dataset": "acdc", "metric": "dice", "method": "box", "verdict": "not significant"}
+            | {"seeds": 1, "reference_seeds": 1, "mean_difference": 0.0, "low": -0.1, "high": 0.1}
+        ]
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("study.report.own_rival.compare", lambda runs: frame[: len(runs) - 1])
+        assert told(runs, NO_ROWS).startswith(
+            "**A prior of one line isn't told apart from SCN on test patients**"
+        )
+
+
+def test_the_own_rival_is_told_with_one_part_kept_where_a_test_parts_them():
+    rows = [
+        {"dataset": dataset, "method": method, "seed": 0, "structure": "RV", "frame": "ED"}
+        | {"subject": f"p{n}", "volume": f"p{n}_ED", "dice": 0.8, "heart": dice}
+        for dataset, box in (("acdc", 0.6), ("mscmr", 0.8))
+        for method, dice in (("scn", 0.8), ("box", box))
+        for n in range(10)
+    ]
+    line = headlines([record("scn", 0.7), record("box", 0.7)], pd.DataFrame(rows))[0]
+    assert "With one part kept in both: -20.00 points [-20.00, -20.00] on ACDC (p 0.002)." in line
+    assert "MSCMR" not in line
+
+
+def test_scn_with_the_prior_stands_beside_scn_where_it_was_run():
+    runs = [record("scn", 0.7), record("box", 0.7), record("scn_box", 0.75)]
+    line = told(runs, NO_ROWS)
+    assert line.endswith(
+        "SCN with the same box (SCN+box): 78.33% on ACDC, +5.00 points [+5.00, +5.00] to SCN "
+        "(better, 1 seed against 1)."
+    )
+    assert "has 73.33% on ACDC" in line, "the rival alone is as it was"
+    assert "SCN+box" not in told(runs[:2], NO_ROWS) and told([runs[0], runs[2]], NO_ROWS) == ""
+    assert told_in_full(runs).endswith("(better, 1 seed against 1).")
