@@ -61,7 +61,7 @@ def sizes_told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
         said = [f"{title(p.method)} {_beside(p)}" for p in rows]
         seeds = {seeds_text(pair.seeds) for pair in rows}
         where = f"{data_title(dataset)}, {' or '.join(sorted(seeds))}"
-        parts.append(f"{where}: {', '.join(said)}")
+        parts.append(f"{where}: {', '.join(said)}{_gap(rows)}")
     if not parts:
         return ""
     return (
@@ -88,6 +88,18 @@ def _printed(dataset: str, method: str) -> float:
         if row in page.index:
             return float(page.loc[row]["Dice", "Mean"])
     return float("nan")
+
+
+def _gap(rows: Sequence[Pair]) -> str:
+    """How far SCN stays below full supervision at both sizes; "" without both, of the same seeds.
+
+    `rows` are of one data set.
+    """
+    by = {pair.method: pair for pair in rows}
+    if not {"scn", "full"} <= by.keys() or by["scn"].seeds != by["full"].seeds:
+        return ""
+    fine, coarse = (full - scn for scn, full in zip(by["scn"].dice, by["full"].dice, strict=True))
+    return f"; between the two {fine:.2f} ({coarse:.2f})"
 
 
 def _beside(pair: Pair) -> str:

@@ -21,7 +21,7 @@ def test_the_line_names_data_seeds_and_both_numbers():
     text = sizes_told(COARSE, FINE)
     assert text.endswith(
         "ACDC, seed 0: SCN 78.33 (73.33) and 4.33 (5.33), "
-        "Full supervision 88.33 (83.33) and 2.33 (3.33)."
+        "Full supervision 88.33 (83.33) and 2.33 (3.33); between the two 10.00 (10.00)."
     )
     assert text in headlines(COARSE, NO_ROWS, fine=FINE)
     assert sizes_told(COARSE, []) == "" and sizes_table(COARSE, []) == ""
