@@ -29,7 +29,7 @@ Significant is what is so by one rule: the signed-rank test over patients with H
 {findings}
 {phantom}
 
-{fine}{whole}{short}{amounts}## Runs
+{fine}{lost}{whole}{short}{amounts}## Runs
 
 Seconds a step depend on the machine, which `record.json` and notebook 04 name for each run.
 
@@ -41,6 +41,14 @@ Mean Dice and 95HD on test subjects of the same methods and seeds, trained at 25
 `{profile}`) and at 128x128 (the tables above).
 
 {table}
+
+"""
+_LOST = """## Where points are lost
+
+Of mean test Dice, of the runs that kept their predictions; notebook 08 says what the columns are.
+With "heart" the largest connected part of all structures is kept, with "parts" that of each.
+
+{tables}
 
 """
 _WHOLE = """## Corners labelled background, in whole runs
@@ -108,6 +116,7 @@ def report_text(
         ),
         phantom="\n".join(phantom),
         fine=_FINE.format(profile=resolution.FINE, table=beside) if beside else "",
+        lost=_lost_points(lost),
         whole=_whole_fills(records, variants),
         short=_short_runs(short),
         amounts="".join(_amounts(short, dataset) for dataset in NAMES),
@@ -123,6 +132,17 @@ def _floods(records: Sequence[Record], lost: pd.DataFrame | None) -> list[str]:
     for dataset in NAMES:
         found += [f"{data_title(dataset)}: {text}" for text in lost_points.sentences(lost, dataset)]
     return [text for text in found if text]
+
+
+def _lost_points(lost: pd.DataFrame | None) -> str:
+    """The section on where points are lost, or nothing."""
+    if lost is None or lost.empty:
+        return ""
+    tables = []
+    for dataset in (name for name in NAMES if (lost["dataset"] == name).any()):
+        table = lost_points.losses(lost, dataset).astype({"seeds": int}).astype(object)
+        tables.append(f"**{data_title(dataset)}**\n\n{table.to_markdown(floatfmt='.1f')}")
+    return _LOST.format(tables="\n\n".join(tables))
 
 
 def _whole_fills(records: Sequence[Record], variants: Sequence[Record]) -> str:

@@ -141,10 +141,11 @@ def test_masks_are_asked_for() -> None:
         lost_points.points_lost(record, [replace(case(np.zeros((1, 4, 4), np.uint8)), label=None)])
 
 
-def test_the_kept_rows_are_of_the_records() -> None:
+@pytest.mark.parametrize("profile", ["cpu", "night"])
+def test_the_kept_rows_are_of_the_records(profile: str) -> None:
     """The committed file has every run with predictions, with the Dice of its own metrics."""
-    kept: Any = lost_points.read_rows(RESULTS / "cpu")
-    runs = [r for r in collect(RESULTS, "cpu") if "predictions.h5" in r.files]
+    kept: Any = lost_points.read_rows(RESULTS / profile)
+    runs = [r for r in collect(RESULTS, profile) if "predictions.h5" in r.files]
     assert {(r.run.dataset, r.run.method, r.run.seed) for r in runs} == set(
         kept[["dataset", "method", "seed"]].itertuples(index=False, name=None)
     )
