@@ -34,7 +34,6 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     SHORT: {"profile": {"size": 64, "iterations": 600, "validations": 6}},
     # StepLR every fifth of the run, with channel-wise dropout: the larger the factor the better,
     "factor03": {"profile": {"lr_factor": 0.3, "lr_steps": 5.0, "dropout": "channel"}},
-    "factor05": {"profile": {"lr_factor": 0.5, "lr_steps": 5.0, "dropout": "channel"}},
     "factor07": {"profile": {"lr_factor": 0.7, "lr_steps": 5.0, "dropout": "channel"}},
     "factor085": {"profile": {"lr_factor": 0.85, "lr_steps": 5.0, "dropout": "channel"}},
     # which the protocol carries on to one late step. The kind of dropout, at a factor of 0.7:

@@ -61,7 +61,8 @@ all tables above, or background.
 """
 _SHORT = """## Short runs
 
-On validation subjects of ACDC at 64 pixels. What fills a rotation's corners, seed by seed:
+On validation subjects of ACDC at 64 pixels. What fills a rotation's corners, and where a compared
+method differs from its public code, seed by seed:
 
 {fills}
 

@@ -24,6 +24,17 @@ from study.report.titles import data_title, in_order, title
 FILL = "background"  # the choice that is asked of every method
 # What less or worse strokes cost is another question (`study.report.amounts`).
 AMOUNTS = tuple(how for how in get_args(Strokes) if how != "all")
+# What is asked of every method or of compared ones: the corners, and their public code's ways.
+OF_OTHERS = {
+    FILL: "corners are background",
+    "sgd001": "SGD at 0.01, as in public code",
+    "throughout": "averages from the first step, as in public code",
+    "restbackground": "what no superpixel claims is background, as in public code",
+    "agreed": "the same, and labels only where both agree, as in public code",
+    "compensated": "a border costs as much as at 256 pixels",
+    "nolength": "without the length of borders",
+    "swapped": "arguments as in public code, length without gradient",
+}
 # SCN's open choices in words, as the picture names them.
 MEANING = {
     "allrows": "all rows of C vote, not 128",
@@ -135,13 +146,14 @@ def open_choices(found: Sequence[Effect]) -> list[Effect]:
 
 def effects_table(found: Sequence[Effect]) -> str:
     """The effects as Markdown; empty where there are none."""
-    head = ("method", "choice", "without (%)", "with (%)", "difference", "by seed", "seeds")
+    head = ("method", "choice", "in words", "without (%)", "with (%)", "difference", "by seed")
     rows = []
     for effect in found:
         without, having = effect.means
         each = ", ".join(f"{change:+.1f}" for change in effect.changes)
         numbers = (f"{without:.1f}", f"{having:.1f}", f"{having - without:+.1f}", each)
-        rows.append((title(effect.method), f"`{effect.choice}`", *numbers, str(len(effect.seeds))))
+        words = OF_OTHERS.get(effect.choice, MEANING.get(effect.choice, ""))
+        rows.append((title(effect.method), f"`{effect.choice}`", words, *numbers))
     return markdown.table(head, rows) if rows else ""
 
 

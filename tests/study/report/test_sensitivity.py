@@ -8,6 +8,7 @@ import pytest
 from study.experiments import VARIANTS
 from study.report.sensitivity import (
     MEANING,
+    OF_OTHERS,
     choices_table,
     effects,
     effects_table,
@@ -84,6 +85,11 @@ def test_a_choice_stands_beside_the_mean_of_all_the_defaults_seeds() -> None:
     )
 
 
+def test_each_choice_of_a_compared_method_is_named_in_words() -> None:
+    theirs = {name for name, change in VARIANTS.items() if "compared" in change}
+    assert {*OF_OTHERS} == theirs | {"background", "sgd001"}
+
+
 def test_each_choice_of_scn_is_named_in_words() -> None:
     ours = {name for name, change in VARIANTS.items() if "scn" in change} - {"stride4"}
     assert {*MEANING} == ours | {"nearest"}
@@ -91,7 +97,10 @@ def test_each_choice_of_scn_is_named_in_words() -> None:
 
 def test_the_table_has_a_row_an_effect_with_each_seed() -> None:
     text = effects_table(effects(RUNS))
-    assert "| PCE | `background` | 30.0 | 55.0 | +25.0 | +30.0, +20.0 | 2 |" in text
+    assert (
+        "| PCE | `background` | corners are background | 30.0 | 55.0 | +25.0 | +30.0, +20.0 |"
+        in text
+    )
     assert effects_table([]) == ""
 
 
