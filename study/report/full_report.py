@@ -13,6 +13,7 @@ from study.report.findings import departures
 from study.report.headlines import floods
 from study.report.tables import short_tables
 from study.report.titles import NAMES, data_title, title
+from study.report.uneven import uneven
 
 _PAGE = """# Profile {profile}: every table, finding and run
 
@@ -29,7 +30,7 @@ Significant is what is so by one rule: the signed-rank test over patients with H
 {findings}
 {phantom}
 
-{fine}{lost}{whole}{short}{amounts}## Runs
+{fine}{lost}{whole}{odd}{short}{amounts}## Runs
 
 Seconds a step depend on the machine, which `record.json` and notebook 04 name for each run.
 
@@ -55,6 +56,15 @@ _WHOLE = """## Corners labelled background, in whole runs
 
 What fills the corners that a rotation brings in, on validation subjects of ACDC: unlabelled, as in
 all tables above, or background.
+
+{table}
+
+"""
+_ODD = """## Rows that a flood made
+
+Where seeds, or structures, of a row lie far apart (mean test Dice, percent), and the controlled
+experiment: the same run with the corners that a rotation brings in labelled as background, which
+says background where nobody drew. Its Dice is of validation subjects.
 
 {table}
 
@@ -119,6 +129,7 @@ def report_text(
         fine=_FINE.format(profile=resolution.FINE, table=beside) if beside else "",
         lost=_lost_points(lost),
         whole=_whole_fills(records, variants),
+        odd=odd_rows(records, variants),
         short=_short_runs(short),
         amounts="".join(_amounts(short, dataset) for dataset in NAMES),
         runs=runs_table(records, variants),
@@ -150,6 +161,21 @@ def _whole_fills(records: Sequence[Record], variants: Sequence[Record]) -> str:
     """The section on the other fill in whole runs, or nothing."""
     table = sensitivity.effects_table(sensitivity.whole_fills(records, variants))
     return _WHOLE.format(table=table) if table else ""
+
+
+def odd_rows(records: Sequence[Record], variants: Sequence[Record]) -> str:
+    """The section on rows whose mean is of unlike parts, or nothing."""
+    rows = []
+    for dataset in NAMES:
+        tried = {one.method: one for one in sensitivity.whole_fills(records, variants, dataset)}
+        for (method, kind), values in uneven(records, dataset).items():
+            said = "not tried"
+            if one := tried.get(method):
+                pairs = [f"{one.before[s]:.1f} to {one.after[s]:.1f} (seed {s})" for s in one.seeds]
+                said = ", ".join(pairs)
+            rows.append((f"{title(method)} on {data_title(dataset)}", f"{kind}: {values}", said))
+    head = ("row", "test Dice", "validation Dice with labelled corners")
+    return _ODD.format(table=markdown.table(head, rows)) if rows else ""
 
 
 def _short_runs(short: Sequence[Record]) -> str:

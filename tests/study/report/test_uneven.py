@@ -1,6 +1,8 @@
 """Rows whose mean is of seeds, or of structures, that have little in common."""
 
+from study.report.full_report import odd_rows
 from study.report.uneven import uneven_told
+from tests.study.report.test_claims import validated
 from tests.study.report.test_tables import record
 
 
@@ -18,3 +20,14 @@ def test_a_structure_that_failed_alone_is_seen():
     assert text.endswith(
         "S2L on ACDC 53.3, 83.3; by structure (RV, MYO, LV) MELoss on MSCMR 10.0, 80.0, 90.0."
     )
+
+
+def test_the_experiment_stands_beside_the_row():
+    runs = [record("s2l", 0.5), record("s2l", 0.8, seed=1), record("meloss", 0.8, dataset="mscmr")]
+    for run, best in zip(runs, (0.52, 0.84, 0.6), strict=True):
+        run.validation = {"best": {"dice": best}}
+    runs[2].summary["dice"]["RV"] = 0.1
+    page = odd_rows(runs, [validated("s2l", 0.78, "background")])
+    assert "| S2L on ACDC | by seed: 53.3, 83.3 | 52.0 to 78.0 (seed 0) |" in page
+    assert "| MELoss on MSCMR | by structure (RV, MYO, LV): 10.0, 80.0, 90.0 | not tried |" in page
+    assert odd_rows([record("scn", 0.8)], []) == ""
