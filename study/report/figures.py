@@ -21,18 +21,18 @@ from study.experiments import without_recipe
 from study.report.display import dark_edge, key, scribble_colours
 from study.report.titles import SHARED, TITLES, data_title, in_order, title
 
-# Of the methods' curves: of the colour-blind palette what is not like a class's colour, and five
+# Of the methods' curves: of the colour-blind palette what is not like a class's colour, and six
 # dark ones.
 _, _, _GREEN, _, _PURPLE, _BROWN, _PINK, _GREY, _, _SKY = sns.color_palette("colorblind", 10)
 _HUES = {
     **{"pce": (0, 0, 0), "s2l": _BROWN, "mloss": _SKY, "rloss": _PINK, "meloss": _GREY},
     **{"ustm": _PURPLE, "dmpls": (0.4, 0, 0.2), "fddseg": (0.45, 0.35, 0)},
     **{"cale": (0.25, 0.25, 0.65), "scn": _GREEN, "full": (0, 0.3, 0.2)},
-    "box": (0.55, 0, 0),
+    **{"box": (0.55, 0, 0), "scn_box": (0, 0.25, 0.3)},
 }
 _LOSSES = ((0, 0, 0), _GREEN, _PURPLE, _BROWN, _SKY, _PINK, _GREY)  # none is a class's colour
 STYLES = ("solid", "dashed", "dashdot", "dotted", (0, (5, 1, 1, 1, 1, 1)))
-MARKS = "osv^DP<>X*phd8"  # likewise: several of the colours are the same grey in print
+MARKS = "osv^DP<>X*phd8H"  # likewise: several of the colours are the same grey in print
 
 
 def heart_box(labels: np.ndarray, margin: int = 12) -> tuple[slice, slice]:

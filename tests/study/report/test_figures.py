@@ -289,7 +289,7 @@ def test_curves_of_several_methods_differ_in_print_without_colour(tmp_path: Path
     records = [write(tmp_path / m, make_run("acdc", m)) for m in methods]
     figure = figures.validation_curves(figures.by_data_set(records))
     marks = [str(line.get_marker()) for line in figure.axes[0].get_lines()[::2]]
-    assert len(set(marks)) == len(methods) == 14
+    assert len(set(marks)) == len(methods) == 15
 
 
 @pytest.mark.parametrize(
