@@ -26,9 +26,11 @@ def replace_bytes(path: Path, content: bytes) -> None:
     try:
         beside.write_bytes(content)
         os.replace(beside, path)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+        if not isinstance(error, OSError):  # interrupted by the user, say
+            raise
         raise ValueError(
             f"{path}: can't be written ({error.strerror}): make room, or choose a place that can "
             "be written to; the same command then goes on from what is there"

@@ -24,8 +24,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "dmpls_sgd": _SGD | {"lr": 0.01},
     "fddseg_sgd": _SGD | {"lr": 0.01},
 }
-# The rows that `SCNOptions` shape.
-OF_SCN = ("scn", "scn_box")
+# The rows that `SCNOptions` shape; CALE has no CACL, and so none of its options.
+OF_SCN = ("scn", "scn_box", "cale")
+CACL = ("temperature", "normalise", "detach_means", "means_over", "contrast_mean", "lambda4")
 # Departures from the protocol, each to measure one choice on validation subjects. Several at once
 # are written with a plus: "short+stride4+nopap" is compared with "short+stride4".
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -145,7 +146,9 @@ def make_run(
 
 def _check_effect(run: Run, changes: dict[str, dict[str, Any]], usual: Profile) -> None:
     """Refuse, with ValueError, a variant of which something changes nothing for the method."""
-    idle = list(changes.get("scn", {})) if run.method not in OF_SCN else []
+    without = CACL if run.method == "cale" else ()
+    ours = changes.get("scn", {})
+    idle = [name for name in ours if run.method not in OF_SCN or name in without]
     idle += changes.get("compared", {}).keys() - ComparedOptions.of(run.method)
     unused = {"lr_factor", "lr_steps"} if run.profile.schedule != "step" else set()
     unused |= {"scribble_rule", "strokes"} if run.method == "full" else set()

@@ -214,7 +214,8 @@ def _corners(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
             )
     usual = {findings.run_key(r): r.dtype for r in records}
     mixed = [
-        f"{row_title(1, r.run.method)}, seed {r.run.seed} ({r.dtype} against {usual[key]})"
+        f"{row_title(1, r.run.method)} on {data_title(r.run.dataset)}, seed {r.run.seed} "
+        f"({r.dtype} against {usual[key]})"
         for r in labelled
         if (key := findings.run_key(r)) in best and r.dtype != usual[key]
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import amounts, lost_points, markdown, resolution, sensitivity
+from study.report import amounts, lost_points, markdown, own_rival, resolution, sensitivity
 from study.report.claims import answers
 from study.report.findings import departures
 from study.report.headlines import floods
@@ -60,11 +60,12 @@ all tables above, or background.
 {table}
 
 """
-_ODD = """## Rows that a flood made
+_ODD = """## Rows of unlike parts
 
-Where seeds, or structures, of a row lie far apart (mean test Dice, percent), and the controlled
-experiment: the same run with the corners that a rotation brings in labelled as background, which
-says background where nobody drew. Its Dice is of validation subjects.
+Where seeds, or structures, of a row lie far apart (mean test Dice, percent), and an experiment: the
+same run with the corners that a rotation brings in labelled as background, which says background
+where nobody drew. Its Dice is of validation subjects; runs of another number format are named under
+"Labels that nobody drew", above.
 
 {table}
 
@@ -143,6 +144,8 @@ def _floods(records: Sequence[Record], lost: pd.DataFrame | None) -> list[str]:
     found = [floods(records, lost, full=True)]
     for dataset in NAMES:
         found += [f"{data_title(dataset)}: {text}" for text in lost_points.sentences(lost, dataset)]
+    if kept := own_rival.with_one_part(lost):
+        found.append(f"PCE+box with one part kept, to SCN with one part kept: {kept}.")
     return [text for text in found if text]
 
 

@@ -145,7 +145,7 @@ def points_lost(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
 
 
 def score_all(records: Sequence[Record], cases: Mapping[str, Sequence[Case]]) -> pd.DataFrame:
-    """`score` of every tested run with predictions whose data set is among `cases`."""
+    """`points_lost` of every tested run with predictions whose data set is among `cases`."""
     kept = [r for r in records if r.run.dataset in cases and "predictions.h5" in r.files]
     frames = [points_lost(record, cases[record.run.dataset]) for record in kept]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
@@ -268,8 +268,8 @@ def headline(rows: pd.DataFrame) -> str:
         pce, scn = table.loc[title("pce")], table.loc[title("scn")]
         far, gain = pce["far"] - scn["far"], scn["Dice"] - pce["Dice"]
         gains.append(f"{far:.1f} of {gain:.1f} points on {data_title(dataset)}")
-        alone, kept, count = wins(rows, dataset)
-        beaten.append(f"{kept} of {count} rows on {data_title(dataset)} (alone {alone})")
+        alone, kept, count = wins(mine, dataset)
+        beaten.append(f"{kept} of {count} rows on {data_title(dataset)} ({alone} as they are)")
         for method, values in left.items():
             values.append(f"{table.loc[title(method)]['with heart']:.1f}%")
     if not gains:
@@ -277,7 +277,7 @@ def headline(rows: pd.DataFrame) -> str:
     with_pce, with_scn = (" and ".join(values) for values in left.values())
     return (
         f"**SCN's gain over PCE lies far from the heart**: {', '.join(gains)} are floods over "
-        f"{FAR:g} mm away (seed {seed}). With only the largest connected part kept PCE has "
-        f"{with_pce}, SCN {with_scn}, which is then significantly better than "
+        f"{FAR:g} mm away (seed {seed}). With only the largest connected part kept in all, PCE "
+        f"has {with_pce}, SCN {with_scn}, and SCN is significantly better than "
         f"{' and '.join(beaten)}."
     )

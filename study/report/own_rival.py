@@ -1,4 +1,7 @@
-"""The study's own rival, PCE+box, beside SCN, and SCN with the same prior, in words."""
+"""The study's own rival, PCE+box, beside SCN, and SCN with the same prior, in words.
+
+Tests are those of the tables: rows that the paper has not are adjusted among themselves.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,22 +23,39 @@ def told(records: Sequence[Record], lost: pd.DataFrame) -> str:
 
     `lost` are rows of `lost_points.read_rows`, or none.
     """
-    text, rows = _alone(records, full=False)
-    if not rows:
+    tests = compare(records).to_dict("records")
+    if not (text := _alone(records, tests, full=False)):
         return ""
-    return text + _on_validation(records) + _with_one_part(lost) + _combined(records, full=False)
+    kept = with_one_part(lost)
+    kept = f" With one part kept in both it is {kept}." if kept else ""
+    return text + _on_validation(records) + kept + _combined(records, tests, full=False)
 
 
 def told_in_full(records: Sequence[Record]) -> str:
     """The same with 95HD, each pair's validation and the number formats, without one part kept."""
-    text, rows = _alone(records, full=True)
-    return text + _in_full(records, rows) + _combined(records, full=True) if rows else ""
+    tests = compare(records).to_dict("records")
+    if not (text := _alone(records, tests, full=True)):
+        return ""
+    return text + _in_full(records, tests) + _combined(records, tests, full=True)
 
 
-def _alone(records: Sequence[Record], full: bool) -> tuple[str, list[Any]]:
-    """The rival's mean Dice beside SCN's, and the rows of the tests that say it."""
-    rows = _tests(records, "box")
-    parts, verdicts = _beside(records, "box", rows, full), _verdicts(rows)
+def with_one_part(lost: pd.DataFrame) -> str:
+    """The rival against SCN where the largest part is kept in both, on each data set; or ""."""
+    tests = lost_points.against_scn(lost).to_dict("records") if len(lost) else []
+    return "; ".join(
+        f"{interval(row, 100, 'points')} on {data_title(row['dataset'])} "
+        f"(p {row['p_holm']:.3f}, {_seeds(row)})"
+        for row in tests
+        if row["method"] == "box"
+    )
+
+
+def _alone(records: Sequence[Record], tests: Sequence[Any], full: bool) -> str:
+    """The rival's mean Dice beside SCN's."""
+    parts = _beside(records, "box", tests, full)
+    if not parts:
+        return ""
+    verdicts = {row["verdict"] for row in _of(tests, "box", "dice")}
     name = (
         "A prior of one line isn't told apart from SCN on test patients"
         if verdicts <= {"not significant"}
@@ -44,57 +64,32 @@ def _alone(records: Sequence[Record], full: bool) -> tuple[str, list[Any]]:
     return (
         f"**{name}**: PCE that also learns background outside a box around a slice's foreground "
         f"strokes, everywhere if there are none (PCE+box), has {'; '.join(parts)}."
-    ), rows
+    )
 
 
-def _combined(records: Sequence[Record], full: bool) -> str:
+def _combined(records: Sequence[Record], tests: Sequence[Any], full: bool) -> str:
     """What the prior adds to SCN; "" where the two were not trained together."""
-    parts = _beside(records, "scn_box", _tests(records, "scn_box"), full)
+    parts = _beside(records, "scn_box", tests, full)
     return f" SCN with the same box (SCN+box): {'; '.join(parts)}." if parts else ""
 
 
-def _tests(records: Sequence[Record], method: str) -> list[Any]:
-    """The rows of a method's tests against SCN, adjusted by themselves."""
-    both = [record for record in records if record.run.method in (method, "scn")]
-    return compare(both).to_dict("records")
+def _of(tests: Sequence[Any], method: str, metric: str) -> list[Any]:
+    return [row for row in tests if (row["method"], row["metric"]) == (method, metric)]
 
 
-def _verdicts(rows: Sequence[Any]) -> set[str]:
-    return {row["verdict"] for row in rows if row["metric"] == "dice"}
+def _seeds(row: Any) -> str:
+    return f"{row['seeds']} seed{'s' * (row['seeds'] > 1)} against {row['reference_seeds']}"
 
 
-def _beside(records: Sequence[Record], method: str, rows: Sequence[Any], full: bool) -> list[str]:
+def _beside(records: Sequence[Record], method: str, tests: Sequence[Any], full: bool) -> list[str]:
     """A method's mean Dice on each data set, its points to SCN, and the verdict where one is."""
     parts = []
-    for row in (row for row in rows if row["metric"] == "dice"):
+    for row in _of(tests, method, "dice"):
         ours = 100 * mean_dice(records, row["dataset"])[method]
-        seeds = f"{row['seeds']} seed{'s' * (row['seeds'] > 1)} against {row['reference_seeds']}"
         verdict = f"{row['verdict']}, " if full or row["verdict"] != "not significant" else ""
-        apart = f"{interval(row, 100, 'points')} to SCN ({verdict}{seeds})"
+        apart = f"{interval(row, 100, 'points')} to SCN ({verdict}{_seeds(row)})"
         parts.append(f"{ours:.2f}% on {data_title(row['dataset'])}, {apart}")
     return parts
-
-
-def _on_validation(records: Sequence[Record]) -> str:
-    """The rival's points to SCN on validation subjects, over pairs of seeds, for each data set."""
-    apart: dict[str, list[float]] = {}
-    for rival, scn in _pairs(records):
-        best, other = rival.validation["best"], scn.validation["best"]
-        if best and other:
-            points = 100 * (best["dice"] - other["dice"])
-            apart.setdefault(rival.run.dataset, []).append(points)
-    said = [f"{np.mean(points):+.1f} on {data_title(name)}" for name, points in apart.items()]
-    return f" On validation patients: {', '.join(said)}." if said else ""
-
-
-def _with_one_part(lost: pd.DataFrame) -> str:
-    """The rival against SCN where the largest part is kept in both, where a test parts them."""
-    said = []
-    for row in lost_points.against_scn(lost).to_dict("records") if len(lost) else []:
-        if row["method"] == "box" and row["verdict"] in ("better", "worse"):
-            apart = interval(row, 100, "points")
-            said.append(f"{apart} on {data_title(row['dataset'])} (p {row['p_holm']:.3f})")
-    return f" With one part kept in both: {'; '.join(said)}." if said else ""
 
 
 def _pairs(records: Sequence[Record]) -> list[tuple[Record, Record]]:
@@ -107,12 +102,23 @@ def _pairs(records: Sequence[Record]) -> list[tuple[Record, Record]]:
     ]
 
 
-def _in_full(records: Sequence[Record], rows: Sequence[Any]) -> str:
+def _on_validation(records: Sequence[Record]) -> str:
+    """The rival's points to SCN on validation subjects, over pairs of seeds, for each data set."""
+    apart: dict[str, list[float]] = {}
+    for rival, scn in _pairs(records):
+        best, other = rival.validation["best"], scn.validation["best"]
+        if best and other:
+            points = 100 * (best["dice"] - other["dice"])
+            apart.setdefault(rival.run.dataset, []).append(points)
+    said = [f"{np.mean(points):+.1f} on {data_title(name)}" for name, points in apart.items()]
+    return f" On validation patients, in points: {', '.join(said)}." if said else ""
+
+
+def _in_full(records: Sequence[Record], tests: Sequence[Any]) -> str:
     """The rival's 95HD, what the two have on validation subjects, and how they were computed."""
     apart = [
-        f"{interval(row, 1, 'voxels')} on {data_title(row['dataset'])} (p {row['p']:.3f})"
-        for row in rows
-        if row["metric"] == "hd95_voxel"
+        f"{interval(row, 1, 'voxels')} on {data_title(row['dataset'])} (p {row['p_holm']:.3f})"
+        for row in _of(tests, "box", "hd95_voxel")
     ]
     text = f" In 95HD it is {'; '.join(apart)}. It is tested apart from the paper's rows."
     kinds = set()

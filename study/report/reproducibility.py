@@ -19,6 +19,7 @@ from study.report.findings import ablation_steps
 from study.report.forecast import forecast, steps_told
 from study.report.means import mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table
+from study.report.scores import number_text
 from study.report.statistics import compare
 from study.report.titles import ROWS, data_title, in_order, paper_row, row_title, title
 from study.report.uneven import uneven
@@ -160,9 +161,9 @@ def _at_printed_size(pair: resolution.Pair | None) -> str:
     """What the same seeds have at the printed size, and at the smaller one, if they were run."""
     if pair is None:
         return ""
-    fine, coarse = pair.dice
-    of = seeds_text(pair.seeds)
-    return f"; at 256 x 256 (profile `{resolution.FINE}`) {fine:.2f}%, {of} (here {coarse:.2f}%)"
+    fine, coarse = map(number_text, pair.dice)
+    text = f"; at 256 x 256 (profile `{resolution.FINE}`) {fine}%, {seeds_text(pair.seeds)}"
+    return f"{text} (here {coarse}%)" if coarse else text
 
 
 def _rivals(records: Sequence[Record]) -> list[Claim]:
@@ -187,7 +188,7 @@ def _rivals(records: Sequence[Record]) -> list[Claim]:
                 all(abs(points) <= CLOSE for points in apart.values()),
                 "size and length of training where a row is a few points below the print; a row "
                 "far above it is not explained"
-                + (f"; floods that took a seed or a structure: {'; '.join(why)}" if why else ""),
+                + (f"; means of unlike parts: {'; '.join(why)}" if why else ""),
             )
         )
     return found

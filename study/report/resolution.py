@@ -98,8 +98,10 @@ def _gap(rows: Sequence[Pair]) -> str:
     by = {pair.method: pair for pair in rows}
     if not {"scn", "full"} <= by.keys() or by["scn"].seeds != by["full"].seeds:
         return ""
-    fine, coarse = (full - scn for scn, full in zip(by["scn"].dice, by["full"].dice, strict=True))
-    return f"; between the two {fine:.2f} ({coarse:.2f})"
+    fine, coarse = (
+        number_text(full - scn) for scn, full in zip(by["scn"].dice, by["full"].dice, strict=True)
+    )
+    return f"; between the two {fine} ({coarse})" if coarse else f"; between the two {fine}"
 
 
 def _beside(pair: Pair) -> str:

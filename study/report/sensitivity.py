@@ -13,6 +13,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from scipy import stats
 
 from scnlib.config import Strokes
 from scnlib.records import Record
@@ -30,7 +32,7 @@ OF_OTHERS = {
     "sgd001": "SGD at 0.01, as in public code",
     "throughout": "averages from the first step, as in public code",
     "restbackground": "what no superpixel claims is background, as in public code",
-    "agreed": "the same, and labels only where both agree, as in public code",
+    "agreed": "the rest is background, and labels only where both agree, as there",
     "compensated": "a border costs as much as at 256 pixels",
     "nolength": "without the length of borders",
     "swapped": "arguments as in public code, length without gradient",
@@ -170,20 +172,38 @@ def choices_table(found: Sequence[Effect]) -> str:
 
 
 def told_of_choices(found: Sequence[Effect]) -> str:
-    """Which choices lie outside the range of the default's seeds; "" without any."""
+    """Which choices chance alone would hardly bring about; "" without any."""
     ranked = open_choices(found)
     if not ranked:
         return ""
-    usual = max((one.before for one in ranked), key=len)
-    low, high = _span(usual)
-    outside = [one for one in ranked if not low <= float(np.mean(one.apart)) <= high]
-    said = [f"`{one.choice}` {_words(one)}" for one in reversed(outside)]
+    usual = _default(ranked)
+    beyond = [one for one in ranked if abs(np.mean(one.apart)) > chance(usual, len(one.apart))]
+    said = [f"`{one.choice}` {_words(one)}" for one in reversed(beyond)]
+    counts = sorted({len(one.apart) for one in ranked})
+    widths = [f"{chance(usual, n):.1f} ({n} seed{'s' * (n > 1)})" for n in counts]
     return (
-        f"**SCN's open choices, in short runs**: the default has {np.mean([*usual.values()]):.1f}% "
-        f"over {len(usual)} seeds, which lie {low:+.1f} to {high:+.1f} points from that mean. "
-        f"Outside of this: {', '.join(said) or 'none'}; within it the other "
-        f"{len(ranked) - len(outside)}."
+        f"**SCN's open choices, in short runs**: the default has {np.mean(usual):.1f}% over "
+        f"{len(usual)} seeds. By chance the mean of others of its runs lies within "
+        f"{' or '.join(widths)} points of that: a 95% prediction interval, so that one or two of "
+        f"{len(ranked)} choices lie beyond it by chance. Beyond it: {', '.join(said) or 'none'}."
     )
+
+
+def chance(usual: Sequence[float], seeds: int) -> float:
+    """Half of the 95% prediction interval for the mean of `seeds` further runs like these.
+
+    t * s * sqrt(1 / seeds + 1 / n), in the unit of `usual`; infinite for fewer than two runs.
+    """
+    n = len(usual)
+    if n < 2:
+        return float("inf")
+    t = float(stats.t.ppf(0.975, n - 1))
+    return t * float(np.std(usual, ddof=1)) * (1 / seeds + 1 / n) ** 0.5
+
+
+def _default(found: Sequence[Effect]) -> list[float]:
+    """Dice of the default's runs, of the choice that has most of them to stand beside."""
+    return list(max((one.before for one in found), key=len).values())
 
 
 def told_of_left_out(found: Sequence[Effect]) -> str:
@@ -203,12 +223,6 @@ def told_of_left_out(found: Sequence[Effect]) -> str:
 def _words(one: Effect) -> str:
     count = len(one.apart)
     return f"{np.mean(one.apart):+.1f} ({count} seed{'s' * (count > 1)})"
-
-
-def _span(dice: dict[int, float]) -> tuple[float, float]:
-    """How far the lowest and the highest of the seeds lie from their mean."""
-    values = np.array([*dice.values()])
-    return float(values.min() - values.mean()), float(values.max() - values.mean())
 
 
 def told_of_corners(short: Sequence[Record], dataset: str = "acdc") -> str:
@@ -263,24 +277,26 @@ def lead_over_pce(found: dict[str, Effect]) -> str:
 def picture(found: Sequence[Effect], heading: str) -> Figure:
     """Left, each method with corners unlabelled and labelled; right, SCN's open choices, sorted.
 
-    A small mark is a seed, a large one the mean, hollow where it is of one seed. The grey band is
-    how far the seeds of SCN's default lie from their mean: what stays within it can be chance.
+    A small mark is a seed, a large one the mean, hollow where it is of one seed. The grey bands are
+    where the mean of three seeds (dark) and a single one (pale) may lie by `chance`.
     """
     left, right = fills(found), open_choices(found)
-    height = 1.6 + 0.36 * max(len(left), len(right), 3)
+    height = 1.8 + 0.36 * max(len(left), len(right), 3)
     figure, (fill, open_) = plt.subplots(1, 2, figsize=(11.5, height), layout="constrained")
     _fills(fill, sorted(left, key=lambda one: one.means[1]))
     _choices(open_, right)
     figure.suptitle(heading, fontsize=11)
     look: Any = {"ls": "none", "color": "black"}
-    handles = [
+    handles: list[Any] = [
         Line2D([], [], marker="o", ms=9, mfc=BEFORE, **look, label="corners unlabelled"),
         Line2D([], [], marker="s", ms=9, mfc=AFTER, **look, label="corners labelled background"),
         Line2D([], [], marker="D", ms=8, mfc="black", **look, label="choice - default's mean"),
         Line2D([], [], marker="D", ms=8, mfc="white", **look, label="the same of one seed"),
         Line2D([], [], marker=".", **look, label="a seed"),
+        Patch(color="#d0d0d0", label="chance, 3 seeds"),
+        Patch(color="#eeeeee", label="chance, 1 seed"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=9, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=9, frameon=False)
     plt.close(figure)
     return figure
 
@@ -302,9 +318,9 @@ def _fills(axes: Axes, found: Sequence[Effect]) -> None:
 
 def _choices(axes: Axes, found: Sequence[Effect]) -> None:
     axes.axvline(0, color="black", lw=0.8)
-    if found:
-        usual = max(found, key=lambda one: len(one.before)).before
-        axes.axvspan(*_span(usual), color="#dddddd", zorder=0)
+    for seeds, grey in ((1, "#eeeeee"), (3, "#d0d0d0")):
+        if found and np.isfinite(width := chance(_default(found), seeds)):
+            axes.axvspan(-width, width, color=grey, zorder=0)
     for y, effect in enumerate(found):
         axes.plot(effect.apart, [y] * len(effect.apart), ".", color="black", ms=4)
         mean = float(np.mean(effect.apart))

@@ -205,6 +205,8 @@ def test_variants_that_cannot_be_joined_are_refused(variant: str, message: str) 
         ("pce", "nopap", "lambda2"),
         ("full", "nearest", "scribble_rule"),
         ("pce", "short+stride4", "stride"),
+        ("cale", "nocacl", "lambda4"),
+        ("cale", "warm", "temperature"),
         ("full", "imagemeans", "means_over"),
         ("scn", "throughout", "s2l_passes"),
         ("s2l", "swapped", "mloss_form"),
@@ -217,6 +219,11 @@ def test_a_variant_that_changes_nothing_is_refused(method: str, variant: str, id
     match = f"'{re.escape(variant)}' changes nothing for {method} by {idle}:"
     with pytest.raises(ValueError, match=match):
         make_run("acdc", method, variant=variant)
+
+
+@pytest.mark.parametrize("method", ["scn_box", "cale"])
+def test_a_choice_of_scn_is_one_of_what_is_built_on_it(method: str) -> None:
+    assert make_run("acdc", method, variant="nopap").scn.lambda2 == 0
 
 
 def test_a_variant_equal_to_what_a_method_has_is_refused(monkeypatch) -> None:

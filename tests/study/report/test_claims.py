@@ -58,8 +58,8 @@ def test_labelled_corners_are_compared_with_the_same_seed_and_move_the_lead():
     )
     assert "is then +8.00 points, not +15.00 (ACDC, seed 0)" in text
     assert text.endswith(
-        "Of another number format than the default's: PCE, seed 0 (float32 against bfloat16); "
-        "SCN, seed 0 (float32 against bfloat16)."
+        "Of another number format than the default's: PCE on ACDC, seed 0 (float32 against "
+        "bfloat16); SCN on ACDC, seed 0 (float32 against bfloat16)."
     )
     # One of the two says nothing of the lead; a variant without its default says nothing at all.
     assert "lead" not in said(runs, variants[1:])["Labels that nobody drew"]

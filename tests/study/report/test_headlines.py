@@ -42,6 +42,10 @@ def test_the_first_finding_says_how_its_seed_ranks_and_what_the_rule_ruins():
     runs += [record("scn", 0.8, seed=seed) for seed in (0, 1)]
     whole = floods(runs, lost, full=True)
     assert whole.endswith("2. best of 3 (gain over seeds 0, 1: 25.0).")
+    other = [record("pce", 0.5, seed=seed) for seed in (3, 4)]  # not of the seed that is told
+    assert floods(other, lost, full=True) == text
+    mscmr = lost[lost["dataset"] == "mscmr"]
+    assert "On ACDC" not in floods(runs, mscmr, full=True)
 
 
 def test_nobody_ahead_is_said():

@@ -86,6 +86,6 @@ def test_the_other_rows_stand_to_the_print_with_what_their_means_are_of():
     runs = [record("mloss", 0.83), record("s2l", 0.5), record("s2l", 0.8, seed=1)]
     (row,) = claims(runs)
     assert row.here == "to the print: S2L -13.74, MLoss -0.49" and row.holds is False
-    assert row.cause.endswith("a seed or a structure: S2L by seed 53.3, 83.3")
+    assert row.cause.endswith("means of unlike parts: S2L by seed 53.3, 83.3")
     (row,) = claims(runs[:1])
     assert row.holds

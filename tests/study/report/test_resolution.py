@@ -48,3 +48,9 @@ def test_the_report_has_the_section_where_there_is_a_run():
     heading = "## At the printed resolution"
     assert heading in report_text(COARSE, [], "cpu", fine=FINE)
     assert heading not in report_text(COARSE, [], "cpu")
+
+
+def test_sizes_without_a_common_run_say_what_there_is():
+    fine = [record("scn", 0.7, profile="night"), record("full", 0.8, profile="night")]
+    text = sizes_told([record("scn", 0.6, seed=1)], fine)
+    assert text.endswith("; between the two 10.00.") and "nan" not in text

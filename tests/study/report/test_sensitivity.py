@@ -9,6 +9,7 @@ from study.experiments import VARIANTS
 from study.report.sensitivity import (
     MEANING,
     OF_OTHERS,
+    chance,
     choices_table,
     effects,
     effects_table,
@@ -75,14 +76,21 @@ def test_a_choice_stands_beside_the_mean_of_all_the_defaults_seeds() -> None:
         "| `nopap` | without PAP | 73.5 | +1.5 | -1.0, +4.0 |",
         "| `norsr` | without RSR's term | 60.0 | -12.0 | -12.0 |",
     ]
-    assert told_of_choices(effects(RUNS)).endswith(
-        "the default has 72.0% over 2 seeds, which lie -2.0 to +2.0 points from that mean. "
-        "Outside of this: `norsr` -12.0 (1 seed); within it the other 1."
-    )
     assert choices_table([]) == told_of_choices([]) == told_of_left_out([]) == ""
     assert told_of_left_out(effects(RUNS)).endswith(
         "(section 10): without RSR's term -12.0 (1 seed), without PAP +1.5 (2 seeds)."
     )
+
+
+def test_what_chance_may_do_is_a_prediction_interval() -> None:
+    """Of 70, 72 and 74: s = 2, t of 2 degrees 4.303; with 2 seeds sqrt(1/2 + 1/3)."""
+    assert chance([70, 72, 74], 2) == pytest.approx(4.303 * 2 * (5 / 6) ** 0.5, rel=1e-3)
+    assert chance([70], 1) == float("inf")
+    runs = [*short("scn", "short+stride4", 0.70, 0.72, 0.74), *short("scn", "short+stride4+nopap")]
+    runs += [*short("scn", "short+stride4+norsr", 0.6), *short("scn", "short+stride4+warm", 0.65)]
+    text = told_of_choices(effects(runs))
+    assert "the default has 72.0% over 3 seeds" in text and "9.9 (1 seed) points" in text
+    assert text.endswith("Beyond it: `norsr` -12.0 (1 seed).")
 
 
 def test_each_choice_of_a_compared_method_is_named_in_words() -> None:
@@ -123,6 +131,5 @@ def test_the_picture_has_a_row_a_method_and_a_row_a_choice() -> None:
     assert [text.get_text() for text in right.texts] == ["-12.0"], "norsr, beyond the edge"
     assert right.get_xlim()[0] > -10
     band: Any = right.patches[0]
-    ends = band.get_x(), band.get_x() + band.get_width()
-    assert ends == pytest.approx((-2, 2)), "SCN's seeds, 70 and 74, around their mean"
+    assert band.get_x() == pytest.approx(-chance([70, 74], 1))
     assert picture([], "nothing").axes[0].get_yticklabels() == []
