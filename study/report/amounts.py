@@ -84,7 +84,10 @@ def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
     share.set_xticks([10, 25, 50, 100], ["10", "25", "50", "100"])
     share.minorticks_off()
     share.invert_xaxis()
-    share.set(xlabel="percent of each stroke that is kept", ylabel="mean validation Dice (%)")
+    share.set(
+        xlabel="percent of each stroke that is kept (logarithmic)",
+        ylabel="mean validation Dice (%)",
+    )
     fault.set_yticks(range(len(faults)), [FAULTS[c] for c in faults])
     fault.set(ylim=(max(len(faults), 1) - 0.5, -0.5), xlabel="points of mean validation Dice")
     fault.axvline(0, color="black", lw=0.8)

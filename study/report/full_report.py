@@ -28,13 +28,19 @@ Written from the records by `python -m study.report.readme`; no number is typed 
 Significant is what is so by one rule: the signed-rank test over patients with Holm's adjustment.
 
 {findings}
-{phantom}
 
-{fine}{lost}{whole}{odd}{short}{amounts}## Runs
+{phantom}{fine}{lost}{whole}{odd}{short}{amounts}## Runs
 
 Seconds a step depend on the machine, which `record.json` and notebook 04 name for each run.
 
 {runs}
+"""
+_DEMO = """## The demo
+
+On drawn hearts: a demonstration, no evidence.
+
+{lines}
+
 """
 _FINE = """## At the printed resolution
 
@@ -126,7 +132,7 @@ def report_text(
         findings="\n".join(
             f"- {text}" for text in [*_floods(records, lost), *answers(records, variants, profile)]
         ),
-        phantom="\n".join(phantom),
+        phantom=_DEMO.format(lines="\n".join(phantom)) if phantom else "",
         fine=_FINE.format(profile=resolution.FINE, table=beside) if beside else "",
         lost=_lost_points(lost),
         whole=_whole_fills(records, variants),

@@ -26,8 +26,8 @@ def told(records: Sequence[Record], lost: pd.DataFrame) -> str:
     tests = compare(records).to_dict("records")
     if not (text := _alone(records, tests, full=False)):
         return ""
-    kept = with_one_part(lost)
-    kept = f" With one part kept in both it is {kept}." if kept else ""
+    kept = with_one_part(lost, full=False)
+    kept = f" With one part kept in both, in points: {kept}." if kept else ""
     return text + _on_validation(records) + kept + _combined(records, tests, full=False)
 
 
@@ -39,15 +39,20 @@ def told_in_full(records: Sequence[Record]) -> str:
     return text + _in_full(records, tests) + _combined(records, tests, full=True)
 
 
-def with_one_part(lost: pd.DataFrame) -> str:
-    """The rival against SCN where the largest part is kept in both, on each data set; or ""."""
+def with_one_part(lost: pd.DataFrame, full: bool = True) -> str:
+    """The rival against SCN where the largest part is kept in both, on each data set; or "".
+
+    Where `full`, with intervals and seeds.
+    """
     tests = lost_points.against_scn(lost).to_dict("records") if len(lost) else []
-    return "; ".join(
-        f"{interval(row, 100, 'points')} on {data_title(row['dataset'])} "
-        f"(p {row['p_holm']:.3f}, {_seeds(row)})"
-        for row in tests
-        if row["method"] == "box"
-    )
+    said = []
+    for row in (row for row in tests if row["method"] == "box"):
+        where, p = f"on {data_title(row['dataset'])}", f"p {row['p_holm']:.3f}"
+        if full:
+            said.append(f"{interval(row, 100, 'points')} {where} ({p}, {_seeds(row)})")
+        else:
+            said.append(f"{100 * row['mean_difference']:+.2f} {where} ({p})")
+    return ("; " if full else ", ").join(said)
 
 
 def _alone(records: Sequence[Record], tests: Sequence[Any], full: bool) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from study.report.claims import answers
 from study.report.headlines import headlines
-from study.report.own_rival import told, told_in_full
+from study.report.own_rival import told, told_in_full, with_one_part
 from tests.study.report.test_headlines import NO_ROWS
 from tests.study.report.test_tables import record
 
@@ -55,9 +55,10 @@ def test_the_own_rival_is_told_with_one_part_kept_where_a_test_parts_them():
         for n in range(10)
     ]
     line = headlines([record("scn", 0.7), record("box", 0.7)], pd.DataFrame(rows))[0]
-    kept = line.split("With one part kept in both it is ")[1]
-    assert kept.startswith("-20.00 points [-20.00, -20.00] on ACDC (p 0.002, 1 seed against 1); ")
-    assert "+0.00 points [+0.00, +0.00] on MSCMR (p 1.000, " in kept
+    kept = line.split("With one part kept in both, in points: ")[1]
+    assert kept.startswith("-20.00 on ACDC (p 0.002), +0.00 on MSCMR (p 1.000).")
+    told_of = with_one_part(pd.DataFrame(rows))
+    assert "-20.00 points [-20.00, -20.00] on ACDC (p 0.002, 1 seed against 1); " in told_of
 
 
 def test_scn_with_the_prior_stands_beside_scn_where_it_was_run():
