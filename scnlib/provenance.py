@@ -8,13 +8,45 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from scnlib.paths import REPOSITORY
 
 PACKAGES = ("torch", "numpy", "scipy", "h5py", "nibabel", "MedPy", "pandas")
+
+
+def this_process(device: torch.device, bf16: bool) -> dict[str, Any]:
+    """What a record says of this process, as one of `Record.processes`."""
+    return {
+        "before": 0,
+        "code_version": code_version(),
+        "hardware": hardware(device),
+        "dtype": "bfloat16" if bf16 else "float32",
+        "threads": torch.get_num_threads(),
+        "versions": versions(),
+    }
+
+
+def of_processes(processes: Sequence[dict[str, Any]], iterations: int) -> dict[str, Any]:
+    """What a record of so many iterations says of all its processes, and of the last one."""
+    trained = [part for part in processes if part["before"] < iterations]
+    last = (trained or processes)[-1]  # one that came later has only tested
+    codes = dict.fromkeys(process["code_version"] for process in processes)
+    told = {name: last[name] for name in ("versions", "hardware", "dtype", "threads")}
+    return {"code_version": " then ".join(codes), "processes": processes, **told}
+
+
+def changes(processes: Sequence[dict[str, Any]]) -> list[str]:
+    """Notes on what was another thing in one process than in the next."""
+    found = []
+    for name in ("hardware", "dtype", "threads"):
+        if len(values := dict.fromkeys(str(part[name]) for part in processes)) > 1:
+            found.append(f"{name} changed on the way: {' then '.join(values)}")
+    return found
 
 
 def code_version() -> str:

@@ -108,18 +108,8 @@ class Training:
         self.optimiser, self.schedule = make_optimiser(self.method, run.profile)
         self.step = make_step(step, self.method, self.data, self.optimiser)
         self.moving = Moving(self.method, self.optimiser, self.schedule, self.generator)
-        self.state = State(data=begun_with, processes=[self._process()])
-
-    def _process(self) -> dict[str, Any]:
-        """What the record says of this process."""
-        return {
-            "before": 0,
-            "code_version": provenance.code_version(),
-            "hardware": provenance.hardware(self.device),
-            "dtype": "bfloat16" if self.method.bf16 else "float32",
-            "threads": torch.get_num_threads(),
-            "versions": provenance.versions(),
-        }
+        process = provenance.this_process(device, bf16)
+        self.state = State(data=begun_with, processes=[process])
 
     # --- a killed run goes on ---------------------------------------------------------------
 
@@ -249,9 +239,7 @@ class Training:
             result = summary(metrics)
         if state.data and state.data != (now := fingerprint(run.dataset, self.root)):
             raise self._changed("record.json", state.data, now)
-        for name in ("hardware", "dtype", "threads"):
-            if len(values := dict.fromkeys(str(part[name]) for part in state.processes)) > 1:
-                notes.append(f"{name} changed on the way: {' then '.join(values)}")
+        notes += provenance.changes(state.processes)
         if run.method == "scn" and run.seed == 0 and not run.variant:
             path = self.folder / "weights.safetensors"
             save_weights(path, self.method, run, self.data.names)
@@ -278,15 +266,10 @@ class Training:
     def facts(self) -> dict[str, Any]:
         """What the record says of the training itself."""
         state, profile = self.state, self.run.profile
-        trained = [part for part in state.processes if part["before"] < profile.iterations]
-        last = (trained or state.processes)[-1]  # one that came later has only tested
-        codes = dict.fromkeys(process["code_version"] for process in state.processes)
         return {
             "run": self.run,
-            "code_version": " then ".join(codes),
-            "processes": state.processes,
+            **provenance.of_processes(state.processes, profile.iterations),
             "data": state.data,
-            **{name: last[name] for name in ("versions", "hardware", "dtype", "threads")},
             "step": " then ".join(state.steps) or "eager",
             "parameters": sum(p.numel() for p in self.method.parameters() if p.requires_grad),
             "seconds_training": round(state.seconds, 1),
