@@ -150,13 +150,13 @@ def _run_by_run(found: Sequence[sensitivity.Effect]) -> str:
         for change, seed in zip(one.changes, one.seeds, strict=True)
     ]
     runs.sort(key=lambda run: -run[0])
-    said, kept = [], []
-    for change, one, seed in runs:
-        name = f"{title(one.method)} seed {seed}"
-        moved = f"{name} {one.before[seed]:.1f} to {one.after[seed]:.1f}"
-        (kept if abs(change) < LITTLE else said).append(name if abs(change) < LITTLE else moved)
-    if kept:
-        said.append(f"{', '.join(kept)} by less than {LITTLE:g}")
+    moved = [run for run in runs if abs(run[0]) >= LITTLE]
+    said = [
+        f"{title(one.method)} seed {seed} {one.before[seed]:.1f} to {one.after[seed]:.1f}"
+        for _, one, seed in moved
+    ]
+    if kept := len(runs) - len(moved):
+        said.append(f"{kept} other{'s' * (kept > 1)} by less than {LITTLE:g}")
     said += [
         f"SCN {', '.join(f'{change:+.1f}' for change in one.changes)} ({seeds_text(one.seeds)})"
         for one in found

@@ -82,6 +82,6 @@ def test_where_whole_runs_have_labelled_corners_short_ones_are_not_told():
     brief = [*RUNS, *short("s2l", "short+background", 0.75)]
     effects = sensitivity.whole_fills(whole, labelled)
     assert corners(brief, effects).split(", validation, ")[1] == (
-        "whole runs: S2L seed 0 50.0 to 70.0, S2L seed 1 by less than 2, SCN -1.0 (seed 0). Then "
+        "whole runs: S2L seed 0 50.0 to 70.0, 1 other by less than 2, SCN -1.0 (seed 0). Then "
         "above SCN: none."
     )
