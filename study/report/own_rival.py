@@ -74,7 +74,15 @@ def _alone(records: Sequence[Record], tests: Sequence[Any], full: bool) -> str:
 
 def _combined(records: Sequence[Record], tests: Sequence[Any], full: bool) -> str:
     """What the prior adds to SCN; "" where the two were not trained together."""
-    parts = _beside(records, "scn_box", tests, full)
+    if full:
+        parts = _beside(records, "scn_box", tests, full=True)
+    else:  # of one finding among others the means are enough
+        parts = [
+            f"{100 * mean_dice(records, row['dataset'])['scn_box']:.2f}% "
+            f"({100 * row['mean_difference']:+.2f} to SCN, {_seeds(row)}) "
+            f"on {data_title(row['dataset'])}"
+            for row in _of(tests, "scn_box", "dice")
+        ]
     return f" SCN with the same box (SCN+box): {'; '.join(parts)}." if parts else ""
 
 

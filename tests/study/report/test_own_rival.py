@@ -65,8 +65,7 @@ def test_scn_with_the_prior_stands_beside_scn_where_it_was_run():
     runs = [record("scn", 0.7), record("box", 0.7), record("scn_box", 0.75)]
     line = told(runs, NO_ROWS)
     assert line.endswith(
-        "SCN with the same box (SCN+box): 78.33% on ACDC, +5.00 points [+5.00, +5.00] to SCN "
-        "(1 seed against 1)."
+        "SCN with the same box (SCN+box): 78.33% (+5.00 to SCN, 1 seed against 1) on ACDC."
     )
     assert "has 73.33% on ACDC" in line, "the rival alone is as it was"
     assert "SCN+box" not in told(runs[:2], NO_ROWS) and told([runs[0], runs[2]], NO_ROWS) == ""
