@@ -160,7 +160,7 @@ def _lost_points(lost: pd.DataFrame | None) -> str:
     if lost is None or lost.empty:
         return ""
     tables = []
-    for dataset in (name for name in NAMES if (lost["dataset"] == name).any()):
+    for dataset in (name for name in NAMES if name in set(lost["dataset"])):
         table = lost_points.losses(lost, dataset).astype({"seeds": int}).astype(object)
         tables.append(f"**{data_title(dataset)}**\n\n{table.to_markdown(floatfmt='.1f')}")
     return _LOST.format(tables="\n\n".join(tables))

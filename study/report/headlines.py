@@ -15,7 +15,7 @@ from study.report.amounts import amounts_told
 from study.report.findings import ablation_steps
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table
-from study.report.titles import SHARED, data_title, in_order, row_title, title
+from study.report.titles import NAMES, SHARED, data_title, in_order, row_title, title
 from study.report.verdicts import ahead_of_scn, tests_against_scn
 
 LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
@@ -36,7 +36,7 @@ def headlines(
     """
     found = [
         floods(records, lost),
-        corners(short, sensitivity.whole_fills(records, variants)),
+        corners(short, records, variants),
         own_rival.told(records, lost),
         amounts_told(sensitivity.effects(short), data_title("acdc"), full=False),
         _level(records),
@@ -125,20 +125,24 @@ def _parts(records: Sequence[Record]) -> str:
     return f"**What the parts add** on ACDC: {', '.join(parts)}." if parts else ""
 
 
-def corners(short: Sequence[Record], whole: Sequence[sensitivity.Effect]) -> str:
+def corners(short: Sequence[Record], records: Sequence[Record], variants: Sequence[Record]) -> str:
     """What labels that nobody drew do, run by run in whole runs; without any, in short ones."""
+    whole = {name: sensitivity.whole_fills(records, variants, name) for name in NAMES}
     brief = sensitivity.fills(sensitivity.effects(short))
-    if not whole and not brief:
+    told = [f"{data_title(name)}, {_run_by_run(one)}" for name, one in whole.items() if one]
+    if not told and not brief:
         return ""
-    told = f"whole runs: {_run_by_run(whole)}" if whole else f"short runs: {_moved(brief)}"
+    what = f"whole runs: {'; '.join(told)}" if told else f"short runs on ACDC: {_moved(brief)}"
     text = (
-        "**A rotation's corners labelled background** (as in S2L's loader; here unlabelled), ACDC, "
-        f"validation, {told}."
+        "**A rotation's corners labelled background** (as in S2L's loader; here unlabelled), "
+        f"validation, {what}."
     )
-    if any(one.method == "scn" for one in whole):
-        above = ", ".join(title(one.method) for one in sensitivity.above_scn(whole))
-        text += f" Then above SCN: {above or 'none'}."
-    return text
+    above = [
+        f"{title(one.method)} on {data_title(name)}"
+        for name, found in whole.items()
+        for one in sensitivity.above_scn(found)
+    ]
+    return text + (f" Then above SCN: {', '.join(above)}." if above else "")
 
 
 def _run_by_run(found: Sequence[sensitivity.Effect]) -> str:
@@ -158,7 +162,7 @@ def _run_by_run(found: Sequence[sensitivity.Effect]) -> str:
     if kept := len(runs) - len(moved):
         said.append(f"{kept} other{'s' * (kept > 1)} by less than {LITTLE:g}")
     said += [
-        f"SCN {', '.join(f'{change:+.1f}' for change in one.changes)} ({seeds_text(one.seeds)})"
+        f"SCN {', '.join(f'{change:+.1f}' for change in one.changes)} by seed"
         for one in found
         if one.method == "scn"
     ]

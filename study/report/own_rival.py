@@ -27,7 +27,7 @@ def told(records: Sequence[Record], lost: pd.DataFrame) -> str:
     if not (text := _alone(records, tests, full=False)):
         return ""
     kept = with_one_part(lost, full=False)
-    kept = f" With one part kept in both, in points: {kept}." if kept else ""
+    kept = f" With one part kept in both: {kept}." if kept else ""
     return text + _on_validation(records) + kept + _combined(records, tests, full=False)
 
 
@@ -124,7 +124,7 @@ def _on_validation(records: Sequence[Record]) -> str:
             points = 100 * (best["dice"] - other["dice"])
             apart.setdefault(rival.run.dataset, []).append(points)
     said = [f"{np.mean(points):+.1f} on {data_title(name)}" for name, points in apart.items()]
-    return f" On validation patients, in points: {', '.join(said)}." if said else ""
+    return f" Points on validation patients: {', '.join(said)}." if said else ""
 
 
 def _in_full(records: Sequence[Record], tests: Sequence[Any]) -> str:

@@ -68,9 +68,9 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
     for profile, runs in found.items():  # all of them before the first page
         for records, kind in zip(runs, KINDS, strict=True):
             no_run_is_lost(records, results / profile / LISTED[kind])
-    written = []
-    if found[FINE][0]:  # no notebook of that profile is run to write them
-        written += write_tables(found[FINE][0], results / FINE / "tables", FINE)
+    written, fine = [], found[FINE][0]
+    if fine:  # no notebook of that profile is run to write them
+        written += write_tables(fine, results / FINE / "tables", FINE)
     for profile, (records, variants, short) in found.items():
         for runs, kind in zip((variants, short), KINDS[1:], strict=True):
             if runs:
@@ -79,8 +79,8 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
             path = results / profile / "REPORT.md"
             phantom = phantom_line(results / "phantom.json")
             lost = lost_points.read_rows(results / profile)
-            fine = found[FINE][0] if profile == "cpu" else []
-            page = report_text(records, variants, profile, phantom, short, lost, fine)
+            beside = fine if profile == "cpu" else []
+            page = report_text(records, variants, profile, phantom, short, lost, beside)
             replace_text(path, page)
             written.append(path)
         if records and profile == "cpu":

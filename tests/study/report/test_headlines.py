@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from scnlib.paths import RESULTS
-from study.report import lost_points, sensitivity
+from study.report import lost_points
 from study.report.headlines import corners, floods, headlines, numbered
 from tests.study.report.test_claims import validated
 from tests.study.report.test_sensitivity import RUNS, short
@@ -71,8 +71,8 @@ def test_what_labelled_corners_do_is_told_of_each_method():
     runs += [*short("mloss", "short", 0.5), *short("mloss", "short+background", 0.51)]
     said = headlines([], NO_ROWS, runs)[0].split(", validation, ")[1]
     assert said == (
-        "short runs: S2L 30.0 to 75.0, PCE 30.0 to 55.0 (by seed +30.0, +20.0), SCN 72.0 to "
-        "72.0 (by seed +2.0, -2.0), RLoss 50.0 to 40.0, MLoss by less than 2."
+        "short runs on ACDC: S2L 30.0 to 75.0, PCE 30.0 to 55.0 (by seed +30.0, +20.0), "
+        "SCN 72.0 to 72.0 (by seed +2.0, -2.0), RLoss 50.0 to 40.0, MLoss by less than 2."
     )
 
 
@@ -80,8 +80,11 @@ def test_where_whole_runs_have_labelled_corners_short_ones_are_not_told():
     whole = [*short("s2l", "", 0.5, 0.8), *short("scn", "", 0.8), *short("mloss", "", 0.5)]
     labelled = [*short("s2l", "background", 0.7, 0.81), *short("scn", "background", 0.79)]
     brief = [*RUNS, *short("s2l", "short+background", 0.75)]
-    effects = sensitivity.whole_fills(whole, labelled)
-    assert corners(brief, effects).split(", validation, ")[1] == (
-        "whole runs: S2L seed 0 50.0 to 70.0, 1 other by less than 2, SCN -1.0 (seed 0). Then "
-        "above SCN: none."
+    whole += short("meloss", "", 0.6, dataset="mscmr")
+    labelled += short("meloss", "background", 0.87, dataset="mscmr")
+    assert corners(brief, whole, labelled).split(", validation, ")[1] == (
+        "whole runs: ACDC, S2L seed 0 50.0 to 70.0, 1 other by less than 2, SCN -1.0 by seed; "
+        "MSCMR, MELoss seed 0 60.0 to 87.0."
     )
+    labelled = [*short("s2l", "background", 0.95), *short("scn", "background", 0.79)]
+    assert corners(brief, whole, labelled).endswith(". Then above SCN: S2L on ACDC.")
