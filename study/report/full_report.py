@@ -13,7 +13,7 @@ from study.report.findings import departures
 from study.report.headlines import floods
 from study.report.tables import short_tables
 from study.report.titles import NAMES, data_title, title
-from study.report.uneven import uneven
+from study.report.uneven import odd_means
 
 _PAGE = """# Profile {profile}: every table, finding and run
 
@@ -177,7 +177,7 @@ def odd_rows(records: Sequence[Record], variants: Sequence[Record]) -> str:
     rows = []
     for dataset in NAMES:
         tried = {one.method: one for one in sensitivity.whole_fills(records, variants, dataset)}
-        for (method, kind), values in uneven(records, dataset).items():
+        for (method, kind), values in odd_means(records, dataset).items():
             said = "not tried"
             if one := tried.get(method):
                 pairs = [f"{one.before[s]:.1f} to {one.after[s]:.1f} (seed {s})" for s in one.seeds]

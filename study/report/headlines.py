@@ -37,7 +37,7 @@ def headlines(
     found = [
         floods(records, lost),
         corners(short, records, variants),
-        own_rival.told(records, lost),
+        own_rival.rival_told(records, lost),
         amounts_told(sensitivity.effects(short), data_title("acdc"), full=False),
         _level(records),
         resolution.sizes_told(records, fine),

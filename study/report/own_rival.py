@@ -18,7 +18,7 @@ from study.report.titles import data_title
 from study.report.verdicts import interval
 
 
-def told(records: Sequence[Record], lost: pd.DataFrame) -> str:
+def rival_told(records: Sequence[Record], lost: pd.DataFrame) -> str:
     """The finding in short, with one part kept as well; "" where the rival has not been run.
 
     `lost` are rows of `lost_points.read_rows`, or none.

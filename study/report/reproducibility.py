@@ -22,7 +22,7 @@ from study.report.paper import paper_table
 from study.report.scores import number_text
 from study.report.statistics import compare
 from study.report.titles import ROWS, data_title, in_order, paper_row, row_title, title
-from study.report.uneven import uneven
+from study.report.uneven import odd_means
 from study.report.verdicts import ahead_of_scn, interval, tests_against_scn
 
 _PAGE = """# Reproducibility report
@@ -170,7 +170,7 @@ def _rivals(records: Sequence[Record]) -> list[Claim]:
     """The printed mean Dice of the compared methods but PCE, a data set a row."""
     found = []
     for number, dataset in ((1, "acdc"), (2, "mscmr")):
-        ours, odd = mean_dice(records, dataset), uneven(records, dataset)
+        ours, odd = mean_dice(records, dataset), odd_means(records, dataset)
         page = paper_table(number)
         apart = {
             method: 100 * ours[method] - float(page.loc[paper_row(number, method)]["Dice", "Mean"])

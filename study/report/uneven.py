@@ -15,14 +15,14 @@ def uneven_told(records: Sequence[Record]) -> str:
     """A line that names the rows of both data sets with what their means are of; "" for none."""
     found: dict[str, list[str]] = {}
     for dataset in dict.fromkeys(DATASETS.values()):
-        for (method, kind), values in uneven(records, dataset).items():
+        for (method, kind), values in odd_means(records, dataset).items():
             name = f"{title(method)} on {data_title(dataset)}"
             found.setdefault(kind, []).append(f"{name} {values}")
     said = [f"{kind} {'; '.join(found[kind])}" for kind in KINDS if kind in found]
     return f"Means of unlike parts, {'; '.join(said)}." if said else ""
 
 
-def uneven(records: Sequence[Record], dataset: str) -> dict[tuple[str, str], str]:
+def odd_means(records: Sequence[Record], dataset: str) -> dict[tuple[str, str], str]:
     """What the means of a data set's rows are of, where that tells more than the mean.
 
     (method, one of `KINDS`) to Dice in percent as text: by seed where seeds lie far apart, else by

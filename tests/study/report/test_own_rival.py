@@ -5,7 +5,7 @@ import pytest
 
 from study.report.claims import answers
 from study.report.headlines import headlines
-from study.report.own_rival import told, told_in_full, with_one_part
+from study.report.own_rival import rival_told, told_in_full, with_one_part
 from tests.study.report.test_headlines import NO_ROWS
 from tests.study.report.test_tables import record
 
@@ -30,7 +30,7 @@ def test_the_own_rival_in_full_has_validation_and_number_formats():
 
 
 def test_a_rival_that_no_test_tells_apart_is_said_not_to_be():
-    close = told([record("scn", 0.7), record("box", 0.7)], NO_ROWS)
+    close = rival_told([record("scn", 0.7), record("box", 0.7)], NO_ROWS)
     assert "(no difference" in close
     runs = [record("scn", 0.7), record("box", 0.7)]
     frame = pd.DataFrame(
@@ -41,7 +41,7 @@ def test_a_rival_that_no_test_tells_apart_is_said_not_to_be():
     )
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("study.report.own_rival.compare", lambda _: frame)
-        assert told(runs, NO_ROWS).startswith(
+        assert rival_told(runs, NO_ROWS).startswith(
             "**A prior of one line isn't told apart from SCN on test patients**"
         )
 
@@ -63,10 +63,13 @@ def test_the_own_rival_is_told_with_one_part_kept_where_a_test_parts_them():
 
 def test_scn_with_the_prior_stands_beside_scn_where_it_was_run():
     runs = [record("scn", 0.7), record("box", 0.7), record("scn_box", 0.75)]
-    line = told(runs, NO_ROWS)
+    line = rival_told(runs, NO_ROWS)
     assert line.endswith(
         "SCN with the same box (SCN+box): 78.33% (+5.00 to SCN, 1 seed against 1) on ACDC."
     )
     assert "has 73.33% on ACDC" in line, "the rival alone is as it was"
-    assert "SCN+box" not in told(runs[:2], NO_ROWS) and told([runs[0], runs[2]], NO_ROWS) == ""
+    assert (
+        "SCN+box" not in rival_told(runs[:2], NO_ROWS)
+        and rival_told([runs[0], runs[2]], NO_ROWS) == ""
+    )
     assert told_in_full(runs).endswith("(not significant, 1 seed against 1).")

@@ -119,7 +119,7 @@ def test_the_executed_notebooks_say_what_the_records_say():
     for record in variants:
         best = round(100 * record.validation["best"]["dice"], 2)
         run = record.run
-        ours = rf"\| {run.variant} .*\| {run.method} +\| +{run.seed} \| +{best:g} "
+        ours = rf"\| {re.escape(run.variant)} .*\| {run.method} +\| +{run.seed} \| +{best:g} "
         assert re.search(ours, said), run.variant
 
 
