@@ -189,12 +189,12 @@ def odd_rows(records: Sequence[Record], variants: Sequence[Record]) -> str:
 
 def _short_runs(short: Sequence[Record]) -> str:
     """The section on short runs, or nothing."""
-    found = [one for one in sensitivity.effects(short) if one.choice not in sensitivity.AMOUNTS]
-    ours = sensitivity.open_choices(found)
-    if not found:
+    found = sensitivity.effects(short)
+    others, ours = sensitivity.other_choices(found), sensitivity.open_choices(found)
+    if not others and not ours:
         return ""
     return _SHORT.format(
-        fills=sensitivity.effects_table([one for one in found if one not in ours]),
+        fills=sensitivity.effects_table(others),
         told=sensitivity.told_of_corners(short),
         choices=sensitivity.choices_table(ours),
         judged=sensitivity.told_of_choices(ours),

@@ -36,5 +36,10 @@ def difference(
     return factor * sum(second[s] - first[s] for s in seeds) / max(len(seeds), 1), seeds
 
 
+def seeds_count(count: int) -> str:
+    """So many seeds in words."""
+    return f"{count} seed{'s' * (count > 1)}"
+
+
 def seeds_text(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

@@ -12,7 +12,7 @@ import pandas as pd
 from scnlib.records import Record
 from study.report import lost_points
 from study.report.findings import run_key
-from study.report.means import mean_dice
+from study.report.means import mean_dice, seeds_count
 from study.report.statistics import compare
 from study.report.titles import data_title
 from study.report.verdicts import interval
@@ -91,7 +91,7 @@ def _of(tests: Sequence[Any], method: str, metric: str) -> list[Any]:
 
 
 def _seeds(row: Any) -> str:
-    return f"{row['seeds']} seed{'s' * (row['seeds'] > 1)} against {row['reference_seeds']}"
+    return f"{seeds_count(row['seeds'])} against {row['reference_seeds']}"
 
 
 def _beside(records: Sequence[Record], method: str, tests: Sequence[Any], full: bool) -> list[str]:

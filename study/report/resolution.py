@@ -101,12 +101,13 @@ def _gap(rows: Sequence[Pair]) -> str:
     fine, coarse = (
         number_text(full - scn) for scn, full in zip(by["scn"].dice, by["full"].dice, strict=True)
     )
-    return f"; between the two {fine} ({coarse})" if coarse else f"; between the two {fine}"
+    return f"; between the two {_bracketed(fine, coarse)}"
 
 
 def _beside(pair: Pair) -> str:
     """Dice and 95HD of both sizes, the coarse ones in brackets where there are some."""
-    return " and ".join(
-        f"{fine} ({coarse})" if coarse else fine
-        for fine, coarse in (map(number_text, both) for both in (pair.dice, pair.hd95))
-    )
+    return " and ".join(_bracketed(*map(number_text, both)) for both in (pair.dice, pair.hd95))
+
+
+def _bracketed(fine: str, coarse: str) -> str:
+    return f"{fine} ({coarse})" if coarse else fine

@@ -20,7 +20,7 @@ from scnlib.config import Strokes
 from scnlib.records import Record
 from study.report import markdown
 from study.report.left_out import best_by_seed
-from study.report.means import seeds_text
+from study.report.means import seeds_count, seeds_text
 from study.report.titles import data_title, in_order, title
 
 FILL = "background"  # the choice that is asked of every method
@@ -159,6 +159,15 @@ def effects_table(found: Sequence[Effect]) -> str:
     return markdown.table(head, rows) if rows else ""
 
 
+def other_choices(found: Sequence[Effect]) -> list[Effect]:
+    """The corners, and what compared methods do otherwise than their public code.
+
+    All but SCN's `open_choices` and the amounts of strokes.
+    """
+    ours = open_choices(found)
+    return [one for one in found if one not in ours and one.choice not in AMOUNTS]
+
+
 def choices_table(found: Sequence[Effect]) -> str:
     """SCN's open choices as Markdown, the best first, with what each says; "" for none."""
     rows = []
@@ -180,7 +189,7 @@ def told_of_choices(found: Sequence[Effect]) -> str:
     beyond = [one for one in ranked if abs(np.mean(one.apart)) > chance(usual, len(one.apart))]
     said = [f"`{one.choice}` {_words(one)}" for one in reversed(beyond)]
     counts = sorted({len(one.apart) for one in ranked})
-    widths = [f"{chance(usual, n):.1f} ({n} seed{'s' * (n > 1)})" for n in counts]
+    widths = [f"{chance(usual, n):.1f} ({seeds_count(n)})" for n in counts]
     return (
         f"**SCN's open choices, in short runs**: the default has {np.mean(usual):.1f}% over "
         f"{len(usual)} seeds. By chance the mean of others of its runs lies within "
@@ -221,8 +230,7 @@ def told_of_left_out(found: Sequence[Effect]) -> str:
 
 
 def _words(one: Effect) -> str:
-    count = len(one.apart)
-    return f"{np.mean(one.apart):+.1f} ({count} seed{'s' * (count > 1)})"
+    return f"{np.mean(one.apart):+.1f} ({seeds_count(len(one.apart))})"
 
 
 def told_of_corners(short: Sequence[Record], dataset: str = "acdc") -> str:
