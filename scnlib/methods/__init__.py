@@ -39,7 +39,7 @@ METHODS = _Methods(
         "box": "box.Box",
         "cale": "cale.CALE",
         "scn": "scn.SCN",
-        "scn_box": "box.SCNBox",
+        "scn_box": "scn_box.SCNBox",
         "full": "full.Full",
     }
 )

@@ -2,8 +2,6 @@
 
     L = L_pce(scribbles) + L_pce(background far from the foreground scribbles)
 
-SCN+box is SCN with this sum in place of its L_pce (Eq. 18), to tell what each adds to the other.
-
 A slice's foreground scribbles have a box; half of its longer side is added on every side, and what
 lies outside is background. No stroke more is drawn for it, and training looks at no mask. The
 margin was chosen, from multiples of a quarter, by the masks of ACDC's validation subjects, where it
@@ -22,7 +20,6 @@ from scnlib.augment import warp_labels
 from scnlib.losses import partial_cross_entropy
 from scnlib.methods.base import Batch, Losses, Method
 from scnlib.methods.pce import PCE
-from scnlib.methods.scn import SCN
 
 MARGIN = 0.5  # of the box's longer side
 
@@ -48,7 +45,7 @@ def span(places: np.ndarray, margin: int) -> slice:
     return slice(max(0, int(places.min()) - margin), int(places.max()) + margin + 1)
 
 
-class _Near(Method):
+class Near(Method):
     """The heart is near its strokes, and nowhere else."""
 
     outside: Tensor | None = None  # (S, H, W) bool; made again when a run goes on
@@ -65,7 +62,7 @@ class _Near(Method):
         return partial_cross_entropy(logits, labels, normalised=normalised)
 
 
-class Box(_Near, PCE):
+class Box(Near, PCE):
     """PCE with the box."""
 
     def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:
@@ -73,11 +70,3 @@ class Box(_Near, PCE):
         pce = partial_cross_entropy(logits, batch.scribble)
         box = self.far_cross_entropy(logits, batch)
         return pce + box, {"pce": pce.detach(), "box": box.detach()}
-
-
-class SCNBox(_Near, SCN):
-    """SCN with the box."""
-
-    def stroke_loss(self, log_P: Tensor, batch: Batch) -> Tensor:
-        pce = super().stroke_loss(log_P, batch)
-        return pce + self.far_cross_entropy(log_P, batch, normalised=True)

@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
         ("import scnlib.optimiser", ("skimage", "scnlib.methods.pce", "scnlib.losses")),
         ("import scnlib.checkpoint", ("skimage", "scnlib.methods.pce", "scnlib.losses")),
         ("from scnlib.methods.scn import SCN", ("skimage", "scnlib.methods.ustm")),
+        ("import scnlib.methods.superpixels", ("scnlib.methods.scn", "scnlib.correlation")),
     ],
 )
 def test_an_import_spares_what_it_does_not_need(use: str, spared: tuple[str, ...]) -> None:
