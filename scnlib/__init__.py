@@ -1,4 +1,4 @@
-"""ScribbleCorrNet, reproduced: heart segmentation in MRI from scribbles on 1% of the pixels.
+"""ScribbleCorrNet, reproduced: heart segmentation in MRI from scribbles on few of the pixels.
 
 Reading order, as the paper goes:
 

@@ -48,8 +48,9 @@ class ConfidenceThreshold(nn.Module):
 
     def follow(self, confidence: Tensor, labels: Tensor, classes: int) -> None:
         """`update` from max P and argmax P, both (B, H, W), without waiting for the device."""
+        # (K,); 0 stands for "absent".
         largest = torch.where(one_hot(labels, classes), confidence[:, None], 0).amax(dim=(0, 2, 3))
-        target = largest.sum() / (largest > 0).sum()  # (K,); 0 stands for "absent"
+        target = largest.sum() / (largest > 0).sum()
         self.value_.mul_(self.momentum).add_((1 - self.momentum) * target.double())
 
 

@@ -1,9 +1,9 @@
 """What a run is: the profile (protocol), SCN's choices, and the run itself, frozen and checked.
 
 An unknown name or a wrong type fails when the object is made, before anything is trained. All
-methods share one profile; `SCNOptions` belongs to SCN alone, and a field of `ComparedOptions` to
-the method in its name. A field's comment says where its value comes from; "paper silent" marks a
-choice of ours.
+methods share one profile, but for `study.experiments.RECIPES`; `SCNOptions` belongs to SCN and to
+what is made from it, and a field of `ComparedOptions` to the method in its name. A field's comment
+says where its value comes from; "paper silent" marks a choice of ours.
 """
 
 import json

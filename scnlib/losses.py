@@ -1,4 +1,4 @@
-r"""The losses, one function each: those of the paper in its order.
+r"""The losses, one function each: Eq. 19, then the paper's others in its order.
 
 The compared methods' losses stand with their methods (`OF_METHODS`) and can be had from here too.
 

@@ -1,4 +1,4 @@
-"""The optimiser and the schedule that all methods of a profile share."""
+"""The optimiser and the schedule that a run's profile names."""
 
 import torch
 

@@ -1,7 +1,8 @@
 """What a run leaves behind, and how it is read back.
 
-A run's folder holds metrics.csv, curve.csv, predictions.h5 and, written last, record.json with the
-sha256 of the others. A run is done exactly if its record is there and its hashes hold.
+A run's folder holds curve.csv, if it was tested metrics.csv and perhaps predictions.h5, and,
+written last, record.json with the sha256 of the others. A run is done exactly if its record is
+there and its hashes hold.
 """
 
 import io

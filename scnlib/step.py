@@ -8,7 +8,8 @@ upload fills them. So the losses can be compiled, and a graph replayed:
     eager       each operation is started by Python, one after the other
     compiled    augmentation, network and losses fused by torch.compile
     graph       on a GPU: augmentation, network, losses, their gradients and the optimiser recorded
-                once, compiled where there is a compiler, and started by one call
+                once, compiled where a compiler is there and the run is long enough (`PAYS`), and
+                started by one call
 
 Only methods whose loss is an `objective` (`scnlib.methods.base`) can do without eager. What the
 machine refuses (no compiler, no GPU, too little of its memory) is said once, and done in a plainer

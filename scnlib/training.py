@@ -57,7 +57,7 @@ def train(
         report: called every ten iterations and after every validation.
         device: "cpu" or "cuda"; the GPU if there is one.
         step: how a step runs, one of `scnlib.step.STEPS`; by default eager on a CPU and one graph
-            on a GPU. The run is the same.
+            on a GPU. The run is the same but for rounding and dropout's bits.
 
     Raises:
         ValueError: for bad data, a method that needs masks where there are none, a checkpoint or a

@@ -5,5 +5,6 @@
 `study.lessons`  what the notebooks teach with: exercises, drawing, the walk through SCN
 `study.owndata`  everything that is wrong with an own data set: python -m study.owndata DIR/NAME
 `study.speed`    what a step costs, and all that a borrowed GPU is for: python -m study.speed.on_gpu
+`study.croissant`  the data sets' metadata for machines (Croissant 1.0)
 `study.site`     the README and the executed notebooks as a site: python -m study.site
 """

@@ -9,9 +9,10 @@ from scnlib.paths import SHORT
 PROFILES = {
     # The phantom in minutes on two cores: a demonstration, not evidence.
     "demo": Profile(name="demo", size=64, batch=12, iterations=600),
-    # Real data on two cores, about 20 minutes for a run of SCN.
+    # Real data on two cores: 12 to 18 minutes for a run of SCN with bfloat16.
     "cpu": Profile(name="cpu", size=128, batch=12, iterations=3_000),
-    # The printed resolution, and with it the printed grid, in a night on two cores.
+    # The printed resolution, and with it the printed grid: one to three and a half hours a run on
+    # two cores with bfloat16.
     "night": Profile(name="night", batch=12, iterations=6_000),
     # As printed in the paper, for a GPU.
     "paper": Profile(name="paper"),
@@ -37,7 +38,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "factor03": {"profile": {"lr_factor": 0.3, "lr_steps": 5.0, "dropout": "channel"}},
     "factor07": {"profile": {"lr_factor": 0.7, "lr_steps": 5.0, "dropout": "channel"}},
     "factor085": {"profile": {"lr_factor": 0.85, "lr_steps": 5.0, "dropout": "channel"}},
-    # which the protocol carries on to one late step. The kind of dropout, at a factor of 0.7:
+    # which the protocol carries on to one late step. The kind of dropout, beside `factor07` and
+    # beside the protocol itself:
     "elementwise": {"profile": {"lr_factor": 0.7, "lr_steps": 5.0, "dropout": "element"}},
     "channelwise": {"profile": {"dropout": "channel"}},
     # As the benchmark's public code trains PCE: SGD, poly decay, element-wise dropout.
@@ -56,8 +58,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "compensated": {"compared": {"rloss_weight": "compensated"}},
     "nolength": {"compared": {"mloss_form": "no length"}},
     "swapped": {"compared": {"mloss_form": "swapped"}},
-    # What holds SCN back: the map's grid (at 128 pixels, stride 4 has the cells that stride 8 has
-    # at 256), or PAP's labels, which this grid blurs along the borders.
+    # Does the map's grid hold SCN back (at 128 pixels, stride 4 has the cells that stride 8 has at
+    # 256), or PAP's labels, which this grid blurs along the borders?
     "stride4": {"scn": {"stride": 4}},
     "nopap": {"scn": {"lambda2": 0.0}},
     "softpap": {"scn": {"pap_target": "soft"}},

@@ -28,7 +28,7 @@ Losses = dict[str, Tensor | float]
 
 
 class Method(nn.Module):
-    """A row of Table 1. Subclasses build their networks in `__init__` and write `loss`.
+    """A row of the tables. Subclasses build their networks in `__init__` and write `loss`.
 
     A method knows nothing of files, device names or progress bars. What must survive a restart is
     in its `state_dict` (parameters and buffers). Other hooks do nothing unless overridden.

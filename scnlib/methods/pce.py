@@ -9,7 +9,7 @@ from scnlib.unet import UNet
 
 
 class PCE(Method):
-    """Cross-entropy over the scribbled pixels; the other 99% are never supervised."""
+    """Cross-entropy over the scribbled pixels; all others are never supervised."""
 
     def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:
         super().__init__(run, classes, bf16)

@@ -1,6 +1,6 @@
 """SCN's pseudo-labels while it trains: how right they are, and what they look like on a few slices.
 
-    python -m study.lessons.growth --data DIR --out results/cpu/growth
+    python -m study.lessons.growth --data DIR --out results/cpu/growth --iterations 1000
 
 The training is the study's own (`scnlib.training.Training`), and nothing that is measured here acts
 on it: masks are only compared with, in evaluation mode, and no random number is drawn from it.

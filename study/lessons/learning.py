@@ -1,4 +1,4 @@
-"""PCE and SCN trained in memory, within a minute, on strokes that somebody has just drawn.
+"""PCE and SCN trained in memory, in a minute or two, on strokes that somebody has just drawn.
 
 The loop, losses, networks and augmentation are the study's own (`scnlib.training.Training`); only
 the slices come from a drawing. Six slices and few steps: this shows how strokes act, no more.

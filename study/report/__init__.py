@@ -1,7 +1,9 @@
 """What is made of the runs' records, beside the paper's printed numbers.
 
-`paper` (what is printed), `statistics`, `scores` (the tables' numbers) and `tables` (their text),
-`findings`, `left_out` and `claims` (what the records say of the paper's claims), `figures`,
-`figure2`, `comparison_figures` and `failures`, `display` (colours; figures in a notebook),
-and `readme`, which writes all of it into the README.
+`paper` (what is printed), `statistics`, `scores` (the tables' numbers) and `tables` (their text);
+`findings`, `left_out`, `verdicts` and `claims` (what the records say of the paper's claims);
+`lost_points`, `own_rival`, `sensitivity`, `amounts` and `resolution` (what the study asks beside
+them), of which `headlines` tells in short; `figures`, `figure2`, `comparison_figures` and
+`failures`, `display` (colours; figures in a notebook); `full_report`, `reproducibility` and
+`readme`, which writes these pages and the README's blocks.
 """

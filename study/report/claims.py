@@ -236,7 +236,8 @@ def _choices(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
     if not parts:
         return []
     return [
-        "**Open choices.** SCN's best Dice on validation subjects with one of them changed, beside "
+        "**Open choices.** SCN's best Dice on validation subjects with one of them changed, or "
+        "two where a comma joins them, beside "
         f"the default with the same seed: {'; '.join(parts)}.{_between_seeds(records, 'scn')}"
     ]
 

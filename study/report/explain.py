@@ -162,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     query, results = " ".join(options.query).strip(), results_root(options.out)
     known: list[Fact] = []
     try:
-        for profile in ("cpu", "paper", "demo"):
+        for profile in ("cpu", "night", "paper", "demo"):
             runs = [collect(results, profile, kind) for kind in KINDS]
             known += facts(*runs) if any(runs) else []
     except ValueError as error:

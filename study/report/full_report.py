@@ -248,6 +248,6 @@ def phantom_line(path: Path) -> list[str]:
     values = ", ".join(f"{title(method)} {100 * value:.1f}" for method, value in dice.items())
     below = [title(method) for method in dice if method != "pce" and dice[method] <= dice["pce"]]
     return [
-        f"- All methods on the demo's phantom, mean test Dice (percent, seed 0): {values}. "
+        f"- The demo's phantom, mean test Dice (percent, seed 0): {values}. "
         f"Not above PCE: {', '.join(below) or 'none'}."
     ]

@@ -59,6 +59,8 @@ def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) ->
     ruined, runs = lost_points.ruined(rows)
     if ruined:
         text += f" Keeping one part ruins {len(ruined)} of {runs} runs: {', '.join(ruined)}."
+    if full:
+        text += _beaten_by_all(records)
     seeds = per_seed(records, "acdc").get("pce", {})
     mine: Any = lost[(lost["method"] == "pce") & (lost["dataset"] == "acdc")]
     told = seeds.get(int(mine["seed"].min())) if len(mine) else None
@@ -69,6 +71,18 @@ def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) ->
     gain, shared = difference(records, "acdc", "pce", "scn")
     over = f" (gain over {seeds_text(shared)}: {gain:.1f})" if len(shared) > 1 else ""
     return f"{text} On ACDC that seed is PCE's {rank} of {len(seeds)}{over}."
+
+
+def _beaten_by_all(records: Sequence[Record]) -> str:
+    """How many rows SCN beats with all seeds, as they are; "" without any to compare."""
+    tests: Any = tests_against_scn(records)
+    if not len(tests):
+        return ""
+    said = [
+        f"{rows['verdict'].tolist().count('worse')} of {len(rows)} on {data_title(str(dataset))}"
+        for dataset, rows in tests[tests["metric"] == "dice"].groupby("dataset", sort=False)
+    ]
+    return f" Of all seeds' means, as they are, SCN is significantly above {' and '.join(said)}."
 
 
 def numbered(

@@ -1,7 +1,7 @@
 """The runs behind a page of numbers, so that a lost record can't make it shorter unnoticed.
 
-Beside the tables, and beside the variants, lies runs.txt, a line a run. A page is not made again
-without a run that is listed, unless the list is deleted first.
+Beside the tables, the variants and the short runs lies runs.txt, a line a run. A page is not made
+again without a run that is listed, unless the list is deleted first.
 """
 
 from collections.abc import Sequence

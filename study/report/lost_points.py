@@ -269,7 +269,7 @@ def headline(rows: pd.DataFrame) -> str:
         far, gain = pce["far"] - scn["far"], scn["Dice"] - pce["Dice"]
         gains.append(f"{far:.1f} of {gain:.1f} points on {data_title(dataset)}")
         alone, kept, count = wins(mine, dataset)
-        beaten.append(f"{kept} of {count} rows on {data_title(dataset)} ({alone} as they are)")
+        beaten.append(f"{kept} of {count} on {data_title(dataset)} ({alone} as they are)")
         for method, values in left.items():
             values.append(f"{table.loc[title(method)]['with heart']:.1f}%")
     if not gains:
@@ -278,6 +278,6 @@ def headline(rows: pd.DataFrame) -> str:
     return (
         f"**SCN's gain over PCE lies far from the heart**: {', '.join(gains)} are floods over "
         f"{FAR:g} mm away (seed {seed}). With only the largest connected part kept in all, PCE "
-        f"has {with_pce}, SCN {with_scn}, and SCN is significantly better than "
+        f"has {with_pce}, SCN {with_scn}, and of these runs SCN significantly beats "
         f"{' and '.join(beaten)}."
     )

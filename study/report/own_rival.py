@@ -51,7 +51,7 @@ def with_one_part(lost: pd.DataFrame, full: bool = True) -> str:
         if full:
             said.append(f"{interval(row, 100, 'points')} {where} ({p}, {_seeds(row)})")
         else:
-            said.append(f"{100 * row['mean_difference']:+.2f} {where} ({p})")
+            said.append(f"{100 * row['mean_difference']:+.2f} {where} ({p}, {_counts(row)})")
     return ("; " if full else ", ").join(said)
 
 
@@ -76,11 +76,10 @@ def _combined(records: Sequence[Record], tests: Sequence[Any], full: bool) -> st
     """What the prior adds to SCN; "" where the two were not trained together."""
     if full:
         parts = _beside(records, "scn_box", tests, full=True)
-    else:  # of one finding among others the means are enough
+    else:  # of one finding among others the differences are enough
         parts = [
-            f"{100 * mean_dice(records, row['dataset'])['scn_box']:.2f}% "
-            f"({100 * row['mean_difference']:+.2f} to SCN, {_seeds(row)}) "
-            f"on {data_title(row['dataset'])}"
+            f"{100 * row['mean_difference']:+.2f} to SCN on {data_title(row['dataset'])} "
+            f"({_counts(row)})"
             for row in _of(tests, "scn_box", "dice")
         ]
     return f" SCN with the same box (SCN+box): {'; '.join(parts)}." if parts else ""
@@ -92,6 +91,11 @@ def _of(tests: Sequence[Any], method: str, metric: str) -> list[Any]:
 
 def _seeds(row: Any) -> str:
     return f"{seeds_count(row['seeds'])} against {row['reference_seeds']}"
+
+
+def _counts(row: Any) -> str:
+    """The same in short, for where it was said in full before."""
+    return f"{row['seeds']} against {row['reference_seeds']}"
 
 
 def _beside(records: Sequence[Record], method: str, tests: Sequence[Any], full: bool) -> list[str]:

@@ -1,6 +1,6 @@
 """The README's numbers and the reports in full, from the records: python -m study.report.readme.
 
-No number stands in the README that this file did not put between its markers; a test compares the
+No result stands in the README that this file did not put between its markers; a test compares the
 two. The demo's records are not committed: `--phantom` keeps what they found in phantom.json.
 """
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import nbformat
+import numpy as np
 import pandas as pd
 
 from scnlib.paths import REPOSITORY
@@ -144,7 +145,7 @@ def _levels(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
                 seeds = per_seed(records, dataset)[method]
                 pair = sized.get((dataset, method))
                 once = f"not known: one seed; on ACDC, {far}"
-                here = protocol + measured * (dataset == "acdc")
+                here = protocol + _won(pair, printed) + measured * (dataset == "acdc")
                 cause = here if method == "scn" else several if len(seeds) > 1 else once
                 found.append(
                     Claim(
@@ -163,7 +164,18 @@ def _at_printed_size(pair: resolution.Pair | None) -> str:
         return ""
     fine, coarse = map(number_text, pair.dice)
     text = f"; at 256 x 256 (profile `{resolution.FINE}`) {fine}%, {seeds_text(pair.seeds)}"
-    return f"{text} (here {coarse}%)" if coarse else text
+    return f"{text} (the same at 128 x 128: {coarse}%)" if coarse else text
+
+
+def _won(pair: resolution.Pair | None, printed: float) -> str:
+    """How much of the way to the print the printed size wins; "" where that was not run."""
+    if pair is None or np.isnan(pair.dice[1]):
+        return ""
+    fine, coarse = pair.dice
+    return (
+        f"; all pixels and a tenth of the training win {fine - coarse:+.2f} of "
+        f"{printed - coarse:.2f} points ({seeds_text(pair.seeds)})"
+    )
 
 
 def _rivals(records: Sequence[Record]) -> list[Claim]:
@@ -180,14 +192,15 @@ def _rivals(records: Sequence[Record]) -> list[Claim]:
         if not apart:
             continue
         each = ", ".join(f"{title(method)} {points:+.2f}" for method, points in apart.items())
+        above = [title(method) for method, points in apart.items() if points > CLOSE]
         why = [f"{title(m)} {kind} {values}" for (m, kind), values in odd.items() if m in apart]
         found.append(
             Claim(
                 f"the other rows of Table {number} on {data_title(dataset)}",
                 f"to the print: {each}",
                 all(abs(points) <= CLOSE for points in apart.values()),
-                "size and length of training where a row is a few points below the print; a row "
-                "far above it is not explained"
+                "size and length of training where a row is a few points below the print"
+                + (f"; not explained above it: {', '.join(above)}" if above else "")
                 + (f"; means of unlike parts: {'; '.join(why)}" if why else ""),
             )
         )

@@ -58,8 +58,8 @@ APART = (
 )
 OWN_RECIPE = (
     "DMPLS and Fddseg are trained by SGD, as in their public code: chosen on validation subjects, "
-    'where under this study\'s Adam they end below PCE. That row is "(Adam)"; the paper trained '
-    "all by Adam."
+    'where under this study\'s Adam they end below PCE (the rows "(Adam)", where they were run). '
+    "The paper trained all by Adam."
 )
 FIVE_FOLDS = (
     "The printed row of DMPLS on ACDC is that of its own paper: five folds, and 95HD in mm, to be "
@@ -140,7 +140,8 @@ def table_title(number: int, records: Sequence[Record], profile: str) -> str:
 def statistics_table(number: int, records: Sequence[Record], profile: str = "") -> pd.DataFrame:
     """`study.report.statistics.compare` for the rows of a table, in its order; may be empty.
 
-    Holm's adjustment is over all methods that were run on the data set, shown here or not.
+    Holm's adjustment is over all methods of the paper that were run on the data set, and over the
+    others apart, shown here or not.
     """
     dataset = table_dataset(number, records, profile)
     found = compare([record for record in records if record.run.dataset == dataset])

@@ -116,11 +116,11 @@ def compare(
     """Every method against the reference, patient by patient.
 
     `records`, or a frame as `long_frame` makes it. Columns: dataset, metric, method, seeds,
-    patients (pairs tested), dropped, mean_difference (method minus reference) with low and high
-    (95% bootstrap), seeds_apart (how far the differences of seeds that both have lie from each
-    other; nan with fewer than two), p, p_holm (over all comparisons within one data set and
-    metric; rows that the paper has not are another question, adjusted among themselves), verdict
-    (`judge`). Dice is a fraction. A data set without a run of the reference gives no rows.
+    reference_seeds, patients (pairs tested), dropped, mean_difference (method minus reference) with
+    low and high (95% bootstrap), seeds_apart (how far the differences of seeds that both have lie
+    from each other; nan with fewer than two), p, p_holm (over all comparisons within one data set
+    and metric; rows that the paper has not are another question, adjusted among themselves),
+    verdict (`judge`). Dice is a fraction. A data set without a run of the reference gives no rows.
     """
     rows = records if isinstance(records, pd.DataFrame) else long_frame(records)
     found = []

@@ -19,7 +19,7 @@ def uneven_told(records: Sequence[Record]) -> str:
             name = f"{title(method)} on {data_title(dataset)}"
             found.setdefault(kind, []).append(f"{name} {values}")
     said = [f"{kind} {'; '.join(found[kind])}" for kind in KINDS if kind in found]
-    return f"Means of unlike parts, {'; '.join(said)}." if said else ""
+    return f"Some means hide parts far apart, {'; '.join(said)}." if said else ""
 
 
 def odd_means(records: Sequence[Record], dataset: str) -> dict[tuple[str, str], str]:

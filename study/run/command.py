@@ -104,7 +104,7 @@ def _add_how(add: Callable[..., Any]) -> None:
     add(
         "--retrain",
         action="store_true",
-        help="train again and print the differences (cpu, paper: needs --data and --out)",
+        help="train again and print the differences (but in the demo: needs --data and --out)",
     )
     add("--test", action="store_true", help="check the code: ruff, pyright, pytest")
     add("--notebooks", type=Path, default=ROOT / "notebooks", help=argparse.SUPPRESS)

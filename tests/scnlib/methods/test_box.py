@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from scnlib.data import load_split
 from scnlib.methods.box import Box, outside_box
-from scnlib.methods.scn_box import SCNBox
 from scnlib.methods.pce import PCE
+from scnlib.methods.scn_box import SCNBox
 from tests.scnlib.methods.test_methods import SIZE, K, batch_of, build, now
 
 

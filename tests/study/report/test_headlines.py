@@ -39,6 +39,8 @@ def test_the_first_finding_says_how_its_seed_ranks_and_what_the_rule_ruins():
     assert text.endswith(f" ruins {len(ruined)} of {count} runs: {', '.join(ruined)}.")
     whole = floods(runs, lost, full=True)
     assert whole == f"{text} On ACDC that seed is PCE's 2. best of 3."
+    mean = " Of all seeds' means, as they are, SCN is significantly above 1 of 1 on ACDC."
+    assert mean in floods([*runs, record("scn", 0.8)], lost, full=True)
     runs += [record("scn", 0.8, seed=seed) for seed in (0, 1)]
     whole = floods(runs, lost, full=True)
     assert whole.endswith("2. best of 3 (gain over seeds 0, 1: 25.0).")

@@ -56,7 +56,9 @@ def test_the_own_rival_is_told_with_one_part_kept_where_a_test_parts_them():
     ]
     line = headlines([record("scn", 0.7), record("box", 0.7)], pd.DataFrame(rows))[0]
     kept = line.split("With one part kept in both: ")[1]
-    assert kept.startswith("-20.00 on ACDC (p 0.002), +0.00 on MSCMR (p 1.000).")
+    assert kept.startswith(
+        "-20.00 on ACDC (p 0.002, 1 against 1), +0.00 on MSCMR (p 1.000, 1 against 1)."
+    )
     told_of = with_one_part(pd.DataFrame(rows))
     assert "-20.00 points [-20.00, -20.00] on ACDC (p 0.002, 1 seed against 1); " in told_of
 
@@ -64,9 +66,7 @@ def test_the_own_rival_is_told_with_one_part_kept_where_a_test_parts_them():
 def test_scn_with_the_prior_stands_beside_scn_where_it_was_run():
     runs = [record("scn", 0.7), record("box", 0.7), record("scn_box", 0.75)]
     line = rival_told(runs, NO_ROWS)
-    assert line.endswith(
-        "SCN with the same box (SCN+box): 78.33% (+5.00 to SCN, 1 seed against 1) on ACDC."
-    )
+    assert line.endswith("SCN with the same box (SCN+box): +5.00 to SCN on ACDC (1 against 1).")
     assert "has 73.33% on ACDC" in line, "the rival alone is as it was"
     assert (
         "SCN+box" not in rival_told(runs[:2], NO_ROWS)

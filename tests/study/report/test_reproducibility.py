@@ -78,7 +78,10 @@ def test_a_lone_notebook_without_the_list_is_said(monkeypatch, tmp_path):
 def test_a_level_is_told_at_the_printed_size_too_where_it_was_run():
     runs = [record("scn", 0.7), record("scn", 0.8, seed=1)]
     first = claims(runs, [record("scn", 0.75, profile="night")])[0]
-    assert first.here.endswith("at 256 x 256 (profile `night`) 78.33%, seed 0 (here 73.33%)")
+    sizes = "at 256 x 256 (profile `night`) 78.33%, seed 0 (the same at 128 x 128: 73.33%)"
+    assert first.here.endswith(sizes)
+    won = "; all pixels and a tenth of the training win +5.00 of 15.18 points (seed 0)"
+    assert won in first.cause
     assert "256" not in claims(runs)[0].here
 
 
@@ -87,5 +90,8 @@ def test_the_other_rows_stand_to_the_print_with_what_their_means_are_of():
     (row,) = claims(runs)
     assert row.here == "to the print: S2L -13.74, MLoss -0.49" and row.holds is False
     assert row.cause.endswith("means of unlike parts: S2L by seed 53.3, 83.3")
+    assert "above" not in row.cause
     (row,) = claims(runs[:1])
     assert row.holds
+    (row,) = claims([record("ustm", 0.9)])
+    assert "; not explained above it: USTM" in row.cause

@@ -73,12 +73,12 @@ def test_a_choice_stands_beside_the_mean_of_all_the_defaults_seeds() -> None:
     assert found["norsr"].apart == pytest.approx([-12]) and found["norsr"].changes[0] < -9.9
     assert found["nopap"].apart == pytest.approx([-1, 4])
     assert choices_table(effects(RUNS)).splitlines()[2:] == [
-        "| `nopap` | without PAP | 73.5 | +1.5 | -1.0, +4.0 |",
+        "| `nopap` | without PAP's term | 73.5 | +1.5 | -1.0, +4.0 |",
         "| `norsr` | without RSR's term | 60.0 | -12.0 | -12.0 |",
     ]
     assert choices_table([]) == told_of_choices([]) == told_of_left_out([]) == ""
     assert told_of_left_out(effects(RUNS)).endswith(
-        "(section 10): without RSR's term -12.0 (1 seed), without PAP +1.5 (2 seeds)."
+        "(section 10): without RSR's term -12.0 (1 seed), without PAP's term +1.5 (2 seeds)."
     )
 
 
@@ -126,7 +126,7 @@ def test_the_lead_over_pce_is_of_the_seeds_that_all_four_have() -> None:
 def test_the_picture_has_a_row_a_method_and_a_row_a_choice() -> None:
     left, right = picture(effects(RUNS), "short runs").axes
     assert [text.get_text() for text in left.get_yticklabels()] == ["PCE", "SCN"]
-    words = ["without RSR's term", "without PAP"]
+    words = ["without RSR's term", "without PAP's term"]
     assert [text.get_text() for text in right.get_yticklabels()] == words
     assert [text.get_text() for text in right.texts] == ["-12.0"], "norsr, beyond the edge"
     assert right.get_xlim()[0] > -10
