@@ -85,13 +85,13 @@ def figure2(
         methods: by name; beside the image and the truth a panel for each.
         classes: the names of the label maps' values, background first.
         side: a panel's height in inches.
-        columns: panels in a line; a slice with more of them takes several lines.
+        columns: panels in a line at most; a slice with more of them takes several, as even as they go.
 
     Without images the predictions stand on a dark ground.
     """
     names = ["image", "truth", *methods]
-    columns = min(columns, len(names))
     lines = -(-len(names) // columns)
+    columns = -(-len(names) // lines)
     shapes = [next(iter(row.predictions.values())).shape for row in rows if row.predictions]
     wide = max((width / height for height, width in shapes), default=1.0)
     figure, grid = make_grid(len(rows) * lines, columns, side, wide=wide)

@@ -49,7 +49,7 @@ def slice_pictures(
     found = {
         "figure2.png": (figure2(rows, few, classes), f"{names} {where}"),
         "figure2_all.png": (
-            figure2(rows, list(runs), classes, side=1.5, columns=8),
+            figure2(rows, list(runs), classes, side=1.5, columns=9),
             f"All methods {where}",
         ),
     }

@@ -105,6 +105,7 @@ def test_a_slice_with_many_methods_takes_two_lines() -> None:
     assert len(axes) == 2 * 2 * 8
     assert [a.get_title() for a in axes[:2]] == [a.get_title() for a in axes[16:18]]
     assert not axes[15].axison and axes[14].axison  # 15 panels a slice
+    assert len(figure2.figure2(rows, names, columns=7).axes) == 2 * 3 * 5  # not 7, 7 and 1
 
 
 @pytest.mark.parametrize("methods", [1, 12])
