@@ -3,7 +3,6 @@
 import argparse
 import io
 import sys
-from collections.abc import Callable
 
 
 class Parser(argparse.ArgumentParser):
@@ -18,16 +17,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str):
         """Print the message and leave with code 2."""
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
-
-
-def exit_code(action: Callable[[], object]) -> int:
-    """Do it; 0, or 1 after one line for a ValueError or OSError, which is what can't be done."""
-    try:
-        action()
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
 
 
 def print_any_name() -> None:

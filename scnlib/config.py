@@ -29,23 +29,19 @@ class Profile:
     """
 
     name: str
-    size: int = Field(
-        default=256, ge=16, multiple_of=16
-    )  # images are resized to size x size (paper: 256)
+    # Images are resized to size x size (paper: 256)
+    size: int = Field(default=256, ge=16, multiple_of=16)
     batch: int = Field(default=24, ge=1)  # slices a step (paper: 24)
     iterations: int = Field(default=30_000, ge=1)  # steps of a run (paper: 30,000)
-    validations: int = Field(
-        default=20, ge=1
-    )  # evenly spaced; the best of them is tested (paper silent)
+    # Evenly spaced; the best of them is tested (paper silent)
+    validations: int = Field(default=20, ge=1)
     optimiser: Literal["adam", "sgd"] = "adam"  # paper: Adam
     lr: float = Field(default=1e-3, gt=0)  # paper: 1e-3
     schedule: Literal["step", "poly"] = "step"  # paper: StepLR
-    lr_factor: float = Field(
-        default=0.1, gt=0, le=1
-    )  # paper silent; chosen on validation Dice of `full`
-    lr_steps: float = Field(
-        default=1.25, gt=0
-    )  # StepLR's step is iterations / lr_steps, so 80% of the run (paper silent; chosen likewise)
+    # Paper silent; chosen on validation Dice of `full`
+    lr_factor: float = Field(default=0.1, gt=0, le=1)
+    # StepLR's step is iterations / lr_steps, so 80% of the run (paper silent; chosen likewise)
+    lr_steps: float = Field(default=1.25, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)  # paper silent
     dropout: Literal["channel", "element"] = "element"  # paper silent; chosen like lr_factor
     scribble_rule: Literal["keep", "nearest"] = "keep"  # how thin scribbles are resized
@@ -73,34 +69,29 @@ class SCNOptions:
     propagate: Literal["probabilities", "logits"] = "probabilities"  # what C is multiplied with
     detach_propagated: bool = False  # stop the gradient through P (not through C)
     pap_target: Literal["hard", "soft"] = "hard"  # the paper says hard pseudo-labels
-    pap_pixels: Literal["all", "confident"] = (
-        "all"  # what PAP is over (paper: N, all pixels); or M after RSR
-    )
-    rows: int = Field(
-        default=128, ge=0
-    )  # rows of C drawn for each image; 0 takes all (paper silent)
+    # What PAP is over (paper: N, all pixels); or M after RSR
+    pap_pixels: Literal["all", "confident"] = "all"
+    # Rows of C drawn for each image; 0 takes all (paper silent)
+    rows: int = Field(default=128, ge=0)
     mask_threshold: float | None = 0.5  # of the shape masks (paper silent); None takes CGTM's tau
-    mask_grid: Literal["cells", "pixels"] = (
-        "cells"  # f2 is not spelled out: rows may be enlarged (bilinear) first
-    )
+    # f2 is not spelled out: rows may be enlarged (bilinear) first
+    mask_grid: Literal["cells", "pixels"] = "cells"
     connected: bool = False  # a mask keeps the part that holds its row's own cell (f2, likewise)
     gate: Literal["none", "corrmatch"] = "none"  # when a shape mask may vote (paper: r unused)
     scribbles_confident: bool = True  # scribbled pixels belong to M
     overwrite: bool = False  # a mask may overwrite labels inside M, as printed
     region_mean: Literal["pixels", "mask"] = "pixels"  # what the RSR losses divide by
     tau: float = Field(default=0.85, ge=0, le=1)  # CGTM's initial threshold (paper: 0.85)
-    tau_momentum: float = Field(
-        default=0.999, ge=0, le=1
-    )  # of its average (paper silent); 1: fixed
+    # Of tau's average (paper silent); 1: fixed
+    tau_momentum: float = Field(default=0.999, ge=0, le=1)
     temperature: float = Field(default=0.1, gt=0)  # T of CACL (paper silent)
     normalise: bool = True  # L2-normalise CACL's features and means (paper silent)
     means_over: Literal["batch", "image"] = "batch"  # whose pixels a mean is of (paper silent)
     detach_means: bool = False  # stop the gradient through the class means
     contrast_mean: Literal["pixels", "classes"] = "pixels"  # the print divides by class
     pce_sum: bool = False  # sum the partial cross-entropy, as printed
-    lambda1: float = Field(
-        default=1.0, ge=0
-    )  # weights of PCE, PAP, RSR, CACL (paper: 1, .3, .25, .1)
+    # Weights of PCE, PAP, RSR, CACL (paper: 1, .3, .25, .1)
+    lambda1: float = Field(default=1.0, ge=0)
     lambda2: float = Field(default=0.3, ge=0)
     lambda3: float = Field(default=0.25, ge=0)
     lambda4: float = Field(default=0.1, ge=0)

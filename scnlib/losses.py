@@ -1,6 +1,6 @@
 r"""The losses, one function each: Eq. 19, then the paper's others in its order.
 
-The compared methods' losses stand with their methods (`OF_METHODS`) and can be had from here too.
+The compared methods' losses stand with their methods.
 
 | symbol | variable | shape |
 | --- | --- | --- |
@@ -17,28 +17,13 @@ all. Every loss is a scalar, finite also where nothing is labelled or trusted (t
 sums stand in the methods' files. An option that is none of those named is a `ValueError`.
 """
 
-from importlib import import_module
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from scnlib.confidence import one_hot
-
-OF_METHODS = {
-    "dice_to_target": "dice",
-    "soft_dice": "dice",
-    "entropy": "meloss",
-    "mumford_shah": "mloss",
-    "gated_crf": "rloss",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in OF_METHODS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"scnlib.methods.{OF_METHODS[name]}"), name)
 
 
 def check_choice(value: str, *choices: str) -> str:

@@ -1,6 +1,5 @@
 """Every path of the study, worked out from this file: it may be started from anywhere."""
 
-import re
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -9,11 +8,6 @@ README = REPOSITORY / "README.md"
 # What else stands beside data sets in a profile's results.
 TAKEN = ("variants", "sensitivity", "tables", "figures", "notebooks", "growth")
 SHORT = "short"  # the variant of runs that are compared with one another alone
-
-
-def is_name(text: str) -> bool:
-    """Whether a data set may have this name, which is a folder's and a part of paths."""
-    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", text)) and text.lower() not in TAKEN
 
 
 def results_root(out: str | Path = "") -> Path:

@@ -12,7 +12,6 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from scnlib.confidence import ConfidenceThreshold as ConfidenceThreshold
 from scnlib.confidence import Pseudo, one_hot
 from scnlib.correlation import to_grid
 

@@ -1,22 +1,16 @@
 """record.json as a format with a version: its text, its sum, and how older versions are read.
 
 Version 2 says every option that there was when it was written, tells of each process that took
-part, and carries a sha256 of its own content. `python -m scnlib.schema FOLDER` rewrites the records
-in a folder in the current version, with the options that came later as `scnlib.config.EARLIER` has
-them; what else an older one does not tell stays untold.
+part, and carries a sha256 of its own content. What an older one does not tell stays untold.
 """
 
 import hashlib
 import json
-import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from scnlib.config import Run
-from scnlib.files import replace_text
 
 VERSION = 2
 OF_A_PROCESS = ("code_version", "hardware", "dtype", "threads", "versions")
@@ -72,33 +66,3 @@ def _sum(content: dict[str, Any]) -> str:
     """sha256 of the content, whatever the order of names and the space between them."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def rewrite(path: Path) -> bool:
-    """Bring a record.json to the current version and options, atomically; False if it has them.
-
-    Raises as `from_text`.
-    """
-    before = path.read_text(encoding="utf-8")
-    content = from_text(before)
-    del content["schema"]
-    if (after := to_text(content)) == before:
-        return False
-    replace_text(path, after)
-    return True
-
-
-def main(folders: Sequence[str]) -> int:
-    """Rewrite all records in these folders; 1 if one could not be read."""
-    failed = False
-    for path in sorted(path for folder in folders for path in Path(folder).rglob("record.json")):
-        try:
-            print(f"{path}: {'rewritten' if rewrite(path) else 'is of this version'}")
-        except (ValueError, TypeError, KeyError) as error:
-            print(f"error: {path}: not a readable record ({why(error)})", file=sys.stderr)
-            failed = True
-    return int(failed)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

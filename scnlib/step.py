@@ -31,6 +31,7 @@ from scnlib.methods.base import Batch, Method, Now
 
 STEPS = ("auto", "eager", "compiled", "graph")
 PAYS = 5_000  # iterations from which a compiler's minute is won back
+ALIGNED = 16  # bytes: every place in an `Inbox` starts at a multiple of them
 WARM = 3  # steps before the recording, in which the libraries set themselves up
 
 log = logging.getLogger(__name__)
@@ -154,8 +155,8 @@ class Inbox:
 
     def __init__(self, like: dict[str, Tensor], device: torch.device) -> None:
         self.like = {name: (value.shape, value.dtype) for name, value in like.items()}
-        size = sum(_padded(value) for value in like.values())
-        self.buffer = torch.empty(size, dtype=torch.uint8, device=device)
+        self.sizes = [-(-value.nbytes // ALIGNED) * ALIGNED for value in like.values()]
+        self.buffer = torch.empty(sum(self.sizes), dtype=torch.uint8, device=device)
         self.places = self._views(self.buffer)
 
     def fill(self, values: dict[str, Tensor]) -> None:
@@ -167,19 +168,11 @@ class Inbox:
         self.buffer.copy_(host, non_blocking=True)
 
     def _views(self, buffer: Tensor) -> dict[str, Tensor]:
-        views, start = {}, 0
-        for name, (shape, dtype) in self.like.items():
-            size = shape.numel() * dtype.itemsize
-            views[name] = buffer[start : start + size].view(dtype).view(shape)
-            start += -(-size // ALIGNED) * ALIGNED
-        return views
-
-
-ALIGNED = 16  # bytes: every place starts at a multiple of them
-
-
-def _padded(value: Tensor) -> int:
-    return -(-value.nbytes // ALIGNED) * ALIGNED
+        parts = zip(self.like.items(), buffer.split(self.sizes), strict=True)
+        return {
+            name: part[: shape.numel() * dtype.itemsize].view(dtype).view(shape)
+            for (name, (shape, dtype)), part in parts
+        }
 
 
 @contextmanager

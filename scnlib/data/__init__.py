@@ -4,43 +4,25 @@ A reader is loaded when it is asked for: NIfTI needs neither h5py nor the phanto
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
 
-from scnlib.data.cases import SPLITS, Case, Stack, require_labels, require_scribbles, stack
+from scnlib.data.cases import SPLITS, Case, stack
 from scnlib.data.folders import ACDC, dataset_folder, is_there, sets_in
 from scnlib.data.layout import MSCMR, read_layout
 from scnlib.data.manifest import fingerprint
 from scnlib.data.nifti import nifti_split, read_nifti
 
-if TYPE_CHECKING:
-    from scnlib.data.acdc import read_acdc
-
 __all__ = [
     "Case",
-    "Stack",
     "fingerprint",
     "is_there",
     "load_split",
-    "read_acdc",
     "read_nifti",
-    "require_labels",
-    "require_scribbles",
     "sets_in",
     "stack",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "read_acdc":
-        from scnlib.data.acdc import read_acdc
-
-        return read_acdc
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def load_split(
-    dataset: str, root: Path | None, split: Literal["train", "val", "test"] | str
-) -> list[Case]:
+def load_split(dataset: str, root: Path | None, split: str) -> list[Case]:
     """Read a whole split into memory, sorted by file name.
 
     dataset  "phantom", "acdc" (6:2:2 of the patients, stratified), "acdc_fold1" to "acdc_fold5"

@@ -41,7 +41,6 @@ class Method(nn.Module):
         super().__init__()
         self.run = run
         self.classes = classes
-        self.bf16 = bf16
 
     def loss(self, batch: Batch, now: Now) -> tuple[Tensor, Losses]:
         """The total to minimise (scalar), and its named parts for the curve, detached.

@@ -62,7 +62,6 @@ class RLoss(PCE):
             valid=batch.valid,
             radius=radius,
             sigma_xy=sigma_xy,
-            sigma_intensity=0.1,
         )
         weight = WEIGHT
         if self.run.compared.rloss_weight == "compensated":

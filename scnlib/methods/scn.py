@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from scnlib.confidence import ConfidenceThreshold, Pseudo, confident_pixels
 from scnlib.config import Run
 from scnlib.correlation import (
-    correlation_map,
     correlation_rows,
     enlarge,
     propagate_features,
@@ -114,11 +113,6 @@ class SCN(PCE):
         """The rows of C (B, R, N) that belong to `cells` (B, R)."""
         f, *other = self.compared(encoder)
         return correlation_rows(f, cells, *other, scale_inside=self.run.scn.scale_inside)
-
-    @torch.no_grad()
-    def affinity(self, encoder: list[Tensor]) -> Tensor:
-        """C (B, N, N) as a whole, to look at."""
-        return correlation_map(*self.compared(encoder), scale_inside=self.run.scn.scale_inside)
 
     @torch.no_grad()
     def pseudo_labels(

@@ -27,12 +27,13 @@ import torch
 from torch import Tensor
 
 from scnlib.checkpoint import CHECKPOINT
-from scnlib.commandline import Parser, exit_code
+from scnlib.commandline import Parser
 from scnlib.config import Run
 from scnlib.data.checks import one_line
 from scnlib.files import held, replace_bytes, replace_text, sha256
 from scnlib.methods.scn import SCN
 from scnlib.training import Training
+from study.commands import exit_code
 from study.experiments import make_run
 from study.lessons.walkthrough import Maps, Slice, candidates, gather, spread_slices
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from scnlib.confidence import Pseudo, confident_pixels
 from scnlib.config import Run
-from scnlib.correlation import to_grid
+from scnlib.correlation import correlation_map, to_grid
 from scnlib.data import Case, load_split, stack
 from scnlib.data.cases import Stack
 from scnlib.evaluation import dice
@@ -173,7 +173,8 @@ def gather(net: SCN, chosen: Slice, title: str, seed: int = 0, tau: float | None
             net.tau.value_.fill_(kept)
     logits, encoder, _ = net.net(chosen.image)
     P = logits.softmax(dim=1)
-    C, Y_corr = net.affinity(encoder), net.propagated(encoder, logits, P)
+    C = correlation_map(*net.compared(encoder), scale_inside=net.run.scn.scale_inside)
+    Y_corr = net.propagated(encoder, logits, P)
     valid = torch.ones_like(chosen.label, dtype=torch.bool)
     nowhere = torch.zeros(1, dtype=torch.long)
     batch = Batch(chosen.image, chosen.scribble, valid, nowhere, torch.eye(2, 3)[None])

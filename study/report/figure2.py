@@ -85,7 +85,7 @@ def figure2(
         methods: by name; beside the image and the truth a panel for each.
         classes: the names of the label maps' values, background first.
         side: a panel's height in inches.
-        columns: panels in a line at most; a slice with more of them takes several, as even as they go.
+        columns: panels in a line at most; a slice with more of them takes several lines.
 
     Without images the predictions stand on a dark ground.
     """

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
-from scnlib.commandline import Parser, exit_code
+from scnlib.commandline import Parser
 from scnlib.config import Run
 from scnlib.files import held
 from scnlib.methods import Batch, Method, Now
@@ -35,6 +35,7 @@ from scnlib.paths import run_folder
 from scnlib.records import Record, finished
 from scnlib.step import EagerStep, Values
 from scnlib.training import Training
+from study.commands import exit_code
 from study.experiments import make_run
 
 # --- the networks' work, shared -----------------------------------------------------------------

@@ -42,13 +42,14 @@ from typing import Any
 import torch
 
 from scnlib import checkpoint, provenance
-from scnlib.commandline import Parser, exit_code
+from scnlib.commandline import Parser
 from scnlib.config import Run
 from scnlib.data import fingerprint, load_split
 from scnlib.files import replace_text
 from scnlib.paths import REPOSITORY, run_folder
 from scnlib.step import STEPS
 from scnlib.training import Training
+from study.commands import exit_code
 from study.experiments import make_run
 from study.speed.steps import PLAIN, WAYS, kernels, method_step, plain_step, timed
 

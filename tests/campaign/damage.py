@@ -21,7 +21,8 @@ import torch
 from scnlib import checkpoint, records
 from scnlib.checkpoint import Moving, State
 from scnlib.config import Run
-from scnlib.data import lists, read_acdc, read_nifti
+from scnlib.data import lists, read_nifti
+from scnlib.data.acdc import read_acdc
 from scnlib.data.manifest import file_sums
 from scnlib.methods import get_method
 from scnlib.optimiser import make_optimiser

@@ -29,7 +29,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
-from scnlib.data import lists, read_acdc, read_nifti
+from scnlib.data import lists, read_nifti
+from scnlib.data.acdc import read_acdc
 from scnlib.data.layout import read_layout
 from tests.campaign import keeping
 

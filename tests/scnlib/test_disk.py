@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from scnlib import records
-from scnlib.data import read_acdc, read_nifti
+from scnlib.data import read_nifti
+from scnlib.data.acdc import read_acdc
 from scnlib.files import replace_bytes
 from scnlib.paths import REPOSITORY
 from tests import sample_record

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import pytest
@@ -10,12 +9,10 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from scnlib import losses
 from scnlib.losses import (
     Contrast,
     contrastive_loss,
     cross_entropy_map,
-    entropy,
     mean_over,
     partial_cross_entropy,
     propagation_consistency_loss,
@@ -23,8 +20,9 @@ from scnlib.losses import (
     refinement_loss,
     region_loss,
     scribble_contrast,
-    soft_dice,
 )
+from scnlib.methods.dice import soft_dice
+from scnlib.methods.meloss import entropy
 from tests.drawn import LOGITS, P, check, pixels, row
 
 K = 4
@@ -97,13 +95,6 @@ def test_logits_need_not_be_log_probabilities() -> None:
         lambda logits: refinement_loss(logits, P, labels, everywhere),
     ):
         check(loss(LOGITS + 3), float(loss(LOGITS)))  # of the same softmax
-
-
-def test_losses_of_the_methods_can_be_had_from_here() -> None:
-    for name, module in losses.OF_METHODS.items():
-        assert getattr(losses, name) is getattr(import_module(f"scnlib.methods.{module}"), name)
-    with pytest.raises(AttributeError, match=r"scnlib\.losses.*has no attribute 'dise'"):
-        losses.dise  # noqa: B018
 
 
 WRONG = {

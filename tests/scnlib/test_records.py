@@ -15,7 +15,9 @@ import pytest
 from scnlib import files, provenance, records, schema
 from scnlib.config import EARLIER
 from scnlib.files import replace_text, sha256
-from scnlib.paths import RESULTS, is_name, run_folder
+from scnlib.paths import RESULTS, run_folder
+from study import migrate
+from study.commands import is_name
 from study.experiments import make_run
 from tests.sample_record import CURVE, LABELS, METRICS, write
 
@@ -187,7 +189,7 @@ def test_version_1_is_rewritten_in_the_current_one(tmp_path: Path, capsys) -> No
     write(tmp_path / "b")
     first_version(tmp_path / "a")
     before = records.read(tmp_path / "a")
-    assert schema.main([str(tmp_path)]) == 0
+    assert migrate.main([str(tmp_path)]) == 0
     told = capsys.readouterr().out.splitlines()
     assert [line.rpartition(": ")[2] for line in told] == ["rewritten", "is of this version"]
     after = records.read(tmp_path / "a")
@@ -198,7 +200,7 @@ def test_version_1_is_rewritten_in_the_current_one(tmp_path: Path, capsys) -> No
     content = json.loads((tmp_path / "a" / "record.json").read_text())
     assert content["run"]["profile"]["padding"] == "unlabelled"
     (tmp_path / "b" / "record.json").write_text("{}")
-    assert schema.main([str(tmp_path)]) == 1
+    assert migrate.main([str(tmp_path)]) == 1
     assert f"error: {tmp_path / 'b' / 'record.json'}: " in capsys.readouterr().err
 
 
@@ -211,12 +213,12 @@ def test_an_option_that_came_later_is_written_into_a_record_with_its_earlier_val
     content = json.loads(whole)
     del content["run"]["profile"]["strokes"], content["sha256"]
     path.write_text(json.dumps(content | {"sha256": schema._sum(content)}))
-    assert schema.rewrite(path) and path.read_text() == whole
-    assert not schema.rewrite(path)
+    assert migrate.migrate(path) and path.read_text() == whole
+    assert not migrate.migrate(path)
 
 
 def test_committed_records_are_of_the_current_version_and_say_every_option() -> None:
-    """After a new option: `python -m scnlib.schema results`."""
+    """After a new option: `python -m study.migrate results`."""
     paths = sorted(RESULTS.rglob("record.json"))
     assert paths
     for path in paths:

@@ -10,10 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from scnlib.data import (
-    read_acdc,
-)
-from scnlib.data.acdc import spacings
+from scnlib.data.acdc import read_acdc, spacings
 
 SHAPE = (3, 12, 10)
 

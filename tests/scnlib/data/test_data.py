@@ -14,14 +14,12 @@ from scnlib.data import (
     fingerprint,
     is_there,
     load_split,
-    read_acdc,
-    require_labels,
-    require_scribbles,
     sets_in,
     stack,
 )
-from scnlib.data.acdc import patients, spacings
+from scnlib.data.acdc import patients, read_acdc, spacings
 from scnlib.data.batches import TrainingSet
+from scnlib.data.cases import require_labels, require_scribbles
 from study.experiments import make_run
 from tests.scnlib.data.test_acdc import arrays, changed, write
 

@@ -10,8 +10,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from scnlib.data import load_split, read_acdc, read_nifti
+from scnlib.data import load_split, read_nifti
 from scnlib.data import volume as volumes
+from scnlib.data.acdc import read_acdc
 from scnlib.data.cases import split_name
 from scnlib.data.checks import MOST_VOXELS, slice_axis_of
 from scnlib.data.layout import Layout, read_layout

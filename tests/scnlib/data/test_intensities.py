@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scnlib.data import read_acdc, read_nifti
+from scnlib.data import read_nifti
+from scnlib.data.acdc import read_acdc
 from scnlib.data.contrast import to_unit_range
 from tests.scnlib.data.test_acdc import arrays, write
 from tests.scnlib.data.test_nifti import save

@@ -7,7 +7,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from scnlib.data import load_split, read_nifti, require_labels
+from scnlib.data import load_split, read_nifti
+from scnlib.data.cases import require_labels
 
 SHAPE = (9, 7, 3)  # as stored: x, y, slices
 ZOOMS = (0.75, 0.8, 5.0)

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scnlib.data import Case, fingerprint, load_split, require_labels, stack
+from scnlib.data import Case, fingerprint, load_split, stack
+from scnlib.data.cases import require_labels
 
 COUNTS = {
     "acdc": {"train": 120, "val": 40, "test": 40},

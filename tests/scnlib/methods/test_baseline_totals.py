@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from scnlib import losses
+from scnlib.losses import partial_cross_entropy
+from scnlib.methods import dice, meloss, mloss, rloss
 from scnlib.methods.base import Batch
-from scnlib.methods.mloss import swapped_level_set
-from scnlib.methods.rloss import boundary_cost
 from tests.scnlib.methods.test_methods import K, batch_of, build, now
 
 LOGITS = torch.randn(2, K, 32, 32, generator=torch.Generator().manual_seed(3))
@@ -19,33 +18,33 @@ LOGITS = torch.randn(2, K, 32, 32, generator=torch.Generator().manual_seed(3))
 
 def mumford_shah(P: Tensor, given: Batch) -> Tensor:
     # 1e-6 of a sum over 12 images of 256 x 256; boundaries at 32 are an eighth as long.
-    return 0.786432 * losses.mumford_shah(P, given.image, valid=given.valid, length=0.125)
+    return 0.786432 * mloss.mumford_shah(P, given.image, valid=given.valid, length=0.125)
 
 
 def gated_crf(P: Tensor, given: Batch) -> Tensor:
     # At 32 pixels a radius of 5 becomes 1 (not 0), and 6 becomes 0.75.
     scale: Any = {"radius": 1, "sigma_xy": 0.75, "sigma_intensity": 0.1}
-    return 0.1 * losses.gated_crf(P, given.image, valid=given.valid, **scale)
+    return 0.1 * rloss.gated_crf(P, given.image, valid=given.valid, **scale)
 
 
 def no_length(P: Tensor, given: Batch) -> Tensor:
-    return 0.786432 * losses.mumford_shah(P, given.image, valid=given.valid, length=0.0)
+    return 0.786432 * mloss.mumford_shah(P, given.image, valid=given.valid, length=0.0)
 
 
 def swapped(P: Tensor, given: Batch) -> Tensor:
-    return 0.786432 * swapped_level_set(P, given.image, valid=given.valid)
+    return 0.786432 * mloss.swapped_level_set(P, given.image, valid=given.valid)
 
 
 def compensated(P: Tensor, given: Batch) -> Tensor:
-    return gated_crf(P, given) * boundary_cost(256) / boundary_cost(32)
+    return gated_crf(P, given) * rloss.boundary_cost(256) / rloss.boundary_cost(32)
 
 
 def entropy(P: Tensor, given: Batch) -> Tensor:
-    return 0.1 * losses.entropy(P, valid=given.valid) / 1.3862943611  # ln 4
+    return 0.1 * meloss.entropy(P, valid=given.valid) / 1.3862943611  # ln 4
 
 
 def soft_dice(P: Tensor, given: Batch) -> Tensor:
-    return losses.soft_dice(P, given.scribble)
+    return dice.soft_dice(P, given.scribble)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +69,7 @@ def test_total_is_the_cross_entropy_and_the_weighted_loss(
     )
     method._modules["net"] = lambda image: SimpleNamespace(logits=logits)  # type: ignore[assignment]
     total, parts = method.loss(given, now())
-    first = losses.partial_cross_entropy(LOGITS, given.scribble)
+    first = partial_cross_entropy(LOGITS, given.scribble)
     other = second(LOGITS.softmax(dim=1), given)
     assert float(other) > 1e-3
     assert float(total.detach()) == pytest.approx(float(first + other), rel=1e-5)

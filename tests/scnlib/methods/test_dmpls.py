@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from scnlib.losses import soft_dice
+from scnlib.methods.dice import soft_dice
 from scnlib.methods.dmpls import DMPLS, SecondDecoder, draw_share, drop_channels, mixed_labels
 from scnlib.unet import CHANNELS, UNet
 from tests.drawn import pixels

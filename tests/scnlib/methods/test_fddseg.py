@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from scnlib.data import load_split
-from scnlib.losses import dice_to_target, soft_dice
 from scnlib.methods import fddseg as module
+from scnlib.methods.dice import dice_to_target, soft_dice
 from scnlib.methods.distillation import (
     agreed_target,
     decoupled_distillation,

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from scnlib.confidence import Pseudo
 from scnlib.config import SCNOptions
+from scnlib.correlation import correlation_map
 from scnlib.methods.base import Batch, Now
 from scnlib.methods.scn import SCN, draw_cells
 from scnlib.unet import CHANNELS
@@ -126,7 +127,9 @@ def test_padding_is_never_in_m() -> None:
     valid = torch.rand(B, SIZE, SIZE, generator=torch.Generator().manual_seed(1)) < 0.7
     logits, encoder, _ = outputs()
     method = SCN(replace(make_run("phantom", "scn", size=SIZE), scn=BASE), K)
-    pseudo = pseudo_labels(method, method.affinity(encoder), logits.softmax(dim=1), batch(valid))
+    pseudo = pseudo_labels(
+        method, correlation_map(*method.compared(encoder)), logits.softmax(dim=1), batch(valid)
+    )
     assert pseudo.confident.any() and not pseudo.confident[~valid].any()
 
 
@@ -135,7 +138,9 @@ def test_scribbles_are_written_in_also_where_they_are_not_trusted() -> None:
     logits, encoder, _ = outputs()
     options = replace(BASE, scribbles_confident=False)
     method = SCN(replace(make_run("phantom", "scn", size=SIZE), scn=options), K)
-    pseudo = pseudo_labels(method, method.affinity(encoder), logits.softmax(dim=1), given)
+    pseudo = pseudo_labels(
+        method, correlation_map(*method.compared(encoder)), logits.softmax(dim=1), given
+    )
     drawn = given.scribble < K
     assert torch.equal(pseudo.labels[drawn], given.scribble[drawn])
 

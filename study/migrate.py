@@ -1,0 +1,41 @@
+"""Records rewritten in the current version: `python -m study.migrate FOLDER...`.
+
+Options that came after a record are written into it as `scnlib.config.EARLIER` has them.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scnlib.files import replace_text
+from scnlib.schema import from_text, to_text, why
+
+
+def migrate(path: Path) -> bool:
+    """Bring a record.json to the current version and options, atomically; False if it has them.
+
+    Raises as `scnlib.schema.from_text`.
+    """
+    before = path.read_text(encoding="utf-8")
+    content = from_text(before)
+    del content["schema"]
+    if (after := to_text(content)) == before:
+        return False
+    replace_text(path, after)
+    return True
+
+
+def main(folders: Sequence[str]) -> int:
+    """Rewrite all records in these folders; 1 if one could not be read."""
+    failed = False
+    for path in sorted(path for folder in folders for path in Path(folder).rglob("record.json")):
+        try:
+            print(f"{path}: {'rewritten' if migrate(path) else 'is of this version'}")
+        except (ValueError, TypeError, KeyError) as error:
+            print(f"error: {path}: not a readable record ({why(error)})", file=sys.stderr)
+            failed = True
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
