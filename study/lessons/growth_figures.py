@@ -37,6 +37,7 @@ def draw_shares(growth: Growth) -> Figure:
                 colour, style = LOOKS[source]
                 one: Any = table[quantity].xs((source, name), level=("source", "structure"))
                 look: Any = {"color": colour, "linestyle": style, "label": NAMES[source]}
+                look |= {"marker": ".", "ms": 4}  # a point between two gaps has no line
                 axes.plot(one.index, 100 * one, **look)
             axes.grid(alpha=0.3)
         line[0].set_ylabel(f"{quantity} (%)")

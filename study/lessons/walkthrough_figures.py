@@ -181,7 +181,8 @@ def draw_masks(chosen: Slice, maps: Maps, cells: dict[str, int], threshold: floa
         for line, values, title in zip(axes, fine, titles, strict=True):
             line[i].imshow(values.numpy(), cmap="cividis", vmin=0, vmax=1)
             truth_border(line[i], chosen.label[0].numpy())
-            line[i].plot(*_middle(cell, (h, w), (H, W)), "o", color=WRONG, markersize=4)
+            dot: Any = {"mfc": "white", "mec": "black", "markersize": 5}
+            line[i].plot(*_middle(cell, (h, w), (H, W)), "o", **dot)
             line[i].set_title(title, fontsize=10)
     return figure
 

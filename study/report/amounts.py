@@ -89,7 +89,10 @@ def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
         ylabel="mean validation Dice (%)",
     )
     fault.set_yticks(range(len(faults)), [FAULTS[c] for c in faults])
-    fault.set(ylim=(max(len(faults), 1) - 0.5, -0.5), xlabel="points of mean validation Dice")
+    fault.set(
+        ylim=(max(len(faults), 1) - 0.5, -0.5),
+        xlabel="change to all strokes (points of mean validation Dice)",
+    )
     fault.axvline(0, color="black", lw=0.8)
     for axes in (share, fault):
         axes.grid(alpha=0.3)

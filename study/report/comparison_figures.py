@@ -16,7 +16,7 @@ from study.report.display import key
 from study.report.failures import what_went_wrong, worst_slice, worst_volumes
 from study.report.figures import heart_box, make_grid, note_outside, share_outside
 from study.report.glance import fill, truth_border, whole_slice
-from study.report.scores import seeds_mark
+from study.report.scores import SPREAD, seeds_mark
 from study.report.statistics import ALPHA
 from study.report.titles import data_title, in_order, title
 
@@ -24,7 +24,8 @@ from study.report.titles import data_title, in_order, title
 _AXES = {"dice": ("mean Dice (points)", 100.0), "hd95_voxel": ("95HD (voxels)", 1.0)}
 # How far the axes go: a collapsed method must not squeeze the others into a few pixels, and those
 # that are close need an axis of their own.
-FURTHEST, ZOOM = 30.0, 5.0
+FURTHEST, ZOOM, EDGE = 30.0, 5.0, 1.07
+BEYOND = 0.15  # of a prediction; where more lies outside the crop, the slice is shown whole
 
 
 def forest(tests: pd.DataFrame, heading: str = "") -> Figure:
@@ -32,7 +33,8 @@ def forest(tests: pd.DataFrame, heading: str = "") -> Figure:
 
     tests: rows of `statistics.compare` for one data set. A filled mark is a difference that is
     significant after Holm's adjustment, a hollow one is not. A difference beyond the axis is an
-    arrow at its edge, with its value at the edge of the wide one. Without rows the axes stay empty.
+    arrow at its edge, with its value at the edge of the wide one, where ‡ also stands beside what
+    seeds move far (`scores.seeds_mark`). Without rows the axes stay empty.
     """
     methods = in_order(set(tests["method"]))
     size = (11.5, 1.7 + 0.32 * max(len(methods), 1))
@@ -45,24 +47,27 @@ def forest(tests: pd.DataFrame, heading: str = "") -> Figure:
         rows = tests[tests["metric"] == metric].set_index("method")
         for y, method in enumerate(methods):
             _difference(axes, y, rows.loc[method], factor, furthest)
+            if furthest == FURTHEST and seeds_mark(rows.loc[method].to_dict() | {"metric": metric}):
+                side, x = (
+                    ("right", 0.99) if rows.loc[method, "mean_difference"] < 0 else ("left", 0.01)
+                )
+                place: Any = {"transform": axes.get_yaxis_transform(), "va": "center", "ha": side}
+                axes.text(x, y, "‡", **place)
         near = f", ±{furthest:.0f}" if furthest == ZOOM else ""
         axes.set(xlabel=f"{label}{near}", ylim=(len(methods) - 0.5, -0.5))
-        axes.set_xlim(-1.1 * furthest, 1.1 * furthest)
+        axes.set_xlim(-EDGE * furthest, EDGE * furthest)
         if furthest == ZOOM:
             axes.set_facecolor("#e4e4e4")  # a paler grey is lost among the 256 colours of a PNG
     seeds = tests.drop_duplicates("method").set_index("method")
-    rows: Any = tests
-    marks = {m: "" for m in methods}
-    for row in rows.to_dict("records"):
-        marks[row["method"]] = marks[row["method"]] or seeds_mark(row)
-    names = [f"{title(m)} ({seeds.loc[m, 'seeds']}{marks[m]})" for m in methods]
+    names = [f"{title(m)} ({seeds.loc[m, 'seeds']})" for m in methods]
     grid[0].set_yticks(range(len(methods)), names)
     said = "method minus SCN (in brackets: its seeds"
     if methods:
         first = seeds.iloc[0]
         said += f"; SCN {first['reference_seeds']}; {first['patients']} patients"
-    if any(marks.values()):
-        said += "; ‡ over 5 apart"
+    rows: Any = tests
+    if any(seeds_mark(row) for row in rows.to_dict("records")):
+        said += f"; ‡ over {SPREAD:g} apart in that unit"
     figure.suptitle(f"{heading}: {said})" if heading else f"{said})", fontsize=11)
     _forest_key(figure)
     plt.close(figure)
@@ -82,8 +87,8 @@ def _difference(axes: Axes, y: int, row: Any, factor: float, furthest: float) ->
         return
     axes.plot([low, high], [y, y], color="black", lw=1.2)
     for end, mark in ((low, "<"), (high, ">")):
-        if abs(end) > 1.1 * furthest:  # it goes on beyond the axis
-            axes.plot(np.copysign(1.07 * furthest, end), y, mark, color="black", ms=4)
+        if abs(end) > EDGE * furthest:  # it goes on beyond the axis
+            axes.plot(np.copysign(EDGE * furthest, end), y, mark, color="black", ms=4)
     axes.plot(mean, y, "o", color="black", mfc=fill_colour)
 
 
@@ -104,7 +109,7 @@ def failures(
 
     runs by method name, with predictions; cases by volume, with labels. A picture is the slice with
     most wrong pixels of the volume's worst structure, cropped to the heart; it says how much of the
-    prediction lies beyond, and where that is over half, the slice is whole. Two methods stand in a
+    prediction lies beyond; where that is over `BEYOND`, the slice is whole. Two methods stand in a
     line. The table has method, volume, Dice (%), slice (from 1) and what went wrong.
     """
     abreast = min(2, len(runs))
@@ -121,7 +126,7 @@ def failures(
             k = case.classes.index(str(found["structure"]))
             z = worst_slice(predicted, truth, k)
             box = heart_box(truth, margin=14)
-            if share_outside(predicted[z], box) > 0.5:
+            if share_outside(predicted[z], box) > BEYOND:
                 box = (slice(None), slice(None))
             _failure(axes, case.image[z], predicted[z], truth[z], box)
             name = volume.replace("_", "\n", 1)
@@ -133,7 +138,7 @@ def failures(
     first = next(iter(cases.values()))
     dataset = next(iter(runs.values())).run.dataset
     figure.suptitle(
-        f"{data_title(dataset)}: each method's worst test volumes (Dice: of the volume)",
+        f"{data_title(dataset)}: each method's worst test volumes (seed 0; Dice: of the volume)",
         fontsize=11,
     )
     key(figure, first.classes)

@@ -113,7 +113,7 @@ def _panel(axes: Axes, row: Row, name: str, size: float) -> None:
     whole_slice(axes, row.image, shape)
     if labels is not None:
         fill(axes, labels)
-    if name != "image" and row.truth is not None:
+    if name not in ("image", "truth") and row.truth is not None:  # thin walls would vanish under it
         truth_border(axes, row.truth)
     said = title(name)
     if name in row.predictions and row.truth is not None:

@@ -22,9 +22,9 @@ END = 50  # points; where the axis ends
 def bars(table: pd.DataFrame, heading: str) -> Figure:
     """A bar of the points that each method lost, by kind of fault; a diamond where a prior ends.
 
-    table: `lost_points.losses` of one data set. Methods from the fewest points lost to the most;
-    the axis ends at 50 points: a longer bar says how long it is, and a diamond beyond is an arrow
-    at the edge, with its value.
+    table: `lost_points.losses` of one data set. Methods from the fewest points lost to the most,
+    with how many seeds they have; the axis ends at 50 points: a longer bar says how long it is, and
+    a diamond beyond is an arrow at the edge, with its value.
     """
     table = table.sort_values("Dice", ascending=False)
     figure, axes = plt.subplots(figsize=(8, 1.4 + 0.36 * len(table)), layout="constrained")
@@ -48,8 +48,9 @@ def bars(table: pd.DataFrame, heading: str) -> Figure:
                 "fontsize": 9,
             }  # on black, whatever the bar's colour there
             ink["bbox"] = {"facecolor": "black", "linewidth": 0, "pad": 1.5}
-            axes.text(END - 1.2, y, f"{lost:.0f}", ha="right", va="center", **ink)
-    axes.set_yticks(places, list(table.index))
+            said = f"{lost:.0f} in all, {table['far'].iloc[y]:.0f} of them far"
+            axes.text(END - 1.2, y, said, ha="right", va="center", **ink)
+    axes.set_yticks(places, [f"{name} ({seeds:.0f})" for name, seeds in table["seeds"].items()])
     axes.set(xlim=(0, END), ylim=(len(table) - 0.5, -0.5), xlabel="points of mean Dice lost")
     axes.grid(axis="x", alpha=0.3)
     figure.suptitle(heading, fontsize=11)

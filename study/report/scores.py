@@ -180,7 +180,7 @@ def note_on_tests(number: int, records: Sequence[Record], profile: str, tests: p
 
 
 def seeds_mark(row: Any) -> str:
-    """ "‡" for a row of `compare` whose seeds tell two stories, else ""."""
+    """ "‡" for a row of `compare` whose seeds, or the reference's, tell two stories, else ""."""
     factor = 100 if row["metric"] == "dice" else 1
     return "‡" if factor * row.get("seeds_apart", float("nan")) > SPREAD else ""
 

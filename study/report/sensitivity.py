@@ -311,13 +311,14 @@ def picture(found: Sequence[Effect], heading: str) -> Figure:
 
 def _fills(axes: Axes, found: Sequence[Effect]) -> None:
     for y, effect in enumerate(found):
-        axes.plot(effect.means, [y, y], color="#999999", lw=1.5, zorder=1)
-        for mark, colour, dice, mean in zip(
-            "os", (BEFORE, AFTER), (effect.before, effect.after), effect.means, strict=True
+        axes.plot(effect.means, [y + 0.14, y - 0.14], color="#999999", lw=1.5, zorder=1)
+        for mark, colour, dice, mean, up in zip(
+            *("os", (BEFORE, AFTER), (effect.before, effect.after), effect.means, (0.14, -0.14)),
+            strict=True,
         ):
-            axes.plot(mean, y, mark, ms=9, mfc=colour, mec="black", zorder=2)
+            axes.plot(mean, y + up, mark, ms=9, mfc=colour, mec="black", zorder=2)
             each = [dice[seed] for seed in effect.seeds]
-            axes.plot(each, [y] * len(each), ".", color="black", ms=4, zorder=3)
+            axes.plot(each, [y + up] * len(each), ".", color="black", ms=4, zorder=3)
     axes.set_yticks(range(len(found)), [title(effect.method) for effect in found])
     axes.set(xlabel="mean validation Dice (%)", title="what fills a rotation's corners")
     axes.set_ylim(-0.5, max(len(found), 1) - 0.5)

@@ -31,7 +31,7 @@ def draw_steps(content: Mapping[str, Any]) -> Figure:
     table = step_costs(content)
     figure = Figure(figsize=(9, 1.2 + 0.3 * len(table)), layout="constrained")
     panels: Any = figure.subplots(1, len(table.columns), sharey=True, squeeze=False)
-    names = ["plain U-Net step" if name == PLAIN else title(name) for name in table.index]
+    names = ["plain U-Net step (float32)" if name == PLAIN else title(name) for name in table.index]
     for axes, size, colour in zip(panels[0], table.columns, SIZES, strict=False):
         seconds = table[size].astype(float)
         axes.barh(range(len(table)), seconds, color=colour, height=0.7)
@@ -74,12 +74,16 @@ def draw_growth(content: Mapping[str, Any]) -> Figure:
         for stride, rows in table.groupby("stride"):
             sizes, values = rows["size"].tolist(), rows[column].tolist()
             colour, mark = STRIDES[int(str(stride))]
-            power = f"stride {stride}: pixels^{exponent(sizes, values):.2f}"
+            power = f"stride {stride}: (side²)^{exponent(sizes, values):.2f}"
             axes.plot(sizes, values, color=colour, marker=mark, label=power)
         axes.set(xscale="log", yscale="log", xlabel="side of the image (pixels)", ylabel=label)
         ticks = sorted(set(table["size"]))
         axes.set_xticks(ticks, [str(size) for size in ticks])
         axes.minorticks_off()
+        steps = [n * 10.0**power for power in range(-3, 6) for n in (1, 2, 5)]
+        low, high = table[column].min(), table[column].max()
+        shown = [step for step in steps if low / 1.5 <= step <= 1.5 * high]
+        axes.set_yticks(shown, [f"{step:g}" for step in shown])
         axes.grid(alpha=0.3)
         axes.legend(fontsize=9)
     _headed(figure, "SCN, 12 slices, on", content)

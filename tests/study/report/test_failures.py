@@ -104,10 +104,8 @@ def test_the_figure_names_its_data_set_and_the_volumes() -> None:
     assert list(table["volume"]) == ["p1_ED"]
 
 
-@pytest.mark.parametrize(("flooded", "size"), [(5, 29), (40, 100)])
-def test_a_slice_is_whole_where_over_half_of_the_prediction_is_beyond(
-    flooded: int, size: int
-) -> None:
+@pytest.mark.parametrize(("flooded", "size"), [(5, 29), (6, 100), (40, 100)])
+def test_a_slice_is_whole_where_much_of_the_prediction_is_beyond(flooded: int, size: int) -> None:
     truth = np.zeros((1, 100, 100), np.uint8)
     truth[0, 50, 50] = 1
     found = truth.copy()

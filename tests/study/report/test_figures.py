@@ -73,7 +73,7 @@ def test_figure2_has_the_classes_of_the_data_set():
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == [*"abcdefgh", "border of the truth"]
     drawn = [len(axes.collections) for axes in figure.axes]
-    assert drawn == [0, 2, 2]  # both classes' borders: on the truth, and on the prediction
+    assert drawn == [0, 0, 2]  # both classes' borders on the prediction; the truth is filled alone
     assert [axes.get_title() for axes in figure.axes] == ["image", "truth", "SCN, 100%"]
 
 
@@ -203,6 +203,17 @@ def test_an_interval_that_goes_on_beyond_the_zoomed_axis_has_a_mark_there() -> N
     marks = [line.get_marker() for line in near.get_lines()]
     assert ">" in marks and "<" not in marks
     assert ">" not in [line.get_marker() for line in dice.get_lines()]
+
+
+def test_what_seeds_move_far_is_marked_in_its_own_unit() -> None:
+    rows = [
+        {"method": "pce", "metric": metric, "mean_difference": -0.01, "p_holm": 0.5, "low": -0.02}
+        | {"high": 0.0, "seeds_apart": apart, **SEEDS}
+        for metric, apart in (("dice", 0.049), ("hd95_voxel", 5.1))
+    ]
+    figure = comparison_figures.forest(pd.DataFrame(rows))
+    assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [[], [], ["‡"], []]
+    assert figure.get_suptitle().endswith("; ‡ over 5 apart in that unit)")
 
 
 @pytest.mark.parametrize("far", [-0.7, 0.7])

@@ -195,7 +195,7 @@ def test_the_headline_names_its_numbers_and_needs_both_methods() -> None:
 def test_a_diamond_beyond_the_axis_is_an_arrow_with_its_value() -> None:
     """Two methods by hand: the prior ends within the axis for one, and beyond for the other."""
     table = pd.DataFrame({step: [6.0, 12.0] for step in STEPS}, index=["near", "ruined"])
-    table = table.assign(**{"Dice": [70.0, 40.0], "with heart": [80.0, 7.4]})
+    table = table.assign(**{"Dice": [70.0, 40.0], "with heart": [80.0, 7.4], "seeds": [3.0, 1.0]})
     axes = bars(table, "").axes[0]
     marks: dict[Any, Any] = {
         line.get_marker(): line for line in axes.lines if line.get_marker() in ("D", ">")
@@ -203,7 +203,8 @@ def test_a_diamond_beyond_the_axis_is_an_arrow_with_its_value() -> None:
     diamonds = marks["D"].get_xdata()
     assert diamonds[0] == 20.0 and np.isnan(diamonds[1])
     assert [*marks[">"].get_xdata()] == [END] and [*marks[">"].get_ydata()] == [1]
-    assert [text.get_text() for text in axes.texts] == ["93", "60"]
+    assert [text.get_text() for text in axes.texts] == ["93", "60 in all, 12 of them far"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["near (3)", "ruined (1)"]
 
 
 def test_rows_of_another_data_set_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,10 +86,10 @@ def test_growth_has_a_line_a_stride_with_its_power_of_the_pixels() -> None:
     content = {"machine": "a", "bf16": True, "benchmarks": [*rows, step_row("scn", 128, 1.0)]}
     seconds, memory = figure.draw_growth(content).axes
     assert [line.get_label() for line in seconds.lines] == [
-        "stride 4: pixels^2.00",
-        "stride 8: pixels^4.00",
+        "stride 4: (side²)^2.00",
+        "stride 8: (side²)^4.00",
     ]
-    assert all(str(line.get_label()).endswith("pixels^1.00") for line in memory.lines)
+    assert all(str(line.get_label()).endswith("(side²)^1.00") for line in memory.lines)
     assert np.array_equal(seconds.lines[0].get_xdata(), [64, 128])
 
 
