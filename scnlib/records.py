@@ -9,7 +9,7 @@ import io
 import json
 from dataclasses import field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import h5py
 import numpy as np
@@ -20,10 +20,7 @@ from pydantic.dataclasses import dataclass
 from scnlib import schema
 from scnlib.config import Run
 from scnlib.files import replace_bytes, replace_text, sha256
-from scnlib.paths import TAKEN, run_folder
 
-Kind = Literal["protocol", "variants", "sensitivity"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 FILES = ("curve.csv", "metrics.csv", "predictions.h5")  # what a record's run leaves beside it
 
 
@@ -145,13 +142,13 @@ def read(folder: str | Path) -> Record:
         hashes = list(record.files.items())
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
-            f"{path}: not a readable record ({schema.why(error)}); {_mend(folder)}"
+            f"{path}: not a readable record ({schema.why(error)}); {mend(folder)}"
         ) from error
     for name, expected in hashes:
         if not (folder / name).exists():
-            raise ValueError(f"{folder / name}: missing, but in record.json; {_mend(folder)}")
+            raise ValueError(f"{folder / name}: missing, but in record.json; {mend(folder)}")
         if sha256(folder / name) != expected:
-            raise ValueError(f"{folder / name}: changed since its run; {_mend(folder)}")
+            raise ValueError(f"{folder / name}: changed since its run; {mend(folder)}")
     return record
 
 
@@ -167,7 +164,8 @@ def read_metrics(path: Path) -> pd.DataFrame:
     )
 
 
-def _mend(folder: Path) -> str:
+def mend(folder: Path) -> str:
+    """What to do about a run's folder that is damaged."""
     return f"restore {folder} from version control, or delete it to train the run again"
 
 
@@ -214,40 +212,3 @@ def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         inner = isinstance(value, dict)
         flat |= _flat(value, f"{prefix}{name}.") if inner else {prefix + name: value}
     return flat
-
-
-def collect(results: Path, profile: str, kind: Kind = "protocol") -> list[Record]:
-    """All finished runs of a profile, sorted by folder.
-
-    Of one kind: those by the protocol, its `variants` that depart from it, or the short ones of the
-    `sensitivity` study. Raises `ValueError` naming the file of the first that is damaged,
-    incomplete or not where it belongs: a table without it would look whole.
-    """
-    base = results / profile if kind == "protocol" else results / profile / kind
-    found, faults = [], []
-    for folder in sorted({path.parent for path in base.glob("**/*.*") if _is_run(path, base)}):
-        try:
-            record = read(folder)
-            run = record.run
-            which = (run.profile.name, run.dataset, run.method, run.seed, run.variant)
-            if folder != run_folder(results, *which):
-                raise ValueError(
-                    f"{folder / 'record.json'}: of {run_folder(Path(), *which)}: move it there, or "
-                    f"{_mend(folder)}"
-                )
-            found.append(record)
-        except ValueError as error:
-            faults.append(str(error))
-    if faults:
-        raise ValueError(faults[0] + f" (and {len(faults) - 1} more such)" * (len(faults) > 1))
-    return found
-
-
-def _is_run(path: Path, base: Path) -> bool:
-    """Whether a file tells that a finished run lies beside it; one in progress has a checkpoint."""
-    if set(TAKEN) & set(path.relative_to(base).parts):
-        return False
-    if path.name == "record.json":
-        return True
-    left = path.name in FILES and not (path.parent / "checkpoint.pt").exists()
-    return left and not (path.parent / "record.json").exists()

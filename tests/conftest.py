@@ -92,9 +92,9 @@ def science(monkeypatch):
         is_done=lambda folder: record_file(folder).exists(),
         read=read,
         finished=finished,
-        KINDS=("protocol", "variants"),
-        collect=lambda out, profile, kind: [],
     )
+    nothing = SimpleNamespace(KINDS=("protocol", "variants"), collect=lambda out, profile, kind: [])
+    monkeypatch.setitem(sys.modules, "study.collected", nothing)
     monkeypatch.setitem(sys.modules, "scnlib.methods", SimpleNamespace(METHODS=METHODS))
     monkeypatch.setitem(sys.modules, "scnlib.records", records)
     monkeypatch.setitem(sys.modules, "scnlib.data", SimpleNamespace(load_split=load_split))

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from scnlib.paths import RESULTS
-from scnlib.records import Kind, Record, collect
+from scnlib.records import Record
+from study.collected import Kind, collect
 from study.report.titles import DATASETS
 
 PROFILE = "cpu"  # whose records are committed

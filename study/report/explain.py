@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from scnlib.commandline import Parser
 from scnlib.paths import README, REPOSITORY, RESULTS, results_root
-from scnlib.records import KINDS, Record, collect
+from scnlib.records import Record
+from study.collected import KINDS, collect
 from study.report.findings import run_key
 from study.report.scores import QUANTITIES, side_by_side, table_dataset
 from study.report.sensitivity import effects

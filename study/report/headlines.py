@@ -37,7 +37,7 @@ def headlines(
     found = [
         floods(records, lost),
         corners(short, records, variants),
-        own_rival.rival_told(records, lost),
+        own_rival.rival_told(records, lost, fine),
         amounts_told(sensitivity.effects(short), data_title("acdc"), full=False),
         _level(records),
         resolution.sizes_told(records, fine),
@@ -126,17 +126,17 @@ def _ahead(records: Sequence[Record]) -> str:
     return (
         "**The paper's rows ahead of SCN** in mean Dice or 95HD: "
         f"{'; '.join(named) or 'no row'}; {len(ahead)} of {len(tests)} comparisons, "
-        f"{proven or 'none'} of them significant."
+        f"{proven or 'none'} significant."
     )
 
 
 def _parts(records: Sequence[Record]) -> str:
     """What each part adds beside the printed gain."""
     parts = [
-        f"{one} to {two} {gain:+.2f} points ({printed:+.2f} printed)"
+        f"{one} to {two} {gain:+.2f} ({printed:+.2f} printed)"
         for one, two, gain, _, printed in ablation_steps(records)
     ]
-    return f"**What the parts add** on ACDC: {', '.join(parts)}." if parts else ""
+    return f"**What the parts add** on ACDC, points: {', '.join(parts)}." if parts else ""
 
 
 def corners(short: Sequence[Record], records: Sequence[Record], variants: Sequence[Record]) -> str:
@@ -146,10 +146,10 @@ def corners(short: Sequence[Record], records: Sequence[Record], variants: Sequen
     told = [f"{data_title(name)}, {_run_by_run(one)}" for name, one in whole.items() if one]
     if not told and not brief:
         return ""
-    what = f"whole runs: {'; '.join(told)}" if told else f"short runs on ACDC: {_moved(brief)}"
+    what = "; ".join(told) if told else f"short runs on ACDC: {_moved(brief)}"
     text = (
         "**A rotation's corners labelled background** (as in S2L's loader; here unlabelled), "
-        f"validation, {what}."
+        f"validation: {what}."
     )
     above = [
         f"{title(one.method)} on {data_title(name)}"

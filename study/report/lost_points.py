@@ -269,7 +269,8 @@ def headline(rows: pd.DataFrame) -> str:
         far, gain = pce["far"] - scn["far"], scn["Dice"] - pce["Dice"]
         gains.append(f"{far:.1f} of {gain:.1f} points on {data_title(dataset)}")
         alone, kept, count = wins(mine, dataset)
-        beaten.append(f"{kept} of {count} on {data_title(dataset)} ({alone} as they are)")
+        alone = f"{alone}{'' if beaten else ' as they are'}"
+        beaten.append(f"{kept} of {count} on {data_title(dataset)} ({alone})")
         for method, values in left.items():
             values.append(f"{table.loc[title(method)]['with heart']:.1f}%")
     if not gains:
@@ -277,7 +278,7 @@ def headline(rows: pd.DataFrame) -> str:
     with_pce, with_scn = (" and ".join(values) for values in left.values())
     return (
         f"**SCN's gain over PCE lies far from the heart**: {', '.join(gains)} are floods over "
-        f"{FAR:g} mm away (seed {seed}). With only the largest connected part kept in all, PCE "
+        f"{FAR:g} mm away (seed {seed}). With only the largest part kept in all, PCE "
         f"has {with_pce}, SCN {with_scn}, and of these runs SCN significantly beats "
         f"{' and '.join(beaten)}."
     )

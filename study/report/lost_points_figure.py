@@ -23,8 +23,8 @@ def bars(table: pd.DataFrame, heading: str) -> Figure:
     """A bar of the points that each method lost, by kind of fault; a diamond where a prior ends.
 
     table: `lost_points.losses` of one data set. Methods from the fewest points lost to the most,
-    with how many seeds they have; the axis ends at 50 points: a longer bar says how long it is, and
-    a diamond beyond is an arrow at the edge, with its value.
+    with how many seeds they have; the axis ends at 50 points at the latest: a longer bar says how
+    long it is, and a diamond beyond is an arrow at the edge, with its value.
     """
     table = table.sort_values("Dice", ascending=False)
     figure, axes = plt.subplots(figsize=(8, 1.4 + 0.36 * len(table)), layout="constrained")
@@ -51,7 +51,9 @@ def bars(table: pd.DataFrame, heading: str) -> Figure:
             said = f"{lost:.0f} in all, {table['far'].iloc[y]:.0f} of them far"
             axes.text(END - 1.2, y, said, ha="right", va="center", **ink)
     axes.set_yticks(places, [f"{name} ({seeds:.0f})" for name, seeds in table["seeds"].items()])
-    axes.set(xlim=(0, END), ylim=(len(table) - 0.5, -0.5), xlabel="points of mean Dice lost")
+    longest = float(max(left.max(), kept.max()))
+    end = min(END, 10 * int(longest // 10 + 1))
+    axes.set(xlim=(0, end), ylim=(len(table) - 0.5, -0.5), xlabel="points of mean Dice lost")
     axes.grid(axis="x", alpha=0.3)
     figure.suptitle(heading, fontsize=11)
     figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)

@@ -18,17 +18,19 @@ from study.report.titles import data_title
 from study.report.verdicts import interval
 
 
-def rival_told(records: Sequence[Record], lost: pd.DataFrame) -> str:
+def rival_told(records: Sequence[Record], lost: pd.DataFrame, fine: Sequence[Record] = ()) -> str:
     """The finding in short, with one part kept as well; "" where the rival has not been run.
 
-    `lost` are rows of `lost_points.read_rows`, or none.
+    `lost` are rows of `lost_points.read_rows`, or none; `fine` the runs at the printed resolution.
     """
     tests = compare(records).to_dict("records")
     if not (text := _alone(records, tests, full=False)):
         return ""
     kept = with_one_part(lost, full=False)
     kept = f" With one part kept in both: {kept}." if kept else ""
-    return text + _on_validation(records) + kept + _combined(records, tests, full=False)
+    printed = _listed(compare(fine).to_dict("records")) if fine else ""
+    printed = f" At the printed 256x256: {printed}." if printed else ""
+    return text + _on_validation(records) + kept + printed + _combined(records, tests, full=False)
 
 
 def told_in_full(records: Sequence[Record]) -> str:
@@ -45,14 +47,22 @@ def with_one_part(lost: pd.DataFrame, full: bool = True) -> str:
     Where `full`, with intervals and seeds.
     """
     tests = lost_points.against_scn(lost).to_dict("records") if len(lost) else []
-    said = []
-    for row in (row for row in tests if row["method"] == "box"):
-        where, p = f"on {data_title(row['dataset'])}", f"p {row['p_holm']:.3f}"
-        if full:
-            said.append(f"{interval(row, 100, 'points')} {where} ({p}, {_seeds(row)})")
-        else:
-            said.append(f"{100 * row['mean_difference']:+.2f} {where} ({p}, {_counts(row)})")
-    return ("; " if full else ", ").join(said)
+    if not full:
+        return _listed(tests)
+    return "; ".join(
+        f"{interval(row, 100, 'points')} on {data_title(row['dataset'])} "
+        f"(p {row['p_holm']:.3f}, {_seeds(row)})"
+        for row in _of(tests, "box", "dice")
+    )
+
+
+def _listed(tests: Sequence[Any]) -> str:
+    """The rival's points to SCN in short, each with its p and the seeds."""
+    return ", ".join(
+        f"{100 * row['mean_difference']:+.2f} on {data_title(row['dataset'])} "
+        f"(p {row['p_holm']:.3f}, {_counts(row)})"
+        for row in _of(tests, "box", "dice")
+    )
 
 
 def _alone(records: Sequence[Record], tests: Sequence[Any], full: bool) -> str:
@@ -68,7 +78,7 @@ def _alone(records: Sequence[Record], tests: Sequence[Any], full: bool) -> str:
     )
     return (
         f"**{name}**: PCE that also learns background outside a box around a slice's foreground "
-        f"strokes, everywhere if there are none (PCE+box), has {'; '.join(parts)}."
+        f"strokes, everywhere without any (PCE+box), has {'; '.join(parts)}."
     )
 
 
@@ -78,11 +88,11 @@ def _combined(records: Sequence[Record], tests: Sequence[Any], full: bool) -> st
         parts = _beside(records, "scn_box", tests, full=True)
     else:  # of one finding among others the differences are enough
         parts = [
-            f"{100 * row['mean_difference']:+.2f} to SCN on {data_title(row['dataset'])} "
-            f"({_counts(row)})"
+            f"{100 * row['mean_difference']:+.2f} on {data_title(row['dataset'])} ({_counts(row)})"
             for row in _of(tests, "scn_box", "dice")
         ]
-    return f" SCN with the same box (SCN+box): {'; '.join(parts)}." if parts else ""
+    name = " SCN with the same box (SCN+box)" + ", to SCN" * (not full)
+    return f"{name}: {'; '.join(parts)}." if parts else ""
 
 
 def _of(tests: Sequence[Any], method: str, metric: str) -> list[Any]:
@@ -128,7 +138,7 @@ def _on_validation(records: Sequence[Record]) -> str:
             points = 100 * (best["dice"] - other["dice"])
             apart.setdefault(rival.run.dataset, []).append(points)
     said = [f"{np.mean(points):+.1f} on {data_title(name)}" for name, points in apart.items()]
-    return f" Points on validation patients: {', '.join(said)}." if said else ""
+    return f" On validation patients {', '.join(said)}." if said else ""
 
 
 def _in_full(records: Sequence[Record], tests: Sequence[Any]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from scnlib.commandline import Parser
 from scnlib.files import replace_text
 from scnlib.paths import README, RESULTS
-from scnlib.records import KINDS, collect
+from study.collected import KINDS, collect
 from study.report import lost_points
 from study.report.full_report import measured_times, phantom_line, report_text
 from study.report.headlines import numbered

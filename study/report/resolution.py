@@ -101,7 +101,7 @@ def _gap(rows: Sequence[Pair]) -> str:
     fine, coarse = (
         number_text(full - scn) for scn, full in zip(by["scn"].dice, by["full"].dice, strict=True)
     )
-    return f"; between the two {_bracketed(fine, coarse)}"
+    return f"; from SCN to full {_bracketed(fine, coarse)}"
 
 
 def _beside(pair: Pair) -> str:

@@ -13,13 +13,18 @@ APART = 20.0  # points of Dice between the best and the worst structure of a row
 
 def uneven_told(records: Sequence[Record]) -> str:
     """A line that names the rows of both data sets with what their means are of; "" for none."""
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for dataset in dict.fromkeys(DATASETS.values()):
         for (method, kind), values in odd_means(records, dataset).items():
-            name = f"{title(method)} on {data_title(dataset)}"
-            found.setdefault(kind, []).append(f"{name} {values}")
-    said = [f"{kind} {'; '.join(found[kind])}" for kind in KINDS if kind in found]
-    return f"Some means hide parts far apart, {'; '.join(said)}." if said else ""
+            rows = found.setdefault((kind, data_title(dataset)), [])
+            rows.append(f"{title(method)} {values}")
+    said = [
+        f"{kind[0].upper()}{kind[1:]}, {place}: {'; '.join(found[kind, place])}"
+        for kind in KINDS
+        for place in map(data_title, dict.fromkeys(DATASETS.values()))
+        if (kind, place) in found
+    ]
+    return f"Some means hide parts far apart. {'. '.join(said)}." if said else ""
 
 
 def odd_means(records: Sequence[Record], dataset: str) -> dict[tuple[str, str], str]:

@@ -23,7 +23,8 @@ def plan_study(options: Namespace) -> tuple[list[Wanted], list[Job]]:
     no records to make tables from.
     """
     from scnlib.data import load_split
-    from scnlib.records import KINDS, collect, is_done
+    from scnlib.records import is_done
+    from study.collected import KINDS, collect
 
     # To train again in the demo's own folder is to forget what is there (none of it is committed).
     forget = options.retrain and options.is_default_out

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,6 @@ from scnlib.config import EARLIER
 from scnlib.files import replace_text, sha256
 from scnlib.paths import RESULTS, run_folder
 from study import migrate
-from study.commands import is_name
 from study.experiments import make_run
 from tests.sample_record import CURVE, LABELS, METRICS, write
 
@@ -268,71 +266,6 @@ def test_a_text_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 # All runs of a profile
-
-
-def place(out: Path, method: str, seed: int = 0, variant: str = "", profile: str = "demo") -> Path:
-    folder = run_folder(out, profile, "phantom", method, seed, variant)
-    write(folder, make_run("phantom", method, seed, profile, variant), tested=not variant)
-    return folder
-
-
-def test_collect_takes_the_runs_of_one_profile(tmp_path: Path) -> None:
-    for method, seed in (("scn", 1), ("scn", 0), ("pce", 0)):
-        place(tmp_path, method, seed)
-    place(tmp_path, "full", profile="cpu")
-    place(tmp_path, "pce", variant="factor03")
-    found = records.collect(tmp_path, "demo")
-    assert [(r.run.method, r.run.seed) for r in found] == [("pce", 0), ("scn", 0), ("scn", 1)]
-    assert [r.run.variant for r in found] == ["", "", ""]
-    departures = records.collect(tmp_path, "demo", "variants")
-    assert [(r.run.method, r.run.variant) for r in departures] == [("pce", "factor03")]
-    assert [r.run.method for r in records.collect(tmp_path, "cpu")] == ["full"]
-    assert records.collect(tmp_path, "cpu", "variants") == []
-    assert records.collect(tmp_path, "paper") == records.collect(tmp_path / "none", "demo") == []
-
-
-def test_a_data_set_may_be_called_as_a_kind_of_runs_is(tmp_path: Path) -> None:
-    assert is_name("protocol") and not is_name("sensitivity")
-    write(run_folder(tmp_path, "demo", "protocol", "scn", 0), make_run("protocol", "scn"))
-    assert len(records.collect(tmp_path, "demo")) == 1
-
-
-def test_collect_does_not_mind_what_the_folder_is_called(tmp_path: Path) -> None:
-    place(tmp_path / "variants", "pce")
-    assert len(records.collect(tmp_path / "variants", "demo")) == 1
-
-
-@pytest.mark.parametrize(
-    ("variant", "kind"), [("", "protocol"), ("sgd", "variants"), ("short+sgd", "sensitivity")]
-)
-def test_collect_refuses_what_is_damaged_or_lost(
-    tmp_path: Path, variant: str, kind: records.Kind
-) -> None:
-    place(tmp_path, "scn", variant=variant)
-    whole = place(tmp_path, "pce", variant=variant)
-    kept = {path: path.read_bytes() for path in whole.iterdir()}
-    for path, content in kept.items():
-        for damaged in (content + b"\n", content[:-1], None):
-            if damaged is None:
-                path.unlink()
-            elif path.name != "record.json":
-                path.write_bytes(damaged)
-            else:
-                path.write_bytes(damaged[:50])
-            with pytest.raises(ValueError, match=re.escape(f"{path}: ")):
-                records.collect(tmp_path, "demo", kind)
-            path.write_bytes(content)
-    assert len(records.collect(tmp_path, "demo", kind)) == 2
-    place(tmp_path, "pce", 1, variant=variant).rename(whole.with_name("seed2"))
-    with pytest.raises(ValueError, match=r"seed2/record\.json: of .*pce/seed1: move it there"):
-        records.collect(tmp_path, "demo", kind)
-
-
-def test_a_run_in_progress_is_no_damage(tmp_path: Path) -> None:
-    folder = place(tmp_path, "scn")
-    (folder / "record.json").unlink()
-    (folder / "checkpoint.pt").touch()
-    assert records.collect(tmp_path, "demo") == []
 
 
 def test_ends_of_lines_are_no_damage(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scnlib.data.cases import Case
 from scnlib.evaluation import dice
 from scnlib.paths import RESULTS
-from scnlib.records import collect
+from study.collected import collect
 from study.report import lost_points
 from study.report.lost_points import (
     PRIORS,

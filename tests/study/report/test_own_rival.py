@@ -63,10 +63,18 @@ def test_the_own_rival_is_told_with_one_part_kept_where_a_test_parts_them():
     assert "-20.00 points [-20.00, -20.00] on ACDC (p 0.002, 1 seed against 1); " in told_of
 
 
+def test_the_printed_size_is_told_too_where_both_were_run():
+    runs = [record("scn", 0.7), record("box", 0.7)]
+    fine = [record("scn", 0.7, profile="night"), record("box", 0.8, profile="night")]
+    line = rival_told(runs, NO_ROWS, fine)
+    assert " At the printed 256x256: +10.00 on ACDC (p " in line and "1 against 1)." in line
+    assert "256" not in rival_told(runs, NO_ROWS, fine[:1])
+
+
 def test_scn_with_the_prior_stands_beside_scn_where_it_was_run():
     runs = [record("scn", 0.7), record("box", 0.7), record("scn_box", 0.75)]
     line = rival_told(runs, NO_ROWS)
-    assert line.endswith("SCN with the same box (SCN+box): +5.00 to SCN on ACDC (1 against 1).")
+    assert line.endswith("SCN with the same box (SCN+box), to SCN: +5.00 on ACDC (1 against 1).")
     assert "has 73.33% on ACDC" in line, "the rival alone is as it was"
     assert (
         "SCN+box" not in rival_told(runs[:2], NO_ROWS)

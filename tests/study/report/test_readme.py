@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from scnlib.paths import README, REPOSITORY, RESULTS, run_folder
-from scnlib.records import KINDS, collect
+from study.collected import KINDS, collect
 from study.experiments import make_run
 from study.report import full_report, readme
 from study.report.claims import answers

@@ -21,7 +21,8 @@ def test_the_line_names_data_seeds_and_both_numbers():
     text = sizes_told(COARSE, FINE)
     assert text.endswith(
         "ACDC, seed 0: SCN 78.33 (73.33) and 4.33 (5.33), "
-        "Full supervision 88.33 (83.33) and 2.33 (3.33); between the two 10.00 (10.00)."
+        "Full supervision 88.33 (83.33) and 2.33 (3.33); "
+        "from SCN to full 10.00 (10.00)."
     )
     assert text in headlines(COARSE, NO_ROWS, fine=FINE)
     assert sizes_told(COARSE, []) == "" and sizes_table(COARSE, []) == ""
@@ -53,4 +54,4 @@ def test_the_report_has_the_section_where_there_is_a_run():
 def test_sizes_without_a_common_run_say_what_there_is():
     fine = [record("scn", 0.7, profile="night"), record("full", 0.8, profile="night")]
     text = sizes_told([record("scn", 0.6, seed=1)], fine)
-    assert text.endswith("; between the two 10.00.") and "nan" not in text
+    assert text.endswith("; from SCN to full 10.00.") and "nan" not in text

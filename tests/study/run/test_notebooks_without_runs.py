@@ -7,7 +7,7 @@ import IPython.display
 import pytest
 
 from scnlib.paths import RESULTS
-from scnlib.records import collect
+from study.collected import collect
 from study.report import committed, display
 from tests.study.run.test_notebooks_on_own_data import NOTEBOOKS, run_cells
 

@@ -1,0 +1,47 @@
+"""The finished runs under a folder of results."""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from scnlib.paths import TAKEN, run_folder
+from scnlib.records import FILES, Record, mend, read
+
+Kind = Literal["protocol", "variants", "sensitivity"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def collect(results: Path, profile: str, kind: Kind = "protocol") -> list[Record]:
+    """All finished runs of a profile, sorted by folder.
+
+    Of one kind: those by the protocol, its `variants` that depart from it, or the short ones of the
+    `sensitivity` study. Raises `ValueError` naming the file of the first that is damaged,
+    incomplete or not where it belongs: a table without it would look whole.
+    """
+    base = results / profile if kind == "protocol" else results / profile / kind
+    found, faults = [], []
+    for folder in sorted({path.parent for path in base.glob("**/*.*") if _is_run(path, base)}):
+        try:
+            record = read(folder)
+            run = record.run
+            which = (run.profile.name, run.dataset, run.method, run.seed, run.variant)
+            if folder != run_folder(results, *which):
+                raise ValueError(
+                    f"{folder / 'record.json'}: of {run_folder(Path(), *which)}: move it there, or "
+                    f"{mend(folder)}"
+                )
+            found.append(record)
+        except ValueError as error:
+            faults.append(str(error))
+    if faults:
+        raise ValueError(faults[0] + f" (and {len(faults) - 1} more such)" * (len(faults) > 1))
+    return found
+
+
+def _is_run(path: Path, base: Path) -> bool:
+    """Whether a file tells that a finished run lies beside it; one in progress has a checkpoint."""
+    if set(TAKEN) & set(path.relative_to(base).parts):
+        return False
+    if path.name == "record.json":
+        return True
+    left = path.name in FILES and not (path.parent / "checkpoint.pt").exists()
+    return left and not (path.parent / "record.json").exists()
