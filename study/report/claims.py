@@ -230,7 +230,7 @@ def _choices(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
     table = findings.variants_table(records, changed) if changed else pd.DataFrame()
     parts = [
         f"{row['changed']} on {data_title(row['data set'])} {row['validation Dice (%)']:.2f}% "
-        f"({row['difference']:+.2f} points)"
+        f"({row['difference']:+.2f} points, seed {row['seed']})"
         for row in table.dropna().to_dict("records")
     ]
     if not parts:

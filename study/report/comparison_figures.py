@@ -67,7 +67,7 @@ def forest(tests: pd.DataFrame, heading: str = "") -> Figure:
         said += f"; SCN {first['reference_seeds']}; {first['patients']} patients"
     rows: Any = tests
     if any(seeds_mark(row) for row in rows.to_dict("records")):
-        said += f"; ‡ over {SPREAD:g} apart in that unit"
+        said += f"; ‡ single seeds move it by over {SPREAD:g}"
     figure.suptitle(f"{heading}: {said})" if heading else f"{said})", fontsize=11)
     _forest_key(figure)
     plt.close(figure)
@@ -88,7 +88,9 @@ def _difference(axes: Axes, y: int, row: Any, factor: float, furthest: float) ->
     axes.plot([low, high], [y, y], color="black", lw=1.2)
     for end, mark in ((low, "<"), (high, ">")):
         if abs(end) > EDGE * furthest:  # it goes on beyond the axis
-            axes.plot(np.copysign(EDGE * furthest, end), y, mark, color="black", ms=4)
+            axes.plot(
+                np.copysign(EDGE * furthest, end), y, mark, color="black", ms=4, clip_on=False
+            )
     axes.plot(mean, y, "o", color="black", mfc=fill_colour)
 
 

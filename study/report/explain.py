@@ -40,7 +40,7 @@ def facts(
     yield from _cells(records)
     for record in [*records, *variants, *short]:
         run = record.run
-        name = f"{run.method} on {run.dataset}, seed {run.seed}"
+        name = f"{run.method} on {run.dataset}, seed {run.seed}, profile {run.profile.name}"
         name += f", variant {run.variant}" if run.variant else ""
         for quantity, (key, factor) in QUANTITIES.items():
             for structure, value in record.summary.get(key, {}).items():

@@ -3,6 +3,7 @@
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -42,18 +43,18 @@ def bars(table: pd.DataFrame, heading: str) -> Figure:
             axes.plot(END, y, ">", ms=8, clip_on=False, zorder=3, **look)
             axes.text(END + 0.9, y, f"{value:.0f}", va="center", fontsize=9)
     for y, lost in enumerate(left):
-        if lost > END:
-            ink: Any = {
-                "color": "white",
-                "fontsize": 9,
-            }  # on black, whatever the bar's colour there
-            ink["bbox"] = {"facecolor": "black", "linewidth": 0, "pad": 1.5}
-            said = f"{lost:.0f} in all, {table['far'].iloc[y]:.0f} of them far"
-            axes.text(END - 1.2, y, said, ha="right", va="center", **ink)
+        if lost > END:  # black on white, whatever the bar's colours are there
+            ground: Any = {"facecolor": "white", "linewidth": 0, "pad": 1.5}
+            place: Any = {"ha": "right", "va": "center", "fontsize": 9, "bbox": ground}
+            axes.text(END - 1.2, y, f"{lost:.0f} in all", **place)
     axes.set_yticks(places, [f"{name} ({seeds:.0f})" for name, seeds in table["seeds"].items()])
-    longest = float(max(left.max(), kept.max()))
+    longest = float(np.nan_to_num([left.max(), kept.max()]).max())
     end = min(END, 10 * int(longest // 10 + 1))
-    axes.set(xlim=(0, end), ylim=(len(table) - 0.5, -0.5), xlabel="points of mean Dice lost")
+    axes.set(
+        xlim=(0, end),
+        ylim=(len(table) - 0.5, -0.5),
+        xlabel="points of mean Dice lost (in brackets: seeds that kept predictions)",
+    )
     axes.grid(axis="x", alpha=0.3)
     figure.suptitle(heading, fontsize=11)
     figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)

@@ -200,7 +200,7 @@ def _rivals(records: Sequence[Record]) -> list[Claim]:
                 f"to the print: {each}",
                 all(abs(points) <= CLOSE for points in apart.values()),
                 "size and length of training where a row is a few points below the print"
-                + (f"; not explained above it: {', '.join(above)}" if above else "")
+                + (f"; far above the print, unexplained: {', '.join(above)}" if above else "")
                 + (f"; means of unlike parts: {'; '.join(why)}" if why else ""),
             )
         )

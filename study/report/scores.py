@@ -53,8 +53,8 @@ ONE_SEED = (
 )
 SPREAD = 5.0  # points of Dice or voxels; beyond, a mean over seeds is of runs of two kinds
 APART = (
-    f"‡: seed by seed the differences lie over {SPREAD:g} points (voxels) apart, so that the mean, "
-    "its interval and its p are of runs of two kinds."
+    f"‡: single seeds, of the method or of SCN, move the difference by over {SPREAD:g} points "
+    "(voxels), so that the mean, its interval and its p are of runs of two kinds."
 )
 OWN_RECIPE = (
     "DMPLS and Fddseg are trained by SGD, as in their public code: chosen on validation subjects, "

@@ -117,11 +117,10 @@ def compare(
 
     `records`, or a frame as `long_frame` makes it. Columns: dataset, metric, method, seeds,
     reference_seeds, patients (pairs tested), dropped, mean_difference (method minus reference) with
-    low and high (95% bootstrap), seeds_apart (how far the differences of common seeds lie from each
-    other, or where one side has one seed alone, of that seed to each of the other side; nan with
-    fewer than two), p, p_holm (over all comparisons within one data set and metric; rows that the
-    paper has not are another question, adjusted among themselves), verdict (`judge`). Dice is a
-    fraction. A data set without a run of the reference gives no rows.
+    low and high (95% bootstrap), seeds_apart (how far the differences of single seeds, each to
+    each, lie apart; nan with one on either side), p, p_holm (over all comparisons within one data
+    set and metric; rows that the paper has not are another question, adjusted among themselves),
+    verdict (`judge`). Dice is a fraction. A data set without a run of the reference gives no rows.
     """
     rows = records if isinstance(records, pd.DataFrame) else long_frame(records)
     found = []
@@ -159,13 +158,10 @@ def judge(differences: np.ndarray, adjusted: float, metric: str) -> str:
 
 
 def _seeds_apart(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> float:
-    """The range of the mean difference over patients, over common seeds; of a lone one to each."""
+    """The range of the mean difference over patients, of each seed to each of the reference."""
     seeds, others = (sorted(set(rows["seed"])) for rows in (part, reference))
-    pairs = [(seed, seed) for seed in seeds if seed in others]
-    if min(len(seeds), len(others)) == 1:
-        pairs = list(product(seeds, others))
     apart = []
-    for seed, other in pairs:
+    for seed, other in product(seeds, others):
         mine: Any = part[part["seed"] == seed]
         theirs: Any = reference[reference["seed"] == other]
         differences: Any = patient_values(mine, metric) - patient_values(theirs, metric)

@@ -81,7 +81,7 @@ def draw_growth(content: Mapping[str, Any]) -> Figure:
         axes.set_xticks(ticks, [str(size) for size in ticks])
         axes.minorticks_off()
         steps = [n * 10.0**power for power in range(-3, 6) for n in (1, 2, 5)]
-        low, high = table[column].min(), table[column].max()
+        low, high = float(min(table[column])), float(max(table[column]))
         shown = [step for step in steps if low / 1.5 <= step <= 1.5 * high]
         axes.set_yticks(shown, [f"{step:g}" for step in shown])
         axes.grid(alpha=0.3)

@@ -1,6 +1,5 @@
 """What a run leaves behind: written whole or not at all, and never read back damaged."""
 
-import dataclasses
 import json
 import subprocess
 from collections.abc import Callable
@@ -15,7 +14,6 @@ from scnlib import files, provenance, records, schema
 from scnlib.config import EARLIER
 from scnlib.files import replace_text, sha256
 from scnlib.paths import RESULTS, run_folder
-from study import migrate
 from study.experiments import make_run
 from tests.sample_record import CURVE, LABELS, METRICS, write
 
@@ -182,39 +180,6 @@ def test_version_1_is_read_with_the_options_of_its_time(tmp_path: Path, monkeypa
     assert records.read(tmp_path).run.scn.means_over == "image"
 
 
-def test_version_1_is_rewritten_in_the_current_one(tmp_path: Path, capsys) -> None:
-    write(tmp_path / "a")
-    write(tmp_path / "b")
-    first_version(tmp_path / "a")
-    before = records.read(tmp_path / "a")
-    assert migrate.main([str(tmp_path)]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert [line.rpartition(": ")[2] for line in told] == ["rewritten", "is of this version"]
-    after = records.read(tmp_path / "a")
-    assert after.schema == schema.VERSION
-    assert dataclasses.replace(after, schema=1, summary={}) == dataclasses.replace(
-        before, summary={}
-    )
-    content = json.loads((tmp_path / "a" / "record.json").read_text())
-    assert content["run"]["profile"]["padding"] == "unlabelled"
-    (tmp_path / "b" / "record.json").write_text("{}")
-    assert migrate.main([str(tmp_path)]) == 1
-    assert f"error: {tmp_path / 'b' / 'record.json'}: " in capsys.readouterr().err
-
-
-def test_an_option_that_came_later_is_written_into_a_record_with_its_earlier_value(
-    tmp_path: Path,
-) -> None:
-    write(tmp_path)
-    path = tmp_path / "record.json"
-    whole = path.read_text()
-    content = json.loads(whole)
-    del content["run"]["profile"]["strokes"], content["sha256"]
-    path.write_text(json.dumps(content | {"sha256": schema._sum(content)}))
-    assert migrate.migrate(path) and path.read_text() == whole
-    assert not migrate.migrate(path)
-
-
 def test_committed_records_are_of_the_current_version_and_say_every_option() -> None:
     """After a new option: `python -m study.migrate results`."""
     paths = sorted(RESULTS.rglob("record.json"))
@@ -263,9 +228,6 @@ def test_a_text_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     replace_text(path, "new")
     assert path.read_text() == "new"
     assert [p.name for p in tmp_path.iterdir()] == ["progress.json"]
-
-
-# All runs of a profile
 
 
 def test_ends_of_lines_are_no_damage(tmp_path: Path) -> None:

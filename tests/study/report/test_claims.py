@@ -95,7 +95,7 @@ def test_chance_stands_beside_what_is_compared_with_one_seed():
     for run in (*seeds, changed):
         run.run = make_run("acdc", "scn", run.run.seed, "cpu", run.run.variant)
     sentence = said(seeds, [changed])["Open choices"]
-    assert sentence.endswith("(+5.00 points). Seeds of SCN lie 2.00 points apart on ACDC.")
+    assert sentence.endswith("(+5.00 points, seed 0). Seeds of SCN lie 2.00 points apart on ACDC.")
     assert "apart" not in said(seeds[:1], [changed])["Open choices"]
 
 
@@ -104,7 +104,7 @@ def test_an_open_choice_of_scn_stands_beside_the_default_with_its_difference():
     default.run = make_run("acdc", "scn", profile="cpu")
     changed.run = make_run("acdc", "scn", profile="cpu", variant="stride4")
     sentence = said([default], [changed])["Open choices"]
-    assert sentence.endswith("stride=4 on ACDC 85.00% (+5.00 points).")
+    assert sentence.endswith("stride=4 on ACDC 85.00% (+5.00 points, seed 0).")
     assert "Open choices" not in said([], [changed])  # with nothing to compare it with
     assert "Open choices" not in said([default])
 

@@ -68,7 +68,7 @@ def test_a_number_leads_to_record_code_data_and_command(tmp_path, capsys):
     sample_record.write(folder, make_run("phantom", "pce", 0, variant="sgd"), tested=False)
     assert main(["80.0", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
-    assert "Dice mean of pce on phantom, seed 1: 80.0000" in text
+    assert "Dice mean of pce on phantom, seed 1, profile demo: 80.0000" in text
     assert f"{tmp_path}/demo/phantom/pce/seed1/record.json" in text and "code abc then def" in text
     assert "data phantom sha256 00" in text
     assert "./run_all.sh --profile demo --methods pce --seeds 1 --retrain --out again" in text

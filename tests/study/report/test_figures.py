@@ -202,6 +202,7 @@ def test_an_interval_that_goes_on_beyond_the_zoomed_axis_has_a_mark_there() -> N
     dice, near, *_ = comparison_figures.forest(pd.DataFrame(rows)).axes
     marks = [line.get_marker() for line in near.get_lines()]
     assert ">" in marks and "<" not in marks
+    assert not near.get_lines()[marks.index(">")].get_clip_on(), "whole, on the axis's edge"
     assert ">" not in [line.get_marker() for line in dice.get_lines()]
 
 
@@ -213,7 +214,7 @@ def test_what_seeds_move_far_is_marked_in_its_own_unit() -> None:
     ]
     figure = comparison_figures.forest(pd.DataFrame(rows))
     assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [[], [], ["‡"], []]
-    assert figure.get_suptitle().endswith("; ‡ over 5 apart in that unit)")
+    assert figure.get_suptitle().endswith("; ‡ single seeds move it by over 5)")
 
 
 @pytest.mark.parametrize("far", [-0.7, 0.7])

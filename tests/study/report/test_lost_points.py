@@ -203,8 +203,15 @@ def test_a_diamond_beyond_the_axis_is_an_arrow_with_its_value() -> None:
     diamonds = marks["D"].get_xdata()
     assert diamonds[0] == 20.0 and np.isnan(diamonds[1])
     assert [*marks[">"].get_xdata()] == [END] and [*marks[">"].get_ydata()] == [1]
-    assert [text.get_text() for text in axes.texts] == ["93", "60 in all, 12 of them far"]
+    assert [text.get_text() for text in axes.texts] == ["93", "60 in all"]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["near (3)", "ruined (1)"]
+
+
+def test_the_axis_ends_where_the_longest_bar_does() -> None:
+    table = pd.DataFrame({step: [2.0] for step in STEPS}, index=["good"])
+    table = table.assign(**{"Dice": [90.0], "with heart": [91.0], "seeds": [1.0]})
+    assert bars(table, "").axes[0].get_xlim() == (0, 20)
+    assert bars(table.assign(**{"with heart": [69.0]}), "").axes[0].get_xlim() == (0, 40)
 
 
 def test_rows_of_another_data_set_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

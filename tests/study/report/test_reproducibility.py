@@ -94,4 +94,4 @@ def test_the_other_rows_stand_to_the_print_with_what_their_means_are_of():
     (row,) = claims(runs[:1])
     assert row.holds
     (row,) = claims([record("ustm", 0.9)])
-    assert "; not explained above it: USTM" in row.cause
+    assert "; far above the print, unexplained: USTM" in row.cause

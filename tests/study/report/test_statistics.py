@@ -168,6 +168,25 @@ def test_seeds_are_averaged_before_the_test() -> None:
     assert row["mean_difference"] == pytest.approx(((0.7 - 0.8) + (0.6 - 0.8)) / 2)
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs", "apart"),
+    [
+        ({0: 0.5}, {0: 0.8}, math.nan),
+        ({0: 0.5, 1: 0.6}, {0: 0.8}, 0.1),
+        ({5: 0.5}, {0: 0.8, 1: 0.75}, 0.05),  # a lone seed, against a reference of two
+        ({0: 0.5, 1: 0.6}, {0: 0.8, 1: 0.9}, 0.2),  # each to each: their own pairs are alike
+        ({2: 0.5, 3: 0.5}, {0: 0.8, 1: 0.8}, 0.0),
+    ],
+)
+def test_seeds_apart_are_of_each_seed_to_each(
+    mine: dict[int, float], theirs: dict[int, float], apart: float
+) -> None:
+    runs = [record("pce", {"a": dice, "b": dice}, seed) for seed, dice in mine.items()]
+    runs += [record("scn", {"a": dice, "b": dice}, seed) for seed, dice in theirs.items()]
+    found = compare(runs, metrics=["dice"])["seeds_apart"].item()
+    assert found == pytest.approx(apart, nan_ok=True)
+
+
 def test_without_the_reference_there_is_nothing_to_compare() -> None:
     for runs in ([], [record("pce", patients([0.5]))]):
         table: Any = compare(runs)
