@@ -1,6 +1,7 @@
 """Means that tell little: of seeds far from each other, or of a structure that failed alone."""
 
 from collections.abc import Sequence
+from itertools import product
 
 from scnlib.records import Record
 from study.report.means import per_seed
@@ -13,17 +14,14 @@ APART = 20.0  # points of Dice between the best and the worst structure of a row
 
 def uneven_told(records: Sequence[Record]) -> str:
     """A line that names the rows of both data sets with what their means are of; "" for none."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for dataset in dict.fromkeys(DATASETS.values()):
-        for (method, kind), values in odd_means(records, dataset).items():
-            rows = found.setdefault((kind, data_title(dataset)), [])
-            rows.append(f"{title(method)} {values}")
-    said = [
-        f"{kind[0].upper()}{kind[1:]}, {place}: {'; '.join(found[kind, place])}"
-        for kind in KINDS
-        for place in map(data_title, dict.fromkeys(DATASETS.values()))
-        if (kind, place) in found
-    ]
+    odd = {name: odd_means(records, name) for name in dict.fromkeys(DATASETS.values())}
+    said = []
+    for kind, (dataset, found) in product(KINDS, odd.items()):
+        rows = [
+            f"{title(method)} {values}" for (method, why), values in found.items() if why == kind
+        ]
+        if rows:
+            said.append(f"{kind[0].upper()}{kind[1:]}, {data_title(dataset)}: {'; '.join(rows)}")
     return f"Some means hide parts far apart. {'. '.join(said)}." if said else ""
 
 
