@@ -11,8 +11,8 @@ channels are dropped. No gradient flows into Y. The first decoder predicts. Dice
 squared denominators, over the batch and all K classes (the background too), on valid pixels.
 The public code agrees with the paper here, and trains with SGD at 0.01. There is no threshold and
 no warm-up: the first labels are those of a barely trained network, and in our runs with the study's
-shared Adam they won over the scribbles of the background (`study.report` says where it ends below
-PCE). Hence the row of the tables is `dmpls_sgd`.
+shared Adam they won over the scribbles of the background. Hence the row of the tables is
+`dmpls_sgd`.
 """
 
 import torch

@@ -174,15 +174,16 @@ def validation_curves(curves: Mapping[str, Mapping[str, Record]]) -> Figure:
     """Validation Dice of several runs, a panel for each data set (see `by_data_set`).
 
     A larger, open mark is the best of each run; variants are dashed; one legend serves all panels.
-    Every method has a mark of its own. A method with a recipe of its own has the same colour under
-    the shared one, and a dash-dotted line there; one that a user added is dotted.
+    Every method has a mark of its own. A method with a recipe of its own has the same mark and
+    colour under the shared one, and a dash-dotted line there; one that a user added is dotted.
     """
     figure, (line,) = make_grid(1, len(curves), 3.6, image=False, wide=1.4)
     shown = {record.run.method for runs in curves.values() for record in runs.values()}
-    methods, lines = in_order({*TITLES, *shown}), {}
+    lines, methods = {}, [m for m in in_order({*TITLES, *shown}) if m not in SHARED]
     for axes, (dataset, runs) in zip(line, curves.items(), strict=True):
         for name, record in runs.items():
-            method, i = record.run.method, methods.index(record.run.method)
+            method = record.run.method
+            i = [without_recipe(m) for m in methods].index(without_recipe(method))
             colour = _HUES.get(without_recipe(method), (0, 0, 0))
             usual = "solid" if method in TITLES else "dotted"
             style = "dashed" if record.run.variant else "dashdot" if method in SHARED else usual

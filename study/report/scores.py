@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
+from study.experiments import RECIPES
 from study.report.paper import group, paper_table
 from study.report.statistics import bootstrap_mean, compare, long_frame, patient_values
 from study.report.titles import (
@@ -56,10 +57,11 @@ APART = (
     f"‡: single seeds, of the method or of SCN, move the difference by over {SPREAD:g} points "
     "(voxels), so that the mean, its interval and its p are of runs of two kinds."
 )
+_OWN = [title(method) for method in RECIPES]
 OWN_RECIPE = (
-    "DMPLS and Fddseg are trained by SGD, as in their public code: chosen on validation subjects, "
-    'where under this study\'s Adam they end below PCE (the rows "(Adam)", where they were run). '
-    "The paper trained all by Adam."
+    f"{', '.join(_OWN[:-1])} and {_OWN[-1]} are trained by SGD, as in their public code: chosen on "
+    'validation subjects, where they do worse by this study\'s Adam (the rows "(Adam)", where they '
+    "were run). The paper trained all by Adam."
 )
 FIVE_FOLDS = (
     "The printed row of DMPLS on ACDC is that of its own paper: five folds, and 95HD in mm, to be "

@@ -168,10 +168,9 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
         name = data_title(table_dataset(number, records, profile))
         parts.append(_means(table.drop(index=list(shared), errors="ignore"), name))
         found = table["Dice ours", "Mean"].reindex(list(shared)).dropna().rename(shared)
-        said = " and ".join(f"{row} {value:.2f}" for row, value in found.items())
+        said = ", ".join(f"{row} {value:.2f}" for row, value in found.items())
         notes += [f"{said} on {name}"] if said else []
-    own = " and ".join(title(method) for method in RECIPES)
-    text = f"{own}: by their public code's SGD; by the others' Adam {', '.join(notes)}."
+    text = f"{', '.join(shared.values())}: by their public code's SGD; by Adam {'; '.join(notes)}."
     last = [text] if notes else []
     last += filter(None, [uneven_told(records)])
     return "\n\n".join([*parts, " ".join(last)] if last else parts)

@@ -293,16 +293,19 @@ def test_no_curve_has_the_colour_of_a_class(tmp_path: Path) -> None:
     classes = [to_rgb(colour) for colour in display.PALETTE.values()]
     assert min(math.dist(a, b) for a in colours for b in classes) > 0.2
     shared = dict(zip(methods, colours, strict=True))
-    assert shared["dmpls"] == shared["dmpls_sgd"] and shared["fddseg"] == shared["fddseg_sgd"]
-    assert len(set(colours)) == len(methods) - 2
+    assert all(shared[method] == shared[f"{method}_sgd"] for method in titles.SHARED)
+    assert len(set(colours)) == len(methods) - len(titles.SHARED)
 
 
 def test_curves_of_several_methods_differ_in_print_without_colour(tmp_path: Path) -> None:
     methods = list(titles.TITLES)
     records = [write(tmp_path / m, make_run("acdc", m)) for m in methods]
     figure = figures.validation_curves(figures.by_data_set(records))
-    marks = [str(line.get_marker()) for line in figure.axes[0].get_lines()[::2]]
-    assert len(set(marks)) == len(methods) == 15
+    lines = figure.axes[0].get_lines()[::2]
+    assert len({(str(line.get_marker()), line.get_linestyle()) for line in lines}) == 19
+    marks = {name: line.get_marker() for name, line in zip(methods, lines, strict=True)}
+    assert all(marks[method] == marks[f"{method}_sgd"] for method in titles.SHARED)
+    assert len(set(marks.values())) == len(methods) - len(titles.SHARED)
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_a_method_by_its_own_recipe_is_the_papers_row_and_the_other_a_footnote()
     assert table.index[-1] == "DMPLS (Adam)" and pd.isna(table["Dice paper", "Mean"].iloc[-1])
     text = means_tables(records, "cpu")
     assert "DMPLS (Adam)" not in text and "| DMPLS | 83.33 | 87.20 | -3.87 |" in text
-    assert text.endswith("SGD; by the others' Adam DMPLS 13.33 on ACDC.")
+    assert text.endswith("SGD; by Adam DMPLS 13.33 on ACDC.")
 
 
 def test_a_method_that_a_user_added_stands_below_the_papers() -> None:
