@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from study.report.titles import in_order, title
 from study.speed.steps import PLAIN
@@ -80,10 +81,8 @@ def draw_growth(content: Mapping[str, Any]) -> Figure:
         ticks = sorted(set(table["size"]))
         axes.set_xticks(ticks, [str(size) for size in ticks])
         axes.minorticks_off()
-        steps = [n * 10.0**power for power in range(-3, 6) for n in (1, 2, 5)]
-        low, high = float(min(table[column])), float(max(table[column]))
-        shown = [step for step in steps if low / 1.5 <= step <= 1.5 * high]
-        axes.set_yticks(shown, [f"{step:g}" for step in shown])
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=9)
     _headed(figure, "SCN, 12 slices, on", content)

@@ -95,7 +95,7 @@ def test_growth_has_a_line_a_stride_with_its_power_of_the_pixels() -> None:
 
 def test_convolutions_of_a_step_are_counted_and_timed() -> None:
     found = limits.convolutions(steps.method_step("pce", 32, 2, CPU, "eager"), CPU)
-    assert 0 < found["share"] < 1 and found["gflop"] > 0 and found["gflop_s"] > 0
+    assert 0 < found["share"] <= 1 and found["gflop"] > 0 and found["gflop_s"] > 0
     # Per pixel the network's arithmetic is the same: four times the pixels, four times as much.
     larger = limits.convolutions(steps.method_step("pce", 64, 2, CPU, "eager"), CPU)
     assert larger["gflop"] == pytest.approx(4 * found["gflop"], rel=0.1)
