@@ -40,6 +40,7 @@ def forest(tests: pd.DataFrame, heading: str = "") -> Figure:
     size = (11.5, 1.7 + 0.32 * max(len(methods), 1))
     figure, grid = plt.subplots(1, 4, figsize=size, sharey=True, layout="constrained")
     panels = [(metric, furthest) for metric in _AXES for furthest in (FURTHEST, ZOOM)]
+    marks = {(row["metric"], row["method"]): seeds_mark(row) for row in tests.to_dict("records")}
     for axes, (metric, furthest) in zip(grid, panels, strict=True):
         label, factor = _AXES[metric]
         axes.axvline(0, color="black", lw=0.8)
@@ -47,7 +48,7 @@ def forest(tests: pd.DataFrame, heading: str = "") -> Figure:
         rows = tests[tests["metric"] == metric].set_index("method")
         for y, method in enumerate(methods):
             _difference(axes, y, rows.loc[method], factor, furthest)
-            if furthest == FURTHEST and seeds_mark(rows.loc[method].to_dict() | {"metric": metric}):
+            if furthest == FURTHEST and marks[metric, method]:
                 side, x = (
                     ("right", 0.99) if rows.loc[method, "mean_difference"] < 0 else ("left", 0.01)
                 )
@@ -65,8 +66,7 @@ def forest(tests: pd.DataFrame, heading: str = "") -> Figure:
     if methods:
         first = seeds.iloc[0]
         said += f"; SCN {first['reference_seeds']}; {first['patients']} patients"
-    rows: Any = tests
-    if any(seeds_mark(row) for row in rows.to_dict("records")):
+    if any(marks.values()):
         said += f"; ‡ single seeds move it by over {SPREAD:g}"
     figure.suptitle(f"{heading}: {said})" if heading else f"{said})", fontsize=11)
     _forest_key(figure)

@@ -60,7 +60,7 @@ def _listed(tests: Sequence[Any]) -> str:
     """The rival's points to SCN in short, each with its p and the seeds."""
     return ", ".join(
         f"{100 * row['mean_difference']:+.2f} on {data_title(row['dataset'])} "
-        f"(p {row['p_holm']:.3f}, {_counts(row)})"
+        f"(p {row['p_holm']:.3f}, {_seeds(row, short=True)})"
         for row in _of(tests, "box", "dice")
     )
 
@@ -88,7 +88,8 @@ def _combined(records: Sequence[Record], tests: Sequence[Any], full: bool) -> st
         parts = _beside(records, "scn_box", tests, full=True)
     else:  # of one finding among others the differences are enough
         parts = [
-            f"{100 * row['mean_difference']:+.2f} on {data_title(row['dataset'])} ({_counts(row)})"
+            f"{100 * row['mean_difference']:+.2f} on {data_title(row['dataset'])} "
+            f"({_seeds(row, short=True)})"
             for row in _of(tests, "scn_box", "dice")
         ]
     name = " SCN with the same box (SCN+box)" + ", to SCN" * (not full)
@@ -99,13 +100,10 @@ def _of(tests: Sequence[Any], method: str, metric: str) -> list[Any]:
     return [row for row in tests if (row["method"], row["metric"]) == (method, metric)]
 
 
-def _seeds(row: Any) -> str:
-    return f"{seeds_count(row['seeds'])} against {row['reference_seeds']}"
-
-
-def _counts(row: Any) -> str:
-    """The same in short, for where it was said in full before."""
-    return f"{row['seeds']} against {row['reference_seeds']}"
+def _seeds(row: Any, short: bool = False) -> str:
+    """How many seeds are compared; `short` where it was said in full before."""
+    seeds = row["seeds"] if short else seeds_count(row["seeds"])
+    return f"{seeds} against {row['reference_seeds']}"
 
 
 def _beside(records: Sequence[Record], method: str, tests: Sequence[Any], full: bool) -> list[str]:

@@ -141,7 +141,7 @@ def test_a_difference_is_of_the_seeds_that_both_have():
 
 
 def test_order_and_numbers_say_what_is_reversed():
-    runs = [record("mloss", 0.5), record("rloss", 0.4), record("scn", 0.85)]
+    runs = [record("mloss", 0.5), record("rloss_sgd", 0.4), record("scn", 0.85)]
     sentences = said(runs)
     # RLoss is printed above MLoss; both are printed below SCN.
     assert "Table 1: 2 of 3 pairs (but MLoss above RLoss)" in sentences["Order"]
@@ -157,7 +157,7 @@ def test_order_and_numbers_say_what_is_reversed():
 
 
 def test_reversed_pairs_say_each_higher_method_once():
-    runs = [record("s2l", 0.8), record("mloss", 0.5), record("rloss", 0.4)]
+    runs = [record("s2l_sgd", 0.8), record("mloss", 0.5), record("rloss_sgd", 0.4)]
     # Printed the other way round: S2L below MLoss below RLoss.
     order = said(runs)["Order"]
     assert "0 of 3 pairs (but S2L above MLoss, RLoss; MLoss above RLoss)" in order
@@ -204,10 +204,10 @@ def test_tests_of_one_seed_say_so():
 
 def test_seeds_that_tell_two_stories_stand_one_by_one():
     runs = [record("scn", 0.8, seed) for seed in (0, 1)]
-    runs += [record("s2l", dice, seed) for seed, dice in enumerate((0.8, 0.5))]
+    runs += [record("s2l_sgd", dice, seed) for seed, dice in enumerate((0.8, 0.5))]
     runs += [record("mloss", dice, seed) for seed, dice in enumerate((0.7, 0.72))]
     text = said(runs)["Significance"]
-    assert text.endswith("points apart in mean Dice against SCN: S2L on ACDC +0.00, -30.00.")
+    assert text.endswith("apart against SCN, mean Dice in percent: S2L on ACDC 83.33, 53.33.")
     alone = said([record("scn", 0.8), record("pce", 0.3)])["Significance"]
     assert alone.endswith("Of one seed are on ACDC all.")
     assert "ACDC, Dice: " in text and "ACDC, 95HD: " in text
