@@ -114,6 +114,7 @@ def _frame(growth: Growth, chosen: Slice, number: int, t: int) -> Image.Image:
         _paint(axes, image, growth.labels[source][t, number], chosen)
         axes.set_title(NAMES[source], fontsize=10)
     figure.suptitle(f"iteration {growth.iterations[t]}", fontsize=10)
+    key(figure, chosen.classes)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=80)
     with Image.open(png) as picture:

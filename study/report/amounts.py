@@ -1,6 +1,6 @@
 """How much must be scribbled, and how well: short runs with less of the strokes, or worse ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -53,7 +53,7 @@ def amounts_told(found: Sequence[Effect], where: str, full: bool = True) -> str:
     parts = [f"{title(one.method)} {one.means[0]:.1f} to {one.means[1]:.1f}" for one in there]
     if not parts:
         return ""
-    seeds = " or ".join(sorted({seeds_text(one.seeds) for one in there}))
+    seeds = _seeds(there)
     several = [one for one in there if len(one.before) > 1]
     chance = [
         f"{title(one.method)} {max(one.before.values()) - min(one.before.values()):.1f}"
@@ -96,10 +96,16 @@ def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
     fault.axvline(0, color="black", lw=0.8)
     for axes in (share, fault):
         axes.grid(alpha=0.3)
-    figure.suptitle(heading, fontsize=11)
+    shown = [effect for effects in grouped.values() for effect in effects.values()]
+    figure.suptitle(f"{heading}, {_seeds(shown)}", fontsize=11)
     figure.legend(loc="outside lower center", ncols=6, fontsize=9, frameon=False)
     plt.close(figure)
     return figure
+
+
+def _seeds(effects: Iterable[Effect]) -> str:
+    """Of which seeds the effects are, each way once."""
+    return " or ".join(sorted({seeds_text(one.seeds) for one in effects}))
 
 
 def _whole(effects: dict[str, Effect]) -> float:

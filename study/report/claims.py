@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
-from study.experiments import RECIPES, without_recipe
-from study.report import findings, own_rival
+from study.report import findings, own_rival, recipes
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
 from study.report.titles import (
@@ -159,25 +158,12 @@ def _below(records: Sequence[Record]) -> list[str]:
 
 def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
     """What a method has on validation subjects when trained as its public code trains it."""
-    tried = [r for r in variants if r.run.variant.startswith("sgd")]
-    tried += [r for r in records if r.run.method in RECIPES]
-    parts = []
-    for record in tried:
-        run, method = record.run, without_recipe(record.run.method)
-        same = (run.dataset, method, run.seed)
-        shared = [r for r in records if (r.run.dataset, r.run.method, r.run.seed) == same]
-        if shared and all(r.validation["best"] for r in (record, shared[0])):
-            best, ours = (100 * r.validation["best"]["dice"] for r in (record, shared[0]))
-            parts.append(
-                f"{title(run.method)} on {data_title(run.dataset)} {best:.2f}% "
-                f"(SGD at {run.profile.lr:g}) instead of {ours:.2f}%"
-            )
-    if not parts:
+    text = recipes.told(recipes.pairs(records, variants))
+    if not text:
         return []
     return [
         "**Other recipes.** With the optimiser and schedule of their public code, best Dice on "
-        "validation subjects, with the same seed: "
-        f"{'; '.join(parts)}.{_between_seeds(records, 'pce')}"
+        f"validation subjects: {text}.{_between_seeds(records, 'pce')}"
     ]
 
 

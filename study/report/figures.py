@@ -14,25 +14,17 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from scnlib.data.cases import Case
 from scnlib.records import Record
-from study.experiments import without_recipe
 from study.report.display import dark_edge, key, scribble_colours
-from study.report.titles import SHARED, TITLES, data_title, in_order, title
+from study.report.titles import data_title, in_order, title
 
-# Of the methods' curves: of the colour-blind palette what is not like a class's colour, and six
-# dark ones.
+# Of the losses' curves: of the colour-blind palette what is not like a class's colour.
 _, _, _GREEN, _, _PURPLE, _BROWN, _PINK, _GREY, _, _SKY = sns.color_palette("colorblind", 10)
-_HUES = {
-    **{"pce": (0, 0, 0), "s2l": _BROWN, "mloss": _SKY, "rloss": _PINK, "meloss": _GREY},
-    **{"ustm": _PURPLE, "dmpls": (0.4, 0, 0.2), "fddseg": (0.45, 0.35, 0)},
-    **{"cale": (0.25, 0.25, 0.65), "scn": _GREEN, "full": (0, 0.3, 0.2)},
-    **{"box": (0.55, 0, 0), "scn_box": (0, 0.25, 0.3)},
-}
-_LOSSES = ((0, 0, 0), _GREEN, _PURPLE, _BROWN, _SKY, _PINK, _GREY)  # none is a class's colour
+LOSSES = ((0, 0, 0), _GREEN, _PURPLE, _BROWN, _SKY, _PINK, _GREY)
 STYLES = ("solid", "dashed", "dashdot", "dotted", (0, (5, 1, 1, 1, 1, 1)))
-MARKS = "osv^DP<>X*phd8H"  # likewise: several of the colours are the same grey in print
 
 
 def heart_box(labels: np.ndarray, margin: int = 12) -> tuple[slice, slice]:
@@ -101,20 +93,27 @@ def histograms(cases: Sequence[Case], title: str) -> Figure:
     maps = {"scribble": [c.scribble for c in cases], "mask": [c.label for c in cases]}
     maps = {name: found for name, found in maps.items() if any(m is not None for m in found)}
     classes, seen = cases[0].classes, set()
+    look: Any = {"lw": 1.8, "path_effects": dark_edge(1.8)}
+    looks = [  # in grey print two colours are alike, and the line tells them apart
+        look | {"color": colour, "ls": STYLES[k % len(STYLES)]}
+        for k, colour in enumerate(scribble_colours(len(classes)))
+    ]
     figure, grid = make_grid(1, len(maps), 3.2, image=False, wide=1.4)
     for axes, (name, found) in zip(grid[0], maps.items(), strict=True):
         if axes is not grid[0, 0]:
             axes.sharey(grid[0, 0])
-        for k, colour in enumerate(scribble_colours(len(classes))):
+        for k in range(len(classes)):
             given = zip(cases, found, strict=True)
             pixels = [case.image[labels == k] for case, labels in given if labels is not None]
             if (pixels := np.concatenate(pixels)).size:
                 counts, edges = np.histogram(pixels, 50, (0, 1), density=True)
-                axes.stairs(counts, edges, color=colour, lw=1.8, path_effects=dark_edge(1.8))
+                axes.stairs(counts, edges, **looks[k])
                 seen.add(k)
         axes.set(title=f"{title}: {name}", xlabel="intensity (0 to 1)", xlim=(0, 1.02))
     grid[0, 0].set_ylabel("density")
-    key(figure, classes, border=False, shown=seen)
+    lines = [Line2D([], [], label=classes[k], **looks[k]) for k in sorted(seen)]
+    place: Any = {"loc": "outside lower center", "ncols": 4, "fontsize": 10, "handlelength": 4}
+    figure.legend(handles=lines, **place)
     return figure
 
 
@@ -123,12 +122,12 @@ def training_curves(curve: pd.DataFrame, validation: Sequence[Mapping[str, float
     figure, grid = make_grid(2, 2, 2.6, image=False, wide=1.6)
     losses, rate, scores, region = grid.flat
     for i, (label, values) in enumerate(_losses(curve).items()):
-        look: Any = {"ls": STYLES[i % len(STYLES)], "color": _LOSSES[i % len(_LOSSES)]}
+        look: Any = {"ls": STYLES[i % len(STYLES)], "color": LOSSES[i % len(LOSSES)]}
         losses.plot(curve["iteration"], values, label=label, lw=1.2, **look)
     losses.set(ylabel="loss", yscale="log")
     rate.step(curve["iteration"], curve["lr"], where="post", color="black")
     rate.set(ylabel="learning rate", yscale="log")
-    _validation(scores, validation, "black", "mean Dice")
+    _validation(scores, validation, "mean Dice")
     for name, label, style in (("tau", "tau", "solid"), ("share_M", "share of M", "dashed")):
         if name in curve:
             region.plot(curve["iteration"], curve[name], label=label, ls=style, color="black")
@@ -170,71 +169,41 @@ def by_data_set(records: Iterable[Record]) -> dict[str, dict[str, Record]]:
     return found
 
 
-def validation_curves(curves: Mapping[str, Mapping[str, Record]]) -> Figure:
-    """Validation Dice of several runs, a panel for each data set (see `by_data_set`).
-
-    A larger, open mark is the best of each run; variants are dashed; one legend serves all panels.
-    Every method has a mark of its own. A method with a recipe of its own has the same mark and
-    colour under the shared one, and a dash-dotted line there; one that a user added is dotted.
-    """
-    figure, (line,) = make_grid(1, len(curves), 3.6, image=False, wide=1.4)
-    shown = {record.run.method for runs in curves.values() for record in runs.values()}
-    lines, methods = {}, [m for m in in_order({*TITLES, *shown}) if m not in SHARED]
-    for axes, (dataset, runs) in zip(line, curves.items(), strict=True):
-        for name, record in runs.items():
-            method = record.run.method
-            i = [without_recipe(m) for m in methods].index(without_recipe(method))
-            colour = _HUES.get(without_recipe(method), (0, 0, 0))
-            usual = "solid" if method in TITLES else "dotted"
-            style = "dashed" if record.run.variant else "dashdot" if method in SHARED else usual
-            mark = MARKS[i % len(MARKS)]
-            _validation(axes, record.validation["curve"], colour, name, style, mark, i % 4)
-        axes.set(xlabel="iteration", title=data_title(dataset))
-        handles, titles = axes.get_legend_handles_labels()
-        lines = dict(zip(titles, handles, strict=True)) | lines
-    place: Any = {"loc": "outside lower center", "ncols": 4, "fontsize": 8, "handlelength": 4}
-    figure.legend(lines.values(), lines.keys(), **place)
-    return figure
-
-
-def curve_panels(runs: Mapping[str, Record], reference: str = "SCN", columns: int = 5) -> Figure:
+def curve_panels(
+    runs: Mapping[str, Record],
+    behind: Mapping[str, Record] | None = None,
+    grey: str = "",
+    columns: int = 5,
+) -> Figure:
     """Validation Dice of several runs on one data set, a panel for each (see `by_data_set`).
 
-    The curve of the `reference` stands behind each of the others in grey; a larger, open mark is
-    the best of a run.
+    `behind` has another run for panels by the same names: its curve stands in grey behind the
+    panel's, and `grey` says what it is. A larger, open mark is the best of a run.
     """
     lines = -(-len(runs) // columns)
     figure, grid = make_grid(lines, min(columns, len(runs)), 1.9, image=False, wide=1.15)
     for axes in grid.flat[len(runs) :]:
         axes.set_axis_off()
     for axes, (name, record) in zip(grid.flat, runs.items(), strict=False):
-        points = runs[reference].validation["curve"] if reference in runs else []
+        points = behind[name].validation["curve"] if behind and name in behind else []
         axes.plot(
             [p["iteration"] for p in points], [100 * p["dice"] for p in points], color="#9a9a9a"
         )
-        _validation(axes, record.validation["curve"], "black", name, first=3)
+        _validation(axes, record.validation["curve"], name)
         axes.set_title(name, fontsize=9)
         axes.set(ylabel="")
     for axes in grid[:, 0]:
         axes.set_ylabel("Dice (%)", fontsize=9)
-    figure.supxlabel(f"iteration (grey: {reference})" if reference in runs else "iteration", size=9)
+    figure.supxlabel(f"iteration (grey: {grey})" if behind else "iteration", size=9)
     return figure
 
 
-def _validation(
-    axes: Axes,
-    points: Sequence[Mapping[str, float]],
-    colour: Any,
-    label: str,
-    style: str = "solid",
-    mark: str = "o",
-    first: int = 0,  # every fourth point is marked, from this one on: marks don't cover each other
-) -> None:
+def _validation(axes: Axes, points: Sequence[Mapping[str, float]], label: str) -> None:
     axes.set(ylabel="validation Dice (%)", ylim=(0, 100))
     if points:
         steps, values = [p["iteration"] for p in points], [100 * p["dice"] for p in points]
-        look: Any = {"color": colour, "marker": mark}
-        axes.plot(steps, values, label=label, ls=style, lw=1.5, ms=6, markevery=(first, 4), **look)
+        look: Any = {"color": "black", "marker": "o"}
+        axes.plot(steps, values, label=label, lw=1.5, ms=6, markevery=4, **look)
         if np.isfinite(values).any():
             best = int(np.nanargmax(values))
             axes.plot(steps[best], values[best], ms=10, mfc="none", **look)

@@ -160,6 +160,8 @@ def test_histograms_share_axes_and_leave_out_what_there_is_not() -> None:
     assert [axes.get_title() for axes in both.axes] == ["ACDC: scribble", "ACDC: mask"]
     assert both.axes[0].get_ylim() == both.axes[1].get_ylim()
     assert legend(both) == ["background", "RV", "LV"]
+    lines = both.legends[0].get_lines()
+    assert len({line.get_linestyle() for line in lines}) == 3, "colours may be alike in print"
     alone = figures.histograms([case(RV_AND_GROUND, None)], "MSCMR")
     assert [axes.get_title() for axes in alone.axes] == ["MSCMR: scribble"]
     assert legend(alone) == ["background", "RV"]
@@ -238,7 +240,7 @@ def test_a_collapsed_method_does_not_squeeze_the_forest_plot(far: float) -> None
     assert key == ["significant (Holm), with 95% interval", "not significant", "beyond the axis"]
 
 
-def test_validation_curves_have_a_panel_for_each_data_set(tmp_path: Path) -> None:
+def test_runs_are_found_by_data_set_and_title(tmp_path: Path) -> None:
     wanted = [("phantom", "scn", 1, ""), ("phantom", "scn", 0, ""), ("acdc", "pce", 2, "")]
     wanted += [("acdc", "pce", 0, "sgd"), ("mscmr", "full", 0, "")]
     records = [
@@ -252,19 +254,12 @@ def test_validation_curves_have_a_panel_for_each_data_set(tmp_path: Path) -> Non
         "phantom": ["SCN"],
     }
     assert curves["phantom"]["SCN"].run.seed == 0  # the lowest of two
-    figure = figures.validation_curves(curves)
-    assert [axes.get_title() for axes in figure.axes] == ["ACDC", "MSCMR", "the phantom"]
-    assert [len(axes.get_lines()) for axes in figure.axes] == [4, 2, 2]  # a curve and its best
-    names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert sorted(names) == ["Full supervision", "PCE", "PCE (sgd)", "SCN"]
 
 
-def test_a_method_that_a_user_added_has_a_curve_and_a_place(tmp_path: Path) -> None:
+def test_a_method_that_a_user_added_has_a_place(tmp_path: Path) -> None:
     records = [write(tmp_path / m, make_run("acdc", m)) for m in ("mine", "scn", "pce")]
     curves = figures.by_data_set(records)
     assert list(curves["acdc"]) == ["PCE", "SCN", "mine"]
-    lines = figures.validation_curves(curves).axes[0].get_lines()[::2]
-    assert [line.get_linestyle() for line in lines] == ["-", "-", ":"]
     row = {"mean_difference": 0.1, "low": 0, "high": 0.2, "p_holm": 0.5} | SEEDS
     metrics = ("dice", "hd95_voxel")
     tests = pd.DataFrame([row | {"method": "mine", "metric": metric} for metric in metrics])
@@ -277,35 +272,12 @@ def test_a_method_that_a_user_added_has_a_curve_and_a_place(tmp_path: Path) -> N
 def test_each_method_has_a_panel_of_its_own_before_scns_curve(tmp_path: Path) -> None:
     records = [write(tmp_path / m, make_run("acdc", m)) for m in ("pce", "scn", "full")]
     (runs,) = figures.by_data_set(records).values()
-    panels = figures.curve_panels(runs, columns=2).axes
+    panels = figures.curve_panels(runs, dict.fromkeys(runs, runs["SCN"]), "SCN", 2).axes
     assert [axes.get_title() for axes in panels] == ["PCE", "SCN", "Full supervision", ""]
     assert [len(axes.get_lines()) for axes in panels[:3]] == [3, 3, 3]  # SCN's, its own, its best
     assert not panels[3].axison
     alone = figures.curve_panels({"PCE": runs["PCE"]})
     assert alone.get_supxlabel() == "iteration"
-
-
-def test_no_curve_has_the_colour_of_a_class(tmp_path: Path) -> None:
-    methods = list(titles.TITLES)
-    records = [write(tmp_path / m, make_run("acdc", m)) for m in methods]
-    lines = figures.validation_curves(figures.by_data_set(records)).axes[0].get_lines()[::2]
-    colours = [to_rgb(line.get_color()) for line in lines]
-    classes = [to_rgb(colour) for colour in display.PALETTE.values()]
-    assert min(math.dist(a, b) for a in colours for b in classes) > 0.2
-    shared = dict(zip(methods, colours, strict=True))
-    assert all(shared[method] == shared[f"{method}_sgd"] for method in titles.SHARED)
-    assert len(set(colours)) == len(methods) - len(titles.SHARED)
-
-
-def test_curves_of_several_methods_differ_in_print_without_colour(tmp_path: Path) -> None:
-    methods = list(titles.TITLES)
-    records = [write(tmp_path / m, make_run("acdc", m)) for m in methods]
-    figure = figures.validation_curves(figures.by_data_set(records))
-    lines = figure.axes[0].get_lines()[::2]
-    assert len({(str(line.get_marker()), line.get_linestyle()) for line in lines}) == 19
-    marks = {name: line.get_marker() for name, line in zip(methods, lines, strict=True)}
-    assert all(marks[method] == marks[f"{method}_sgd"] for method in titles.SHARED)
-    assert len(set(marks.values())) == len(methods) - len(titles.SHARED)
 
 
 @pytest.mark.parametrize(
