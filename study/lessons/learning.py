@@ -150,7 +150,8 @@ def _draw(
         fill(line[-1], case.label[0])
     for axes, name in zip(grid[0], ["strokes", *predictions, "truth"], strict=True):
         axes.set_title(name, fontsize=9)
-    key(figure, cases[0].classes)
+    classes = cases[0].classes
+    key(figure, classes, shown=range(len(classes)))  # the background has strokes
     return figure
 
 

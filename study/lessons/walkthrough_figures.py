@@ -90,8 +90,14 @@ def draw_labels(
         if truth is not None:
             truth_border(axis, truth.numpy())
     if classes:
-        display.key(figure, classes, border=truth is not None)
+        pale = any((known & (labels == 0)).any() for labels, known in panels_.values())
+        display.key(figure, classes, border=truth is not None, more=[_pale("background")] * pale)
     return figure
+
+
+def _pale(name: str) -> Patch:
+    """The key of what `paint` draws of the background over an image."""
+    return Patch(facecolor="#D3D3D3", edgecolor="black", linewidth=0.6, label=name)
 
 
 def draw_added(both: Sequence[Maps], chosen: Slice, box: tuple[slice, slice]) -> Figure:
@@ -107,8 +113,7 @@ def draw_added(both: Sequence[Maps], chosen: Slice, box: tuple[slice, slice]) ->
         truth_border(line[0], chosen.label[0].numpy())
         _paint_added(line[1], maps, chosen)
     look: Any = {"edgecolor": "black", "linewidth": 0.6}
-    more = [Patch(facecolor="#D3D3D3", **look, label="M: background")]
-    more += [Patch(facecolor=RIGHT, **look, label="added, right")]
+    more = [_pale("M: background"), Patch(facecolor=RIGHT, **look, label="added, right")]
     more += [Patch(facecolor=WRONG, **look, label="added, wrong")]
     display.key(figure, chosen.classes, more=more)
     return near(figure, _wider(box, np.any([added(maps).numpy() for maps in both], axis=0)))

@@ -65,6 +65,9 @@ def test_pictures_of_labels_have_a_key_to_their_colours(chosen: walk.Slice, maps
     grids = {"truth": (chosen.label[0], chosen.label[0] > 0)}
     figure = figures.draw_labels(grids, chosen.image[0, 0], classes=chosen.classes)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["RV", "MYO", "LV"]
+    whole = {"truth": (chosen.label[0], chosen.label[0] >= 0)}
+    figure = figures.draw_labels(whole, chosen.image[0, 0], classes=chosen.classes)
+    assert figure.legends[0].get_texts()[-1].get_text() == "background"
     added = figures.draw_added([maps], chosen, (slice(20, 40), slice(20, 40))).legends[0]
     named = {text.get_text() for text in added.get_texts()}
     assert named >= {"RV", "MYO", "LV", "M: background", "added, right", "added, wrong"}
