@@ -23,7 +23,7 @@ _SGD = {"optimiser": "sgd", "schedule": "poly", "weight_decay": 1e-4, "dropout":
 # under the shared protocol have a row for it, on both data sets, tested like any other.
 RECIPES: dict[str, dict[str, Any]] = {
     f"{method}_sgd": _SGD | {"lr": 0.01}
-    for method in ("s2l", "rloss", "meloss", "ustm", "dmpls", "fddseg")
+    for method in ("rloss", "meloss", "ustm", "dmpls", "fddseg")
 }
 # The rows that `SCNOptions` shape; CALE has no CACL, and so none of its options.
 OF_SCN = ("scn", "scn_box", "cale")

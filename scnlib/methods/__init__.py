@@ -28,7 +28,6 @@ METHODS = _Methods(
     {
         "pce": "pce.PCE",
         "s2l": "s2l.S2L",
-        "s2l_sgd": "s2l.S2L",
         "mloss": "mloss.MLoss",
         "rloss": "rloss.RLoss",
         "rloss_sgd": "rloss.RLoss",

@@ -157,7 +157,7 @@ def test_order_and_numbers_say_what_is_reversed():
 
 
 def test_reversed_pairs_say_each_higher_method_once():
-    runs = [record("s2l_sgd", 0.8), record("mloss", 0.5), record("rloss_sgd", 0.4)]
+    runs = [record("s2l", 0.8), record("mloss", 0.5), record("rloss_sgd", 0.4)]
     # Printed the other way round: S2L below MLoss below RLoss.
     order = said(runs)["Order"]
     assert "0 of 3 pairs (but S2L above MLoss, RLoss; MLoss above RLoss)" in order
@@ -204,7 +204,7 @@ def test_tests_of_one_seed_say_so():
 
 def test_seeds_that_tell_two_stories_stand_one_by_one():
     runs = [record("scn", 0.8, seed) for seed in (0, 1)]
-    runs += [record("s2l_sgd", dice, seed) for seed, dice in enumerate((0.8, 0.5))]
+    runs += [record("s2l", dice, seed) for seed, dice in enumerate((0.8, 0.5))]
     runs += [record("mloss", dice, seed) for seed, dice in enumerate((0.7, 0.72))]
     text = said(runs)["Significance"]
     assert text.endswith("apart against SCN, mean Dice in percent: S2L on ACDC 83.33, 53.33.")

@@ -69,7 +69,7 @@ def test_where_points_are_lost_is_the_first_finding():
 
 
 def test_what_labelled_corners_do_is_told_of_each_method():
-    runs = [*RUNS, *short("s2l_sgd", "short+background", 0.75), *short("rloss_sgd", "short", 0.5)]
+    runs = [*RUNS, *short("s2l", "short+background", 0.75), *short("rloss_sgd", "short", 0.5)]
     runs += short("rloss_sgd", "short+background", 0.4)
     runs += [*short("mloss", "short", 0.5), *short("mloss", "short+background", 0.51)]
     said = headlines([], NO_ROWS, runs)[0].split(", validation: ")[1]
@@ -80,14 +80,14 @@ def test_what_labelled_corners_do_is_told_of_each_method():
 
 
 def test_where_whole_runs_have_labelled_corners_short_ones_are_not_told():
-    whole = [*short("s2l_sgd", "", 0.5, 0.8), *short("scn", "", 0.8), *short("mloss", "", 0.5)]
-    labelled = [*short("s2l_sgd", "background", 0.7, 0.81), *short("scn", "background", 0.79)]
-    brief = [*RUNS, *short("s2l_sgd", "short+background", 0.75)]
+    whole = [*short("s2l", "", 0.5, 0.8), *short("scn", "", 0.8), *short("mloss", "", 0.5)]
+    labelled = [*short("s2l", "background", 0.7, 0.81), *short("scn", "background", 0.79)]
+    brief = [*RUNS, *short("s2l", "short+background", 0.75)]
     whole += short("meloss_sgd", "", 0.6, dataset="mscmr")
     labelled += short("meloss_sgd", "background", 0.87, dataset="mscmr")
     assert corners(brief, whole, labelled).split(", validation: ")[1] == (
         "ACDC, S2L seed 0 50.0 to 70.0, 1 other by less than 2, SCN -1.0 by seed; "
         "MSCMR, MELoss seed 0 60.0 to 87.0."
     )
-    labelled = [*short("s2l_sgd", "background", 0.95), *short("scn", "background", 0.79)]
+    labelled = [*short("s2l", "background", 0.95), *short("scn", "background", 0.79)]
     assert corners(brief, whole, labelled).endswith(". Then above SCN: S2L on ACDC.")

@@ -169,7 +169,7 @@ def test_a_run_is_ruined_that_loses_over_five_points() -> None:
 
 def test_wins_are_counted_with_and_without_the_prior_among_the_papers_rows() -> None:
     """Of ten patients each: PCE is worse alone and as good with the prior, S2L worse in both."""
-    dices = {"scn": (0.8, 0.8), "pce": (0.5, 0.8), "s2l_sgd": (0.5, 0.5), "box": (0.1, 0.1)}
+    dices = {"scn": (0.8, 0.8), "pce": (0.5, 0.8), "s2l": (0.5, 0.5), "box": (0.1, 0.1)}
     rows = [
         {"dataset": "acdc", "method": method, "seed": 0, "structure": "RV", "frame": "ED"}
         | {"subject": f"p{n}", "volume": f"p{n}_ED", "dice": dice, "heart": kept}

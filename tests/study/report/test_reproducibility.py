@@ -86,7 +86,7 @@ def test_a_level_is_told_at_the_printed_size_too_where_it_was_run():
 
 
 def test_the_other_rows_stand_to_the_print_with_what_their_means_are_of():
-    runs = [record("mloss", 0.83), record("s2l_sgd", 0.5), record("s2l_sgd", 0.8, seed=1)]
+    runs = [record("mloss", 0.83), record("s2l", 0.5), record("s2l", 0.8, seed=1)]
     (row,) = claims(runs)
     assert row.here == "to the print: S2L -13.74, MLoss -0.49" and row.holds is False
     assert row.cause.endswith("means of unlike parts: S2L by seed 53.3, 83.3")

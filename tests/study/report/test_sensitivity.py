@@ -42,8 +42,8 @@ RUNS = [
     *short("scn", "short+stride4+background", 0.72, 0.72),
     *short("scn", "short+stride4+nopap", 0.71, 0.76),
     *short("scn", "short+stride4+norsr", 0.60),
-    *short("s2l_sgd", "short", 0.30),
-    *short("s2l_sgd", "short+background", 0.80, dataset="mscmr"),
+    *short("s2l", "short", 0.30),
+    *short("s2l", "short+background", 0.80, dataset="mscmr"),
 ]
 
 

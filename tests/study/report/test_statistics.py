@@ -121,7 +121,7 @@ def test_holm_by_hand() -> None:
 
 def test_the_studys_own_rival_changes_no_other_verdict() -> None:
     values = patients([0.1 * n for n in range(8)])
-    papers = [record("scn", values), record("pce", values), record("s2l_sgd", patients([0.2] * 8))]
+    papers = [record("scn", values), record("pce", values), record("s2l", patients([0.2] * 8))]
     own = record("box", patients([0.1 * n + 0.01 for n in range(8)]))
     alone = compare(papers, metrics=["dice"])
     beside: Any = compare([*papers, own], metrics=["dice"])

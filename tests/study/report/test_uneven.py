@@ -8,7 +8,7 @@ from tests.study.report.test_tables import record
 
 def test_seeds_far_apart_are_listed_and_even_rows_are_not():
     # `record` adds 0.1 to LV: the mean is a thirtieth more than the number given.
-    runs = [record("s2l_sgd", 0.5), record("s2l_sgd", 0.8, seed=1), record("scn", 0.7)]
+    runs = [record("s2l", 0.5), record("s2l", 0.8, seed=1), record("scn", 0.7)]
     assert uneven_told(runs) == "Some means hide parts far apart. By seed, ACDC: S2L 53.3, 83.3."
     assert uneven_told([record("scn", 0.7), record("dmpls", 0.1)]) == ""
 
@@ -16,7 +16,7 @@ def test_seeds_far_apart_are_listed_and_even_rows_are_not():
 def test_a_structure_that_failed_alone_is_seen():
     failed = record("meloss_sgd", 0.8, dataset="mscmr")
     failed.summary["dice"]["RV"] = 0.1
-    text = uneven_told([failed, record("s2l_sgd", 0.5), record("s2l_sgd", 0.8, seed=1)])
+    text = uneven_told([failed, record("s2l", 0.5), record("s2l", 0.8, seed=1)])
     assert text.endswith(
         "S2L 53.3, 83.3. By structure (RV, MYO, LV), MSCMR: MELoss 10.0, 80.0, 90.0."
     )
@@ -24,14 +24,14 @@ def test_a_structure_that_failed_alone_is_seen():
 
 def test_the_experiment_stands_beside_the_row():
     runs = [
-        record("s2l_sgd", 0.5),
-        record("s2l_sgd", 0.8, seed=1),
+        record("s2l", 0.5),
+        record("s2l", 0.8, seed=1),
         record("meloss_sgd", 0.8, dataset="mscmr"),
     ]
     for run, best in zip(runs, (0.52, 0.84, 0.6), strict=True):
         run.validation = {"best": {"dice": best}}
     runs[2].summary["dice"]["RV"] = 0.1
-    page = odd_rows(runs, [validated("s2l_sgd", 0.78, "background")])
+    page = odd_rows(runs, [validated("s2l", 0.78, "background")])
     assert "| S2L on ACDC | by seed: 53.3, 83.3 | 52.0 to 78.0 (seed 0) |" in page
     assert "| MELoss on MSCMR | by structure (RV, MYO, LV): 10.0, 80.0, 90.0 | not tried |" in page
     assert odd_rows([record("scn", 0.8)], []) == ""
