@@ -32,6 +32,11 @@ def by_method(found: Sequence[Effect]) -> dict[str, dict[str, Effect]]:
     return grouped
 
 
+def seeds_of(found: Iterable[Effect]) -> str:
+    """Of which seeds these effects of less or worse strokes are, each way once."""
+    return " or ".join(sorted({seeds_text(one.seeds) for one in found if one.choice in AMOUNTS}))
+
+
 def amounts_table(found: Sequence[Effect]) -> str:
     """Mean validation Dice (percent) of each method by what was drawn, as Markdown; "" for none."""
     grouped = by_method(found)
@@ -53,7 +58,7 @@ def amounts_told(found: Sequence[Effect], where: str, full: bool = True) -> str:
     parts = [f"{title(one.method)} {one.means[0]:.1f} to {one.means[1]:.1f}" for one in there]
     if not parts:
         return ""
-    seeds = _seeds(there)
+    seeds = seeds_of(there)
     several = [one for one in there if len(one.before) > 1]
     chance = [
         f"{title(one.method)} {max(one.before.values()) - min(one.before.values()):.1f}"
@@ -96,16 +101,10 @@ def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
     fault.axvline(0, color="black", lw=0.8)
     for axes in (share, fault):
         axes.grid(alpha=0.3)
-    shown = [effect for effects in grouped.values() for effect in effects.values()]
-    figure.suptitle(f"{heading}, {_seeds(shown)}", fontsize=11)
+    figure.suptitle(f"{heading}, {seeds_of(found)}", fontsize=11)
     figure.legend(loc="outside lower center", ncols=6, fontsize=9, frameon=False)
     plt.close(figure)
     return figure
-
-
-def _seeds(effects: Iterable[Effect]) -> str:
-    """Of which seeds the effects are, each way once."""
-    return " or ".join(sorted({seeds_text(one.seeds) for one in effects}))
 
 
 def _whole(effects: dict[str, Effect]) -> float:

@@ -1,6 +1,6 @@
 """The paper's claims, answered in sentences: every number in them is computed from the records."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -190,6 +190,12 @@ def _corners(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
         "background, as in S2L's public code, best Dice on validation subjects: "
         f"{'; '.join(parts)}."
     )
+    return [text + _lead_with_corners(best) + _other_formats(records, labelled, best)]
+
+
+def _lead_with_corners(best: Mapping[tuple[str, str, int], tuple[float, float]]) -> str:
+    """What labelled corners leave of SCN's lead over PCE, where both have such a run."""
+    text = ""
     for (dataset, method, seed), ours in best.items():
         base = best.get((dataset, "pce", seed))
         if method == "scn" and base:
@@ -198,16 +204,21 @@ def _corners(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
                 f" SCN's lead over PCE there is then {after:+.2f} points, not {before:+.2f} "
                 f"({data_title(dataset)}, seed {seed})."
             )
+    return text
+
+
+def _other_formats(
+    records: Sequence[Record], labelled: Sequence[Record], compared: Collection[Any]
+) -> str:
+    """Which runs with labelled corners have another number format than the default's."""
     usual = {findings.run_key(r): r.dtype for r in records}
     mixed = [
         f"{row_title(1, r.run.method)} on {data_title(r.run.dataset)}, seed {r.run.seed} "
         f"({r.dtype} against {usual[key]})"
         for r in labelled
-        if (key := findings.run_key(r)) in best and r.dtype != usual[key]
+        if (key := findings.run_key(r)) in compared and r.dtype != usual[key]
     ]
-    if mixed:
-        text += f" Of another number format than the default's: {'; '.join(mixed)}."
-    return [text]
+    return f" Of another number format than the default's: {'; '.join(mixed)}." if mixed else ""
 
 
 def _choices(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:

@@ -39,39 +39,51 @@ def forest(tests: pd.DataFrame, heading: str = "") -> Figure:
     methods = in_order(set(tests["method"]))
     size = (11.5, 1.7 + 0.32 * max(len(methods), 1))
     figure, grid = plt.subplots(1, 4, figsize=size, sharey=True, layout="constrained")
-    panels = [(metric, furthest) for metric in _AXES for furthest in (FURTHEST, ZOOM)]
     marks = {(row["metric"], row["method"]): seeds_mark(row) for row in tests.to_dict("records")}
+    panels = [(metric, furthest) for metric in _AXES for furthest in (FURTHEST, ZOOM)]
     for axes, (metric, furthest) in zip(grid, panels, strict=True):
-        label, factor = _AXES[metric]
-        axes.axvline(0, color="black", lw=0.8)
-        axes.grid(alpha=0.3)
-        rows = tests[tests["metric"] == metric].set_index("method")
+        rows: Any = tests[tests["metric"] == metric].set_index("method")
+        _panel(axes, rows.loc[methods], metric, furthest)
         for y, method in enumerate(methods):
-            _difference(axes, y, rows.loc[method], factor, furthest)
             if furthest == FURTHEST and marks[metric, method]:
-                side, x = (
-                    ("right", 0.99) if rows.loc[method, "mean_difference"] < 0 else ("left", 0.01)
-                )
-                place: Any = {"transform": axes.get_yaxis_transform(), "va": "center", "ha": side}
-                axes.text(x, y, "‡", **place)
-        near = f", ±{furthest:.0f}" if furthest == ZOOM else ""
-        axes.set(xlabel=f"{label}{near}", ylim=(len(methods) - 0.5, -0.5))
-        axes.set_xlim(-EDGE * furthest, EDGE * furthest)
-        if furthest == ZOOM:
-            axes.set_facecolor("#e4e4e4")  # a paler grey is lost among the 256 colours of a PNG
+                _dagger(axes, y, rows.loc[method, "mean_difference"] < 0)
     seeds = tests.drop_duplicates("method").set_index("method")
     names = [f"{title(m)} ({seeds.loc[m, 'seeds']})" for m in methods]
     grid[0].set_yticks(range(len(methods)), names)
-    said = "method minus SCN (in brackets: its seeds"
-    if methods:
-        first = seeds.iloc[0]
-        said += f"; SCN {first['reference_seeds']}; {first['patients']} patients"
-    if any(marks.values()):
-        said += f"; ‡ single seeds move it by over {SPREAD:g}"
-    figure.suptitle(f"{heading}: {said})" if heading else f"{said})", fontsize=11)
+    said = _said(seeds, any(marks.values()))
+    figure.suptitle(f"{heading}: {said}" if heading else said, fontsize=11)
     _forest_key(figure)
     plt.close(figure)
     return figure
+
+
+def _panel(axes: Axes, rows: pd.DataFrame, metric: str, furthest: float) -> None:
+    """The methods' differences in one metric (rows by method), to `furthest` on either side."""
+    label, factor = _AXES[metric]
+    axes.axvline(0, color="black", lw=0.8)
+    axes.grid(alpha=0.3)
+    for y, (_, row) in enumerate(rows.iterrows()):
+        _difference(axes, y, row, factor, furthest)
+    near = f", ±{furthest:.0f}" if furthest == ZOOM else ""
+    axes.set(xlabel=f"{label}{near}", ylim=(len(rows) - 0.5, -0.5))
+    axes.set_xlim(-EDGE * furthest, EDGE * furthest)
+    if furthest == ZOOM:
+        axes.set_facecolor("#e4e4e4")  # a paler grey is lost among the 256 colours of a PNG
+
+
+def _dagger(axes: Axes, y: int, right: bool) -> None:
+    """‡ at the edge of a method's line where its difference isn't."""
+    side, x = ("right", 0.99) if right else ("left", 0.01)
+    axes.text(x, y, "‡", transform=axes.get_yaxis_transform(), va="center", ha=side)
+
+
+def _said(seeds: pd.DataFrame, apart: bool) -> str:
+    """What the forest shows, of which seeds and how many patients (rows of `compare`)."""
+    said = "method minus SCN (in brackets: its seeds"
+    if len(seeds):
+        first = seeds.iloc[0]
+        said += f"; SCN {first['reference_seeds']}; {first['patients']} patients"
+    return said + f"; ‡ single seeds move the difference by over {SPREAD:g}" * apart + ")"
 
 
 def _difference(axes: Axes, y: int, row: Any, factor: float, furthest: float) -> None:
@@ -123,18 +135,8 @@ def failures(
     for line, (method, record) in zip(grid.reshape(-1, count), runs.items(), strict=False):
         line[0].set_ylabel(title(method).replace(" ", "\n"), fontsize=10)
         for axes, found in zip(line, worst_volumes(record, count).to_dict("records"), strict=False):
-            case, volume = cases[found["volume"]], str(found["volume"])
-            predicted, truth = record.prediction(volume), _label(case)
-            k = case.classes.index(str(found["structure"]))
-            z = worst_slice(predicted, truth, k)
-            box = heart_box(truth, margin=14)
-            if share_outside(predicted[z], box) > BEYOND:
-                box = (slice(None), slice(None))
-            _failure(axes, case.image[z], predicted[z], truth[z], box)
-            name = volume.replace("_", "\n", 1)
-            axes.set_title(f"{name}, slice {z + 1}\nDice {100 * found['dice']:.0f}%", fontsize=8)
-            words = what_went_wrong(predicted, truth, k, dict(enumerate(case.classes)))
-            rows.append((title(method), volume, 100 * found["dice"], z + 1, words))
+            row = _worst(axes, record, cases[found["volume"]], found)
+            rows.append((title(method), *row))
     layout: Any = figure.get_layout_engine()
     layout.set(h_pad=0.08, wspace=0.03)
     first = next(iter(cases.values()))
@@ -146,6 +148,22 @@ def failures(
     key(figure, first.classes)
     columns = ["method", "volume", "Dice (%)", "slice", "what went wrong"]
     return figure, pd.DataFrame(rows, columns=columns)
+
+
+def _worst(axes: Axes, record: Record, case: Case, found: dict[str, Any]) -> tuple[Any, ...]:
+    """Draw the worst slice of a volume; its volume, Dice, slice and what went wrong."""
+    volume, score = str(found["volume"]), 100 * found["dice"]
+    predicted, truth = record.prediction(volume), _label(case)
+    k = case.classes.index(str(found["structure"]))
+    z = worst_slice(predicted, truth, k)
+    box = heart_box(truth, margin=14)
+    if share_outside(predicted[z], box) > BEYOND:
+        box = (slice(None), slice(None))
+    _failure(axes, case.image[z], predicted[z], truth[z], box)
+    name = volume.replace("_", "\n", 1)
+    axes.set_title(f"{name}, slice {z + 1}\nDice {score:.0f}%", fontsize=8)
+    words = what_went_wrong(predicted, truth, k, dict(enumerate(case.classes)))
+    return volume, score, z + 1, words
 
 
 def _failure(

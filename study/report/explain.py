@@ -9,100 +9,17 @@ name a cell of Tables 1-3 or any other quantity. Exit code 1 if nothing is found
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from scnlib.commandline import Parser
 from scnlib.paths import README, REPOSITORY, RESULTS, results_root
 from scnlib.records import Record
 from study.collected import KINDS, collect
-from study.report.findings import run_key
-from study.report.scores import QUANTITIES, side_by_side, table_dataset
-from study.report.sensitivity import effects
-from study.report.titles import ROWS, in_order, row_title
+from study.report.facts import Fact, facts
+from study.report.lost_points import read_rows
 
 MOST = 12  # hits that are shown
-
-
-class Fact(NamedTuple):
-    """A number of the study, what it is in words, and the records it was computed from."""
-
-    text: str
-    value: float
-    records: Sequence[Record]
-
-
-def facts(
-    records: Sequence[Record], variants: Sequence[Record], short: Sequence[Record] = ()
-) -> Iterator[Fact]:
-    """Every number of the tables, of single runs, of the variants and of the short runs."""
-    yield from _cells(records)
-    for record in [*records, *variants, *short]:
-        run = record.run
-        name = f"{run.method} on {run.dataset}, seed {run.seed}, profile {run.profile.name}"
-        name += f", variant {run.variant}" if run.variant else ""
-        for quantity, (key, factor) in QUANTITIES.items():
-            for structure, value in record.summary.get(key, {}).items():
-                yield Fact(f"{quantity} {structure} of {name}", factor * value, [record])
-        for which in ("best", "last"):
-            if found := record.validation.get(which):
-                text = f"{which} validation Dice of {name} (iteration {found['iteration']})"
-                yield Fact(text, 100 * found["dice"], [record])
-    yield from _departures(records, variants)
-    yield from _choices("short", short)
-    yield from _choices("whole", [*records, *variants])
-
-
-def _cells(records: Sequence[Record]) -> Iterator[Fact]:
-    profiles = {record.run.profile.name for record in records}
-    for profile in sorted(profiles):
-        mine = [record for record in records if record.run.profile.name == profile]
-        for number in ROWS:
-            dataset = table_dataset(number, mine, profile)
-            methods = in_order([r.run.method for r in mine if r.run.dataset == dataset])
-            rows = {row_title(number, method): method for method in methods}
-            table: Any = side_by_side(number, mine, profile)
-            for (quantity, structure), column in table.items():
-                if quantity == "Run":
-                    continue
-                for row, value in column.items():
-                    used = [
-                        record
-                        for record in mine
-                        if (record.run.dataset, record.run.method) == (dataset, rows.get(row))
-                    ]
-                    seeds = ", ".join(str(record.run.seed) for record in used)
-                    of = "as printed in the paper" if "paper" in quantity else f"seeds {seeds}"
-                    text = (
-                        f"Table {number}, {row}, {quantity} {structure} (profile {profile}, {of})"
-                    )
-                    yield Fact(text, value, [] if "paper" in quantity else used)
-
-
-def _departures(records: Sequence[Record], variants: Sequence[Record]) -> Iterator[Fact]:
-    usual = {(r.run.dataset, r.run.method, r.run.seed): r for r in records}
-    for record in variants:
-        run = record.run
-        base = usual.get((run.dataset, run.method, run.seed))
-        if base and base.validation.get("best") and record.validation.get("best"):
-            change = record.validation["best"]["dice"] - base.validation["best"]["dice"]
-            text = (
-                f"best validation Dice of {run.method} on {run.dataset}, seed {run.seed}: variant"
-            )
-            yield Fact(f"{text} {run.variant} minus the default", 100 * change, [record, base])
-
-
-def _choices(length: str, runs: Sequence[Record]) -> Iterator[Fact]:
-    for effect in effects(runs):
-        variants = (effect.base, "+".join(filter(None, (effect.base, effect.choice))))
-        keys = {("acdc", effect.method, seed) for seed in effect.seeds}
-        used = [r for r in runs if run_key(r) in keys and r.run.variant in variants]
-        without, having = effect.means
-        values = {"without": without, "with": having, "difference": having - without}
-        for word, value in values.items():
-            text = f"{length} runs, {effect.choice}, {effect.method} on acdc, mean validation Dice"
-            yield Fact(f"{text}, {word}", value, used)
 
 
 def matching(query: str, known: Iterable[Fact]) -> list[Fact]:
@@ -165,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for profile in ("cpu", "night", "paper", "demo"):
             runs = [collect(results, profile, kind) for kind in KINDS]
-            known += facts(*runs) if any(runs) else []
+            known += facts(*runs, lost=read_rows(results / profile)) if any(runs) else []
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -186,6 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"and {len(found) - MOST} more: say it with more decimals or words")
     if not found:
         print(f"error: {query}: no number or cell of the records in {results}", file=sys.stderr)
+        if places:
+            print("The text there is computed from several records.", file=sys.stderr)
     return int(not found)
 
 

@@ -178,7 +178,7 @@ def curve_panels(
     """Validation Dice of several runs on one data set, a panel for each (see `by_data_set`).
 
     `behind` has another run for panels by the same names: its curve stands in grey behind the
-    panel's, and `grey` says what it is. A larger, open mark is the best of a run.
+    panel's, and `grey` says what it is. An open mark is the best of a run.
     """
     lines = -(-len(runs) // columns)
     figure, grid = make_grid(lines, min(columns, len(runs)), 1.9, image=False, wide=1.15)
@@ -202,11 +202,10 @@ def _validation(axes: Axes, points: Sequence[Mapping[str, float]], label: str) -
     axes.set(ylabel="validation Dice (%)", ylim=(0, 100))
     if points:
         steps, values = [p["iteration"] for p in points], [100 * p["dice"] for p in points]
-        look: Any = {"color": "black", "marker": "o"}
-        axes.plot(steps, values, label=label, lw=1.5, ms=6, markevery=4, **look)
+        axes.plot(steps, values, label=label, lw=1.5, color="black")
         if np.isfinite(values).any():
             best = int(np.nanargmax(values))
-            axes.plot(steps[best], values[best], ms=10, mfc="none", **look)
+            axes.plot(steps[best], values[best], "o", ms=10, mfc="none", color="black")
 
 
 def make_grid(

@@ -101,26 +101,6 @@ def _above(pairs: list[tuple[str, str]]) -> str:
     return "; ".join(f"{higher} above {', '.join(lower)}" for higher, lower in below.items())
 
 
-def uneven(records: Sequence[Record], points: float = 20.0) -> pd.DataFrame:
-    """Tested runs whose structures differ by more than `points` of Dice, the widest gap first.
-
-    Columns data set, method, seed, lowest, its Dice (%), its 95HD (voxels), highest, its Dice (%):
-    a method that floods the image with one class alone has a low Dice and a large 95HD there.
-    """
-    rows = []
-    for record in (record for record in records if record.summary):
-        dice = {k: 100 * v for k, v in record.summary["dice"].items() if k != "mean"}
-        low, high = min(dice, key=lambda k: dice[k]), max(dice, key=lambda k: dice[k])
-        if dice[high] - dice[low] > points:
-            hd95 = record.summary["hd95_voxel"][low]
-            which = (record.run.dataset, title(record.run.method), record.run.seed)
-            rows.append((*which, low, dice[low], hd95, high, dice[high]))
-    columns = ["data set", "method", "seed", "lowest", "its Dice (%)", "its 95HD (voxels)"]
-    columns += ["highest", "Dice (%) of the highest"]
-    rows.sort(key=lambda row: row[4] - row[7])
-    return pd.DataFrame(rows, columns=columns)
-
-
 def seed_spread(records: Sequence[Record]) -> pd.DataFrame:
     """How far the seeds of one method lie apart on one data set, where there are several.
 
@@ -212,7 +192,8 @@ def departures(record: Record) -> str:
     """The fields in which a run departs from the study's protocol, with their values."""
     run = record.run
     changed = changed_fields(run, make_run(run.dataset, run.method, run.seed, run.profile.name))
-    changed.pop("variant", None)
+    idle = {"profile.lr_factor", "profile.lr_steps"} if run.profile.schedule != "step" else set()
+    changed = {name: values for name, values in changed.items() if name not in {"variant", *idle}}
     return ", ".join(f"{name.split('.')[-1]}={value}" for name, (value, _) in changed.items())
 
 

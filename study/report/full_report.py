@@ -96,7 +96,7 @@ the picture.
 _AMOUNTS = """## How much must be scribbled
 
 Short runs on training scribbles with less in them, or with mistakes; mean Dice on validation
-subjects of {data}, percent. Notebook 05, section 11, says how they were made and has the picture.
+subjects of {data}, percent, {seeds}. Notebook 05, section 11, says how they were made{picture}.
 
 {table}
 
@@ -207,7 +207,10 @@ def _amounts(short: Sequence[Record], dataset: str) -> str:
     if not (table := amounts.amounts_table(found)):
         return ""
     told = amounts.amounts_told(found, data_title(dataset))
-    return _AMOUNTS.format(data=data_title(dataset), table=table, told=told)
+    seeds = amounts.seeds_of(found)
+    picture = " and has the picture" if dataset == "acdc" else ""
+    names = {"data": data_title(dataset), "seeds": seeds, "picture": picture}
+    return _AMOUNTS.format(**names, table=table, told=told)
 
 
 def runs_table(records: Sequence[Record], variants: Sequence[Record]) -> str:

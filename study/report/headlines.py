@@ -15,7 +15,7 @@ from study.report.amounts import amounts_told
 from study.report.findings import ablation_steps
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table
-from study.report.titles import NAMES, SHARED, data_title, in_order, row_title, title
+from study.report.titles import NAMES, data_title, in_order, row_title, title
 from study.report.verdicts import ahead_of_scn, tests_against_scn
 
 LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
@@ -55,10 +55,11 @@ def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) ->
     text = lost_points.headline(lost)
     if not text:
         return ""
-    rows: Any = lost[~lost["method"].isin(SHARED)]
-    ruined, runs = lost_points.ruined(rows)
+    ruined, runs = lost_points.ruined(lost)
     if ruined:
-        text += f" Keeping one part ruins {len(ruined)} of {runs} runs: {', '.join(ruined)}."
+        footnotes = sum("(Adam)" in name for name in ruined)
+        text += f" Keeping one part ruins {len(ruined)} of {runs} runs, {footnotes} of them by Adam"
+        text += f": {', '.join(ruined)}." if full else "."
     if full:
         text += _beaten_by_all(records)
     seeds = per_seed(records, "acdc").get("pce", {})

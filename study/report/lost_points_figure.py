@@ -32,7 +32,8 @@ def bars(table: pd.DataFrame, heading: str) -> Figure:
     left = pd.Series(0.0, index=table.index)
     places = range(len(table))
     for step, colour in zip(STEPS, COLOURS, strict=True):
-        axes.barh(places, table[step], left=left, color=colour, label=LABELS[step], height=0.7)
+        look: Any = {"color": colour, "hatch": "//" * (step == "rest"), "edgecolor": "white"}
+        axes.barh(places, table[step], left=left, label=LABELS[step], height=0.7, **look)
         left = left + table[step]
     kept = 100 - table["with heart"].astype(float)
     label = "lost if only the largest part is kept (arrow: beyond)"

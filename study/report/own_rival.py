@@ -111,7 +111,9 @@ def _beside(records: Sequence[Record], method: str, tests: Sequence[Any], full: 
     parts = []
     for row in _of(tests, method, "dice"):
         ours = 100 * mean_dice(records, row["dataset"])[method]
-        verdict = f"{row['verdict']}, " if full or row["verdict"] != "not significant" else ""
+        verdict = f"p {row['p_holm']:.3f}: {row['verdict']}, " if full else ""
+        if not full and row["verdict"] != "not significant":
+            verdict = f"{row['verdict']}, "
         apart = f"{interval(row, 100, 'points')} to SCN ({verdict}{_seeds(row)})"
         parts.append(f"{ours:.2f}% on {data_title(row['dataset'])}, {apart}")
     return parts
@@ -153,4 +155,5 @@ def _in_full(records: Sequence[Record], tests: Sequence[Any]) -> str:
             dice = [f"{100 * r.validation['best']['dice']:.2f}%" for r in (rival, scn)]
             where = f"{data_title(rival.run.dataset)}, seed {rival.run.seed}"
             text += f" Best validation Dice, {where}: {dice[0]}, SCN {dice[1]}."
-    return text + (f" Numbers were {' or '.join(sorted(kinds))}." if kinds else "")
+    formats = f" Number formats, PCE+box against SCN: {'; '.join(sorted(kinds))}."
+    return text + formats * bool(kinds)

@@ -34,7 +34,7 @@ def told(found: Sequence[Pair]) -> str:
         after, before = (100 * record.validation["best"]["dice"] for record in (own, shared))
         run = own.run
         parts.append(
-            f"{title(run.method)} on {data_title(run.dataset)} {after:.2f}% (SGD at "
+            f"{_name(own)} on {data_title(run.dataset)} {after:.2f}% (SGD at "
             f"{run.profile.lr:g}) instead of {before:.2f}% (seed {run.seed})"
         )
     return "; ".join(parts)
@@ -47,7 +47,7 @@ def table(found: Sequence[Pair]) -> str:
         after, before = (100 * record.validation["best"]["dice"] for record in (own, shared))
         run = own.run
         cells = (f"{run.profile.lr:g}", f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}")
-        rows.append((title(run.method), data_title(run.dataset), str(run.seed), *cells))
+        rows.append((_name(own), data_title(run.dataset), str(run.seed), *cells))
     head = ("method", "data set", "seed", "SGD's rate", "by Adam (%)", "by SGD (%)", "difference")
     return markdown.table(head, rows) if rows else ""
 
@@ -58,8 +58,13 @@ def by_panel(found: Sequence[Pair]) -> dict[str, tuple[dict[str, Record], dict[s
     for pair in found:
         run = pair[0].run
         for runs, record in zip(panels.setdefault(run.dataset, ({}, {})), pair, strict=True):
-            runs[f"{title(run.method)}, seed {run.seed}"] = record
+            runs[f"{_name(pair[0])}, seed {run.seed}"] = record
     return panels
+
+
+def _name(record: Record) -> str:
+    """The method's title without a word of its optimiser, which the pair has both of."""
+    return title(record.run.method).removesuffix(" (Adam)")
 
 
 def _key(record: Record) -> tuple[str, str, int]:

@@ -298,7 +298,7 @@ def picture(found: Sequence[Effect], heading: str) -> Figure:
     handles: list[Any] = [
         Line2D([], [], marker="o", ms=9, mfc=BEFORE, **look, label="corners unlabelled"),
         Line2D([], [], marker="s", ms=9, mfc=AFTER, **look, label="corners labelled background"),
-        Line2D([], [], marker="D", ms=8, mfc="black", **look, label="choice - default's mean"),
+        Line2D([], [], marker="D", ms=8, mfc="black", **look, label="choice minus default's mean"),
         Line2D([], [], marker="D", ms=8, mfc="white", **look, label="the same of one seed"),
         Line2D([], [], marker=".", **look, label="a seed"),
         Patch(color="#d0d0d0", label="chance, 3 seeds"),

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from itertools import product
 
+import pandas as pd
+
 from scnlib.records import Record
 from study.report.means import per_seed
 from study.report.scores import SPREAD
 from study.report.titles import DATASETS, SHARED, data_title, in_order, title
 
 KINDS = ("by seed", "by structure (RV, MYO, LV)")
-APART = 20.0  # points of Dice between the best and the worst structure of a row
+GAP = 20.0  # points of Dice between the best and the worst structure of a row
 
 
 def uneven_told(records: Sequence[Record]) -> str:
@@ -39,9 +41,29 @@ def odd_means(records: Sequence[Record], dataset: str) -> dict[tuple[str, str], 
         parts = _by_structure(records, dataset, method)
         if max(values) - min(values) > SPREAD:
             found[method, by_seed] = _listed(values)
-        elif max(parts) - min(parts) > APART:
+        elif max(parts) - min(parts) > GAP:
             found[method, by_structure] = _listed(parts)
     return found
+
+
+def uneven_runs(records: Sequence[Record]) -> pd.DataFrame:
+    """Tested runs whose structures differ by more than `GAP` points of Dice, the widest gap first.
+
+    Columns data set, method, seed, lowest, its Dice (%), its 95HD (voxels), highest, its Dice (%):
+    a method that floods the image with one class alone has a low Dice and a large 95HD there.
+    """
+    rows = []
+    for record in (record for record in records if record.summary):
+        dice = {k: 100 * v for k, v in record.summary["dice"].items() if k != "mean"}
+        low, high = min(dice, key=lambda k: dice[k]), max(dice, key=lambda k: dice[k])
+        if dice[high] - dice[low] > GAP:
+            hd95 = record.summary["hd95_voxel"][low]
+            which = (record.run.dataset, title(record.run.method), record.run.seed)
+            rows.append((*which, low, dice[low], hd95, high, dice[high]))
+    columns = ["data set", "method", "seed", "lowest", "its Dice (%)", "its 95HD (voxels)"]
+    columns += ["highest", "Dice (%) of the highest"]
+    rows.sort(key=lambda row: row[4] - row[7])
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _by_structure(records: Sequence[Record], dataset: str, method: str) -> list[float]:

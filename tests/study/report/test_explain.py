@@ -5,8 +5,10 @@ import pytest
 
 from scnlib.paths import RESULTS, run_folder
 from study.experiments import make_run
-from study.report.explain import Fact, main, matching, where_it_stands
+from study.report.explain import main, matching, where_it_stands
+from study.report.facts import Fact, facts
 from tests import sample_record
+from tests.study.report.test_tables import record
 
 FACTS = [
     Fact("Table 1, SCN, Dice ours RV", 84.2196, []),
@@ -98,3 +100,20 @@ def test_a_difference_of_short_runs_leads_to_both(tmp_path, capsys):
     for variant in ("short", "short+background"):
         assert f"{tmp_path}/cpu/sensitivity/{variant}/acdc/pce/seed0/record.json" in text
         assert f"--variant {variant} --retrain" in text
+
+
+def test_what_compares_runs_is_known_by_its_words_and_leads_to_both() -> None:
+    runs = [record("scn", dice, seed) for seed, dice in enumerate((0.8, 0.7))]
+    runs += [record("pce", dice, seed) for seed, dice in enumerate((0.5, 0.5))]
+    runs += [record("cale", 0.7)]
+    for run in runs:
+        run.validation = {}
+    known = {fact.text: fact for fact in facts(runs, [])}
+    both = known["mean Dice of SCN minus PCE on acdc, seeds 0, 1 (profile cpu)"]
+    assert both.value == pytest.approx(25) and len(both.records) == 4
+    one = known["mean Dice of SCN minus PCE on acdc, seed 1 (profile cpu)"]
+    assert one.value == pytest.approx(20) and len(one.records) == 2
+    step = "Table 3, from PCE to PCE+CALE, mean Dice on acdc, seed 0 (profile cpu)"
+    assert known[step].value == pytest.approx(20)
+    test = "PCE minus SCN on acdc, mean over patients, Dice: difference (profile cpu)"
+    assert known[test].value == pytest.approx(-25)

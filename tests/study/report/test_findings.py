@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from study.experiments import make_run
-from study.report import findings
+from study.report import findings, uneven
 from tests.sample_record import write
 from tests.study.report.test_tables import record
 
@@ -25,14 +25,14 @@ def flooded(method: str, structure: str, dice: float) -> Any:
 def test_runs_that_flood_one_structure_are_named_the_worst_first():
     runs = [flooded("pce", "RV", 0.55), flooded("scn", "MYO", 0.61), flooded("full", "LV", 0.2)]
     untested: Any = SimpleNamespace(summary={})
-    table = findings.uneven([*runs, untested])
+    table = uneven.uneven_runs([*runs, untested])
     assert table[["method", "lowest"]].to_numpy().tolist() == [
         ["Full supervision", "LV"],
         ["PCE", "RV"],
     ]
     assert table["its Dice (%)"].tolist() == pytest.approx([20, 55])
     assert table["its 95HD (voxels)"].tolist() == pytest.approx([2, 4])  # 20 (1 - Dice) of `record`
-    assert findings.uneven([]).empty
+    assert uneven.uneven_runs([]).empty
 
 
 def test_seeds_of_one_method_lie_apart_by_their_range():

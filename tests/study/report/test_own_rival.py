@@ -16,7 +16,8 @@ def test_the_own_rival_stands_beside_scn_with_its_interval():
     line = headlines(runs, NO_ROWS)[0]
     assert "has 75.33% on ACDC, +2.00 points [+2.00, +2.00] to SCN (better" in line
     assert line.startswith("**A prior in place of SCN**") and "(better, 1 seed against 1)." in line
-    assert any(full.startswith(line) for full in answers(runs, [], "cpu"))
+    apart = "+2.00 points [+2.00, +2.00] to SCN (p 0.031: better, 1 seed against 1)."
+    assert any(apart in full for full in answers(runs, [], "cpu"))
 
 
 def test_the_own_rival_in_full_has_validation_and_number_formats():
@@ -25,7 +26,7 @@ def test_the_own_rival_in_full_has_validation_and_number_formats():
     ours.dtype, theirs.dtype = "float32", "bfloat16"
     text = told_in_full([ours, theirs])
     assert "Best validation Dice, ACDC, seed 0: 60.00%, SCN 75.00%." in text
-    assert text.endswith("Numbers were float32 against bfloat16.")
+    assert text.endswith("Number formats, PCE+box against SCN: float32 against bfloat16.")
     assert told_in_full([theirs]) == ""
 
 
@@ -80,4 +81,4 @@ def test_scn_with_the_prior_stands_beside_scn_where_it_was_run():
         "SCN+box" not in rival_told(runs[:2], NO_ROWS)
         and rival_told([runs[0], runs[2]], NO_ROWS) == ""
     )
-    assert told_in_full(runs).endswith("(not significant, 1 seed against 1).")
+    assert told_in_full(runs).endswith("(p 0.062: not significant, 1 seed against 1).")

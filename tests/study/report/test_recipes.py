@@ -33,5 +33,7 @@ def test_another_seed_and_another_set_are_no_pair() -> None:
 
 
 def test_a_row_of_the_tables_comes_before_the_variant_that_is_the_same_run() -> None:
-    ((own, _),) = pairs([ADAM[1], SGD[2]], [validated("rloss", 0.7, "sgd001")])
+    variant = validated("rloss", 0.7, "sgd001")
+    ((own, _),) = pairs([ADAM[1], SGD[2]], [variant])
     assert own is SGD[2]
+    assert told(pairs([ADAM[1]], [variant])).startswith("RLoss on ACDC 70.00% (SGD at 0.01)")
