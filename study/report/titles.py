@@ -6,7 +6,7 @@ from study.experiments import RECIPES, without_recipe
 
 # Method name: (our title, the paper's row). The paper has no row of full supervision and none of
 # the study's own rivals. Where a method has a recipe of its own (`study.experiments.RECIPES`),
-# that row is the paper's; the one under the shared recipe, where it collapses, is a footnote.
+# that row is the paper's; the one under the shared recipe is a footnote.
 TITLES: dict[str, tuple[str, str]] = {
     "pce": ("PCE", "PCE"),
     "s2l": ("S2L", "S2I"),
