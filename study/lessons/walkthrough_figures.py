@@ -58,12 +58,17 @@ def draw_matrices(matrices: dict[str, Tensor], top: float = 1.0) -> Figure:
 
 
 def paint(axis: Axes, labels: Tensor, known: Tensor, image: Tensor | None = None) -> None:
-    """Labels (H, W) in the structures' colours where `known`; elsewhere grey, or the image."""
+    """Labels (H, W) in the structures' colours where `known`; elsewhere grey, or the image.
+
+    Without an image, on a small grid, the labels stand in their cells as numbers too.
+    """
     if image is None:
         axis.imshow(np.full(labels.shape, 0.5), cmap="gray", vmin=0, vmax=1)
         h, w = labels.shape  # lines between the cells: yellow is pale beside white
         axis.hlines(np.arange(h - 1) + 0.5, -0.5, w - 0.5, color="black", linewidth=0.8)
         axis.vlines(np.arange(w - 1) + 0.5, -0.5, h - 0.5, color="black", linewidth=0.8)
+        for y, x in (known & (labels < len(COLOURS) - 1)).nonzero().tolist():  # the last: a mask
+            axis.text(x, y, str(int(labels[y, x])), ha="center", va="center", fontsize=11)
     else:
         axis.imshow(image.numpy(), cmap="gray")
     shown = np.ma.masked_where(~known.numpy(), labels.numpy())
@@ -114,7 +119,7 @@ def draw_added(both: Sequence[Maps], chosen: Slice, box: tuple[slice, slice]) ->
         _paint_added(line[1], maps, chosen)
     look: Any = {"edgecolor": "black", "linewidth": 0.6}
     more = [_pale("M: background"), Patch(facecolor=RIGHT, **look, label="added, right")]
-    more += [Patch(facecolor=WRONG, **look, label="added, wrong")]
+    more += [Patch(facecolor=WRONG, **look, label="added, wrong (x)")]
     display.key(figure, chosen.classes, more=more)
     return near(figure, _wider(box, np.any([added(maps).numpy() for maps in both], axis=0)))
 
@@ -126,6 +131,8 @@ def _paint_added(axis: Axes, maps: Maps, chosen: Slice) -> None:
     for where, colour in ((new & right, RIGHT), (new & ~right, WRONG)):
         if where.any():
             axis.imshow(np.ma.masked_where(~where, where), cmap=ListedColormap([colour]), alpha=0.9)
+    y, x = np.nonzero(new & ~right)  # in grey print the two colours are alike
+    axis.plot(x, y, "x", color="white", ms=2.5, mew=0.6)
     if new.any():
         axis.contour(new.astype(float), [0.5], colors="white", linewidths=1.2)
     axis.set_title(f"added: {new.sum()} pixels, {(new & right).sum()} right", fontsize=10)

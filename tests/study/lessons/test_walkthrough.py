@@ -70,7 +70,7 @@ def test_pictures_of_labels_have_a_key_to_their_colours(chosen: walk.Slice, maps
     assert figure.legends[0].get_texts()[-1].get_text() == "background"
     added = figures.draw_added([maps], chosen, (slice(20, 40), slice(20, 40))).legends[0]
     named = {text.get_text() for text in added.get_texts()}
-    assert named >= {"RV", "MYO", "LV", "M: background", "added, right", "added, wrong"}
+    assert named >= {"RV", "MYO", "LV", "M: background", "added, right", "added, wrong (x)"}
 
 
 def test_a_stricter_bar_is_taken_for_the_picture_alone(chosen: walk.Slice) -> None:
