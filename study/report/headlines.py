@@ -57,8 +57,9 @@ def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) ->
         return ""
     ruined, runs = lost_points.ruined(lost)
     if ruined:
-        footnotes = sum("(Adam)" in name for name in ruined)
-        text += f" Keeping one part ruins {len(ruined)} of {runs} runs, {footnotes} of them by Adam"
+        adam = sum("(Adam)" in name for name in ruined)
+        which = "all" if adam == len(ruined) else f"{adam} of them"
+        text += f" Keeping one part ruins {len(ruined)} of {runs} runs, {which} by Adam"
         text += f": {', '.join(ruined)}." if full else "."
     if full:
         text += _beaten_by_all(records)

@@ -37,7 +37,8 @@ def test_the_first_finding_says_how_its_seed_ranks_and_what_the_rule_ruins():
     text = floods(runs, lost)
     adam = sum("(Adam)" in name for name in ruined)
     assert len(ruined) >= adam > 0
-    assert text.endswith(f" ruins {len(ruined)} of {count} runs, {adam} of them by Adam.")
+    which = "all" if adam == len(ruined) else f"{adam} of them"
+    assert text.endswith(f" ruins {len(ruined)} of {count} runs, {which} by Adam.")
     whole = floods(runs, lost, full=True)
     named = f"{text[:-1]}: {', '.join(ruined)}."
     assert whole == f"{named} On ACDC that seed is PCE's 2. best of 3."
