@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from scnlib.data.cases import HEART
 from scnlib.data.folders import ACDC
-from scnlib.evaluation import dice
 from scnlib.records import Record
 from study.report.display import key
 from study.report.figures import make_grid
@@ -63,11 +62,8 @@ def _worst(record: Record, truths: Mapping[str, np.ndarray]) -> tuple[str, int]:
     scores = {}
     for volume, truth in truths.items():
         predicted = record.prediction(volume)
-        for z in range(len(truth)):
-            present = [k for k in np.unique(truth[z]) if k > 0]
-            pairs = [(predicted[z : z + 1] == k, truth[z : z + 1] == k) for k in present]
-            if pairs:
-                scores[volume, z] = np.mean([dice(a, b) for a, b in pairs])
+        for z in np.flatnonzero((truth > 0).any(axis=(1, 2))).tolist():
+            scores[volume, z] = slice_dice(predicted[z], truth[z])
     return min(scores, key=lambda key: scores[key])
 
 
