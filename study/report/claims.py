@@ -158,7 +158,7 @@ def _below(records: Sequence[Record]) -> list[str]:
 
 def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
     """What a method has on validation subjects when trained as its public code trains it."""
-    text = recipes.told(recipes.pairs(records, variants))
+    text = recipes.sgd_told(recipes.sgd_pairs(records, variants))
     if not text:
         return []
     return [

@@ -5,6 +5,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.report.lost_points import STEPS
@@ -43,11 +44,7 @@ def bars(table: pd.DataFrame, heading: str) -> Figure:
         if value > END:
             axes.plot(END, y, ">", ms=8, clip_on=False, zorder=3, **look)
             axes.text(END + 0.9, y, f"{value:.0f}", va="center", fontsize=9)
-    for y, lost in enumerate(left):
-        if lost > END:  # black on white, whatever the bar's colours are there
-            ground: Any = {"facecolor": "white", "linewidth": 0, "pad": 1.5}
-            place: Any = {"ha": "right", "va": "center", "fontsize": 9, "bbox": ground}
-            axes.text(END - 1.2, y, f"{lost:.0f} in all", **place)
+    _say_longer(axes, left)
     axes.set_yticks(places, [f"{name} ({seeds:.0f})" for name, seeds in table["seeds"].items()])
     longest = float(np.nan_to_num([left.max(), kept.max()]).max())
     end = min(END, 10 * int(longest // 10 + 1))
@@ -61,3 +58,12 @@ def bars(table: pd.DataFrame, heading: str) -> Figure:
     figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     plt.close(figure)
     return figure
+
+
+def _say_longer(axes: Axes, lost: pd.Series) -> None:
+    """How long a bar is that the axis cuts: black on white, whatever its colours are there."""
+    ground: Any = {"facecolor": "white", "linewidth": 0, "pad": 1.5}
+    place: Any = {"ha": "right", "va": "center", "fontsize": 9, "bbox": ground}
+    for y, points in enumerate(lost):
+        if points > END:
+            axes.text(END - 1.2, y, f"{points:.0f} in all", **place)

@@ -10,7 +10,7 @@ from study.report.titles import data_title, in_order, title
 Pair = tuple[Record, Record]  # by SGD, by Adam
 
 
-def pairs(records: Sequence[Record], variants: Sequence[Record]) -> list[Pair]:
+def sgd_pairs(records: Sequence[Record], variants: Sequence[Record]) -> list[Pair]:
     """Each run by SGD, with that of the same method, data set and seed by Adam; both validated.
 
     In the tables' order. A variant counts where the row of the tables has no such run.
@@ -27,7 +27,7 @@ def pairs(records: Sequence[Record], variants: Sequence[Record]) -> list[Pair]:
     return [found[key] for key in sorted(found, key=lambda k: (k[0], order.index(k[1]), k[2]))]
 
 
-def told(found: Sequence[Pair]) -> str:
+def sgd_told(found: Sequence[Pair]) -> str:
     """Each pair's best validation Dice in words; "" for none."""
     parts = []
     for own, shared in found:
@@ -40,7 +40,7 @@ def told(found: Sequence[Pair]) -> str:
     return "; ".join(parts)
 
 
-def table(found: Sequence[Pair]) -> str:
+def sgd_table(found: Sequence[Pair]) -> str:
     """Each pair's best validation Dice as Markdown; "" for none."""
     rows = []
     for own, shared in found:
