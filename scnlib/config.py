@@ -18,6 +18,7 @@ _STRICT = ConfigDict(extra="forbid", strict=True)
 Strokes = Literal[
     "all", "half", "quarter", "tenth", "unmarked", "wrong1", "wrong5", "wrong10", "thin"
 ]
+ScribbleRule = Literal["keep", "nearest"]
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -44,7 +45,8 @@ class Profile:
     lr_steps: float = Field(default=1.25, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)  # paper silent
     dropout: Literal["channel", "element"] = "element"  # paper silent; chosen like lr_factor
-    scribble_rule: Literal["keep", "nearest"] = "keep"  # how thin scribbles are resized
+    # How thin scribbles are resized: see `scnlib.data.resize.resize_scribble`.
+    scribble_rule: ScribbleRule = "keep"
     # What a rotation brings in (paper silent): see `scnlib.augment.warp_training`.
     padding: Literal["unlabelled", "background"] = "unlabelled"
     # What is left of the scribbles: all, or less or worse (`scnlib.data.scribble_amount.redrawn`).

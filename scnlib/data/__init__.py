@@ -5,11 +5,12 @@ A reader is loaded when it is asked for: NIfTI needs neither h5py nor the phanto
 
 from pathlib import Path
 
-from scnlib.data.cases import SPLITS, Case, stack
+from scnlib.data.cases import SPLITS, Case
 from scnlib.data.folders import ACDC, dataset_folder, is_there, sets_in
 from scnlib.data.layout import MSCMR, read_layout
 from scnlib.data.manifest import fingerprint
 from scnlib.data.nifti import nifti_split, read_nifti
+from scnlib.data.stacking import stack
 
 __all__ = [
     "Case",

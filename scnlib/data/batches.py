@@ -7,8 +7,9 @@ from torch import Tensor
 
 from scnlib.augment import Batch, random_affine, upload, warp_training
 from scnlib.config import Run, Strokes
-from scnlib.data.cases import Case, require_labels, require_scribbles, stack
+from scnlib.data.cases import Case, require_labels, require_scribbles
 from scnlib.data.scribble_amount import redrawn
+from scnlib.data.stacking import stack
 
 
 class TrainingSet:

@@ -4,13 +4,11 @@ All of it is anchored at pixel centres: pixel i of n covers i/n to (i+1)/n of th
 at corners, or flooring indices, shifts label maps against images by up to half a pixel.
 """
 
-from typing import Literal
-
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-ScribbleRule = Literal["keep", "nearest"]
+from scnlib.config import ScribbleRule
 
 
 def resize_image(image: np.ndarray, size: int) -> np.ndarray:

@@ -7,9 +7,10 @@ import pandas as pd
 import torch
 from torch.nn.functional import one_hot
 
+from scnlib.config import ScribbleRule
 from scnlib.correlation import to_grid, to_image
 from scnlib.data.cases import Case
-from scnlib.data.resize import ScribbleRule, resize_label, resize_scribble
+from scnlib.data.resize import resize_label, resize_scribble
 from scnlib.evaluation import dice
 
 
