@@ -12,6 +12,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from scnlib.confidence import ConfidenceThreshold as ConfidenceThreshold  # also found here
 from scnlib.confidence import Pseudo, one_hot
 from scnlib.correlation import to_grid
 

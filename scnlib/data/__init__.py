@@ -1,26 +1,46 @@
 """Reading: a volume becomes a Case, a data set three lists of Cases (train, val, test).
 
-A reader is loaded when it is asked for: NIfTI needs neither h5py nor the phantom.
+A reader is loaded when it is asked for: NIfTI needs no h5py, ACDC no nibabel, neither needs torch.
 """
 
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from scnlib.data.cases import SPLITS, Case
 from scnlib.data.folders import ACDC, dataset_folder, is_there, sets_in
-from scnlib.data.layout import MSCMR, read_layout
-from scnlib.data.manifest import fingerprint
-from scnlib.data.nifti import nifti_split, read_nifti
-from scnlib.data.stacking import stack
+
+if TYPE_CHECKING:
+    from scnlib.data.acdc import read_acdc
+    from scnlib.data.manifest import fingerprint
+    from scnlib.data.nifti import read_nifti
+    from scnlib.data.stacking import stack
 
 __all__ = [
     "Case",
     "fingerprint",
     "is_there",
     "load_split",
+    "read_acdc",
     "read_nifti",
     "sets_in",
     "stack",
 ]
+
+# Where a name is whose file loads what not everybody needs.
+_LATER = {
+    "fingerprint": "manifest",
+    "read_acdc": "acdc",
+    "read_nifti": "nifti",
+    "stack": "stacking",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A name of `_LATER`, which is loaded now."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
 
 
 def load_split(dataset: str, root: Path | None, split: str) -> list[Case]:
@@ -46,6 +66,8 @@ def load_split(dataset: str, root: Path | None, split: str) -> list[Case]:
         from scnlib.data.acdc import acdc_split
 
         return acdc_split(folder, split, scheme=dataset)
-    if dataset == "mscmr":
-        return nifti_split(folder, split, MSCMR)
-    return nifti_split(folder, split, read_layout(folder / "dataset.toml"))
+    from scnlib.data.layout import MSCMR, read_layout
+    from scnlib.data.nifti import nifti_split
+
+    layout = MSCMR if dataset == "mscmr" else read_layout(folder / "dataset.toml")
+    return nifti_split(folder, split, layout)

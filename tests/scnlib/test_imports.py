@@ -1,5 +1,6 @@
-"""What an import loads: nobody waits for what is not used."""
+"""What an import loads, as nobody waits for what is not used, and which names users may rely on."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -7,14 +8,24 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+FILE_FORMATS = ("nibabel", "h5py")
 
 
 @pytest.mark.parametrize(
     ("use", "spared"),
     [
         ("import scnlib", ("torch", "numpy")),
-        ("from scnlib.data import read_nifti", ("h5py", "scnlib.data.phantom", "scnlib.data.acdc")),
-        ("import scnlib.data.batches", ("skimage", "scnlib.methods.ustm", "h5py")),
+        ("import scnlib.data", ("torch", *FILE_FORMATS)),
+        (
+            "from scnlib.data import read_nifti",
+            ("torch", "h5py", "scnlib.data.phantom", "scnlib.data.acdc"),
+        ),
+        ("from scnlib.data import read_acdc", ("torch", "nibabel")),
+        ("import scnlib.data.batches", ("skimage", "scnlib.methods.ustm", *FILE_FORMATS)),
+        ("from scnlib.data import stack", FILE_FORMATS),
+        ("import scnlib.inference", FILE_FORMATS),
+        ("import scnlib.evaluation", FILE_FORMATS),
+        ("import scnlib.step", FILE_FORMATS),
         ("import scnlib.optimiser", ("skimage", "scnlib.methods.pce", "scnlib.losses")),
         ("import scnlib.checkpoint", ("skimage", "scnlib.methods.pce", "scnlib.losses")),
         ("from scnlib.methods.scn import SCN", ("skimage", "scnlib.methods.ustm")),
@@ -29,3 +40,35 @@ def test_an_import_spares_what_it_does_not_need(use: str, spared: tuple[str, ...
     loaded = ended.stdout.split()
     assert "scnlib" in loaded
     assert not set(spared) & set(loaded)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "scnlib.data.Case",
+        "scnlib.data.fingerprint",
+        "scnlib.data.is_there",
+        "scnlib.data.load_split",
+        "scnlib.data.read_acdc",
+        "scnlib.data.read_nifti",
+        "scnlib.data.sets_in",
+        "scnlib.data.stack",
+        "scnlib.correlation.correlation_map",
+        "scnlib.evaluation.evaluate",
+        "scnlib.methods.METHODS",
+        "scnlib.methods.scn.SCN",
+        "scnlib.predict.main",
+        "scnlib.propagation.ConfidenceThreshold",
+        "scnlib.training.train",
+        "scnlib.unet.UNet",
+    ],
+)
+def test_a_name_that_users_rely_on_is_there(name: str) -> None:
+    module, _, attribute = name.rpartition(".")
+    assert hasattr(importlib.import_module(module), attribute)
+
+
+def test_a_name_that_is_nowhere_is_an_error_as_of_any_module() -> None:
+    data = importlib.import_module("scnlib.data")
+    with pytest.raises(AttributeError, match="no attribute 'read_dicom'"):
+        _ = data.read_dicom
