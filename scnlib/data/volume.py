@@ -1,5 +1,7 @@
 """One NIfTI file: array, voxel sizes and affine, read by content whatever its name says."""
 
+import gzip
+import io
 import unicodedata
 import zlib
 from pathlib import Path
@@ -113,37 +115,17 @@ def decompressed(path: Path) -> bytes:
         data = file.read(MOST_BYTES + 1)
     if not data:
         raise ValueError(f"{path}: empty file: copy it again")
-    try:
-        data = _expand(data) if data.startswith(GZIP) else data
-    except (EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: damaged gzip data ({one_line(error)}): copy it again") from error
+    if data.startswith(GZIP):
+        try:
+            data = gzip.GzipFile(fileobj=io.BytesIO(data)).read(MOST_BYTES + 1)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            # It begins as gzip, so that what Python calls "not a gzipped file" follows a whole one.
+            later = str(error).startswith("Not a gzipped file")
+            why = "other data after its end" if later else one_line(error)
+            raise ValueError(f"{path}: damaged gzip data ({why}): copy it again") from error
     if len(data) > MOST_BYTES:
         raise ValueError(f"{path}: holds more than {MOST_BYTES >> 20} MiB: crop it to the heart")
     return data
-
-
-def _expand(data: bytes) -> bytes:
-    """Decompress gzip data of one or more members, at most a little more than MOST_BYTES.
-
-    Raises EOFError or zlib.error for damaged data. Zeros after the last member are padding.
-    """
-    result, rest = bytearray(), data
-    while rest.startswith(GZIP) or not result:
-        member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-        while not member.eof:
-            part = member.decompress(rest, 2**24)
-            if not part and not rest:
-                raise EOFError("it ends in the middle")
-            result += part
-            if len(result) > MOST_BYTES:
-                return bytes(result)
-            rest = member.unconsumed_tail
-        rest = member.unused_data.lstrip(b"\0")
-        if not rest:
-            break
-    if rest:
-        raise zlib.error("other data after its end")
-    return bytes(result)
 
 
 def _parse(path: Path, data: bytes) -> nib.Nifti1Image:

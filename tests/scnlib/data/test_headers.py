@@ -139,9 +139,19 @@ def test_what_a_packed_file_may_hold_is_bounded(tmp_path: Path, monkeypatch):
         (tmp_path / "bomb.nii.gz").write_bytes(content)
         with pytest.raises(ValueError, match=r"bomb\.nii\.gz: holds more than 0 MiB"):
             read_nifti(tmp_path / "bomb.nii.gz")
-    (tmp_path / "tail.nii.gz").write_bytes(gzip.compress(whole) + b"tail")
-    with pytest.raises(ValueError, match="other data after its end"):
-        read_nifti(tmp_path / "tail.nii.gz")
+
+
+def test_a_packed_file_with_other_data_or_a_wrong_sum_is_refused(tmp_path: Path):
+    packed = gzip.compress(nib.Nifti1Image(IMAGE, AFFINE).to_bytes())
+    path = tmp_path / "tail.nii.gz"
+    for tail in (b"tail", bytes(100) + b"tail"):
+        path.write_bytes(packed + tail)
+        with pytest.raises(ValueError, match="other data after its end"):
+            read_nifti(path)
+    for damaged in (packed[:-5], packed[:-8] + bytes(8), packed[:40] + b"\xff" * 9 + packed[49:]):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"tail\.nii\.gz: damaged gzip data \("):
+            read_nifti(path)
 
 
 @pytest.mark.parametrize("shape", [(2**20, 2**20, 2**20), (1, MOST_VOXELS, 2)])
