@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from scnlib import records
 from scnlib.config import Run
+from scnlib.differences import differences
 from scnlib.files import replace_bytes
 from scnlib.methods import Method
 
@@ -114,7 +114,7 @@ def load(folder: Path, run: Run, moving: Moving) -> State | None:
             f"{path}: of another version of this code ({first}); delete it, or go back to that one"
         ) from error
     if other != run:
-        what = records.differences(other, run)
+        what = differences(other, run)
         raise ValueError(f"{path}: of another configuration ({what}); delete it or train elsewhere")
     moving.method.load_state_dict(content["method"])
     moving.optimiser.load_state_dict(content["optimiser"])

@@ -6,7 +6,6 @@ there and its hashes hold.
 """
 
 import io
-import json
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from scnlib import schema
 from scnlib.config import Run
+from scnlib.differences import differences
 from scnlib.files import replace_bytes, replace_text, sha256
 
 FILES = ("curve.csv", "metrics.csv", "predictions.h5")  # what a record's run leaves beside it
@@ -192,23 +192,3 @@ def finished(run: Run, folder: Path) -> Record | None:
             f"delete {folder}, or train into another folder (--out)"
         )
     return record
-
-
-def differences(found: Run, asked: Run) -> str:
-    """The fields in which two runs differ, in words: "profile.lr is 0.01, not 0.001"."""
-    changed = changed_fields(found, asked).items()
-    return ", ".join(f"{name} is {old}, not {new}" for name, (old, new) in changed)
-
-
-def changed_fields(found: Run, asked: Run) -> dict[str, tuple[Any, Any]]:
-    """The fields in which two runs differ, "profile.lr" and the like, with both values."""
-    old, new = (_flat(json.loads(run.to_json())) for run in (found, asked))
-    return {name: (old[name], new[name]) for name in old if old[name] != new[name]}
-
-
-def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for name, value in fields.items():
-        inner = isinstance(value, dict)
-        flat |= _flat(value, f"{prefix}{name}.") if inner else {prefix + name: value}
-    return flat

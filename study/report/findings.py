@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from scnlib.records import Record, changed_fields
+from scnlib.differences import changed_fields
+from scnlib.records import Record
 from study.experiments import make_run
 from study.report.means import difference
 from study.report.paper import group, paper_table

@@ -27,7 +27,7 @@ FILE_FORMATS = ("nibabel", "h5py")
         ("import scnlib.evaluation", FILE_FORMATS),
         ("import scnlib.step", FILE_FORMATS),
         ("import scnlib.optimiser", ("skimage", "scnlib.methods.pce", "scnlib.losses")),
-        ("import scnlib.checkpoint", ("skimage", "scnlib.methods.pce", "scnlib.losses")),
+        ("import scnlib.checkpoint", ("skimage", "h5py", "pandas", "scnlib.losses")),
         ("from scnlib.methods.scn import SCN", ("skimage", "scnlib.methods.ustm")),
         ("import scnlib.methods.superpixels", ("scnlib.methods.scn", "scnlib.correlation")),
     ],
