@@ -20,6 +20,7 @@ from scnlib.augment import warp_labels
 from scnlib.losses import partial_cross_entropy
 from scnlib.methods.base import Batch, Losses, Method
 from scnlib.methods.pce import PCE
+from scnlib.methods.span import span
 
 MARGIN = 0.5  # of the box's longer side
 
@@ -38,11 +39,6 @@ def outside_box(scribbles: Tensor, classes: int, margin: float = MARGIN) -> Tens
             longer = 1 + max(int(np.ptp(along)) for along in places)
             one[tuple(span(along, round(margin * longer)) for along in places)] = False
     return torch.from_numpy(outside).to(scribbles.device)
-
-
-def span(places: np.ndarray, margin: int) -> slice:
-    """From the first place to the last, and a margin; cut by numpy at the image's far edge."""
-    return slice(max(0, int(places.min()) - margin), int(places.max()) + margin + 1)
 
 
 class Near(Method):

@@ -7,7 +7,7 @@ import numpy as np
 from skimage.morphology import isotropic_dilation
 from skimage.segmentation import felzenszwalb
 
-from scnlib.methods.box import span
+from scnlib.methods.span import span
 
 SIZE = 256  # the lengths below are in pixels of images of this size
 MARGIN = 10  # around the foreground scribbles' box

@@ -29,7 +29,10 @@ FILE_FORMATS = ("nibabel", "h5py")
         ("import scnlib.optimiser", ("skimage", "scnlib.methods.pce", "scnlib.losses")),
         ("import scnlib.checkpoint", ("skimage", "h5py", "pandas", "scnlib.losses")),
         ("from scnlib.methods.scn import SCN", ("skimage", "scnlib.methods.ustm")),
-        ("import scnlib.methods.superpixels", ("scnlib.methods.scn", "scnlib.correlation")),
+        (
+            "import scnlib.methods.superpixels",
+            ("scnlib.methods.box", "scnlib.methods.pce", "scnlib.methods.scn", "scnlib.losses"),
+        ),
     ],
 )
 def test_an_import_spares_what_it_does_not_need(use: str, spared: tuple[str, ...]) -> None:
