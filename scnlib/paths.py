@@ -4,9 +4,6 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = REPOSITORY / "results"
-README = REPOSITORY / "README.md"
-# What else stands beside data sets in a profile's results.
-TAKEN = ("variants", "sensitivity", "tables", "figures", "notebooks", "growth")
 SHORT = "short"  # the variant of runs that are compared with one another alone
 
 

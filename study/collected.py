@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Literal, get_args
 
-from scnlib.paths import TAKEN, run_folder
+from scnlib.paths import run_folder
 from scnlib.records import FILES, Record, mend, read
+from study.places import TAKEN
 
 Kind = Literal["protocol", "variants", "sensitivity"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

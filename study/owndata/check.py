@@ -21,10 +21,9 @@ from scnlib.data.identity import Names, identify, note_crowd
 from scnlib.data.layout import Layout, parse_layout
 from scnlib.data.nifti import split_files
 from scnlib.data.volume import stem
-from scnlib.paths import TAKEN
-from study.commands import is_name
 from study.experiments import PROFILES
 from study.owndata.inspection import NO_LAYOUT, Faults, Seen, look
+from study.places import TAKEN, is_name
 
 
 def find_faults(folder: Path, profile: str = "") -> tuple[Faults, list[str]]:

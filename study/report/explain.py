@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scnlib.commandline import Parser
-from scnlib.paths import README, REPOSITORY, RESULTS, results_root
+from scnlib.paths import REPOSITORY, RESULTS, results_root
 from scnlib.records import Record
 from study.collected import KINDS, collect
+from study.places import README
 from study.report.facts import Fact, facts
 from study.report.lost_points import read_rows
 

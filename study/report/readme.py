@@ -10,8 +10,9 @@ from pathlib import Path
 
 from scnlib.commandline import Parser
 from scnlib.files import replace_text
-from scnlib.paths import README, RESULTS
+from scnlib.paths import RESULTS
 from study.collected import KINDS, collect
+from study.places import README
 from study.report import lost_points
 from study.report.full_report import measured_times, phantom_line, report_text
 from study.report.headlines import numbered

@@ -142,9 +142,8 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
 
 def _check_names(options: argparse.Namespace) -> None:
     from scnlib.methods import METHODS
-    from scnlib.paths import TAKEN
-    from study.commands import is_name
     from study.experiments import changes_of
+    from study.places import TAKEN, is_name
 
     for name in options.methods:
         if name not in METHODS:

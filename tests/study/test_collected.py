@@ -7,8 +7,8 @@ import pytest
 
 from scnlib.paths import run_folder
 from study.collected import Kind, collect
-from study.commands import is_name
 from study.experiments import make_run
+from study.places import is_name
 from tests.sample_record import write
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import nbformat
 import pytest
 
-from scnlib.paths import README, REPOSITORY, RESULTS, run_folder
+from scnlib.paths import REPOSITORY, RESULTS, run_folder
 from study.collected import KINDS, collect
 from study.experiments import make_run
+from study.places import README
 from study.report import full_report, readme
 from study.report.claims import answers
 from study.report.ledger import list_runs

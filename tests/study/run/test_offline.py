@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from scnlib.data.phantom import SPACING, draw_subject
-from scnlib.paths import README, REPOSITORY
+from scnlib.paths import REPOSITORY
+from study.places import README
 
 # Within a network of its own that has no way out. A notebook's kernel is spoken to over the
 # loopback, which is down there at first: SIOCSIFFLAGS sets IFF_UP.
