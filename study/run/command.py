@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from scnlib.commandline import Parser
+from scnlib.paths import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[2]
 DEMO_METHODS = ["pce", "cale", "scn", "full"]
 
 DESCRIPTION = """\
@@ -107,7 +107,7 @@ def _add_how(add: Callable[..., Any]) -> None:
         help="train again and print the differences (but in the demo: needs --data and --out)",
     )
     add("--test", action="store_true", help="check the code: ruff, pyright, pytest")
-    add("--notebooks", type=Path, default=ROOT / "notebooks", help=argparse.SUPPRESS)
+    add("--notebooks", type=Path, default=REPOSITORY / "notebooks", help=argparse.SUPPRESS)
 
 
 def resolve(options: argparse.Namespace) -> argparse.Namespace:
@@ -164,7 +164,7 @@ def _flat(groups: list[list] | None) -> list:
 
 
 def _snakemake_profile(name: str) -> Path:
-    for folder in (ROOT / "study" / "run" / "profiles" / name, Path(name).resolve()):
+    for folder in (REPOSITORY / "study" / "run" / "profiles" / name, Path(name).resolve()):
         if (folder / "config.yaml").is_file():
             return folder
     raise ValueError(f"--on {name}: neither local nor slurm nor a folder with a config.yaml")
@@ -174,14 +174,16 @@ def run_tests() -> int:
     """ruff, pyright and pytest in this environment; pytest's closing line comes last."""
     python = [sys.executable, "-m"]
     node = os.environ | {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
-    codes = [subprocess.run([*python, "ruff", "check", "--quiet"], cwd=ROOT).returncode]
+    codes = [subprocess.run([*python, "ruff", "check", "--quiet"], cwd=REPOSITORY).returncode]
     pyright = [*python, "pyright", "--pythonpath", sys.executable]
-    if subprocess.run([*pyright, "--version"], cwd=ROOT, env=node, capture_output=True).returncode:
+    if subprocess.run(
+        [*pyright, "--version"], cwd=REPOSITORY, env=node, capture_output=True
+    ).returncode:
         print("skipped pyright: it has no Node.js and cannot fetch one here")
     else:
-        codes.append(subprocess.run(pyright, cwd=ROOT, env=node).returncode)
+        codes.append(subprocess.run(pyright, cwd=REPOSITORY, env=node).returncode)
     sys.stdout.flush()
-    codes.append(subprocess.run([*python, "pytest", "-q"], cwd=ROOT).returncode)
+    codes.append(subprocess.run([*python, "pytest", "-q"], cwd=REPOSITORY).returncode)
     return int(any(codes))
 
 

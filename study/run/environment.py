@@ -13,7 +13,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from scnlib.paths import REPOSITORY
+
 HASHES = Path("study/run/hashes.txt")  # in the repository
 # Import names, the rare ones first: an environment that lacks one is then found out at once.
 NEEDS = (
@@ -29,7 +30,7 @@ def works(python: str) -> bool:
     return _succeeds([python, "-P", "-c", check])
 
 
-def choose(root: Path = ROOT) -> str:
+def choose(root: Path = REPOSITORY) -> str:
     """The interpreter to use; makes, repairs or updates `root/.venv` if no other has what it takes.
 
     Raises `subprocess.CalledProcessError` if `.venv` can't be made or filled.
@@ -107,7 +108,7 @@ def main() -> int:
         what = "made (on Debian and Ubuntu it needs the package python3-venv)"
         if "pip" in error.cmd:
             what = "filled (see pip's message above); the same command goes on where it stopped"
-        _say(f"error: {ROOT / '.venv'} could not be {what}")
+        _say(f"error: {REPOSITORY / '.venv'} could not be {what}")
         return 1
     except KeyboardInterrupt:
         _say("stopped: the same command goes on where it stopped")

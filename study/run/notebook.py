@@ -19,9 +19,9 @@ from typing import Any, TextIO
 import nbformat
 
 from scnlib.files import replace_text
+from scnlib.paths import REPOSITORY
 from study.run.watching import shown
 
-ROOT = Path(__file__).resolve().parents[2]
 PICTURE = re.compile(r"(image/(?!svg)|application/pdf|audio/|video/).*")  # kept as base64
 BASE64 = re.compile(r"(;base64,[A-Za-z0-9+/=]+)")
 START_SECONDS = 180  # that a kernel may take to start
@@ -162,7 +162,7 @@ def isolated() -> Iterator[None]:
 
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="ipython") as folder:
-        os.environ["PYTHONPATH"] = str(ROOT)
+        os.environ["PYTHONPATH"] = str(REPOSITORY)
         os.environ["IPYTHONDIR"] = folder
         os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
         os.environ["MATPLOTLIBRC"] = str(Path(matplotlib.get_data_path()) / "matplotlibrc")
@@ -194,7 +194,7 @@ def tidy(path: Path, parameters: dict[str, Any], failed: str = "") -> None:
         if "outputs" in cell:
             cell["outputs"] = [kept for out in cell.outputs if (kept := _without_widget(out))]
     names = {str(parameters.get("data", "")): "DATA", str(parameters.get("out", "")): "OUT"}
-    names |= {str(ROOT): ".", sys.prefix: "PYTHON", str(Path.home()): "~"}
+    names |= {str(REPOSITORY): ".", sys.prefix: "PYTHON", str(Path.home()): "~"}
     for folder, name in sorted(names.items(), key=lambda item: -len(item[0])):
         if len(folder) > 1:
             pattern = re.compile(rf"(?<![\w./-]){re.escape(folder)}(?![\w-])")

@@ -19,8 +19,9 @@ from urllib.parse import quote, unquote, urlsplit
 from bs4 import BeautifulSoup
 from pygments.formatters import HtmlFormatter
 
+from scnlib.paths import REPOSITORY
 from study.experiments import PROFILES
-from study.run.notebook import ROOT, failure
+from study.run.notebook import failure
 from study.site.links import problems
 from study.site.reading import add_contents, fold_code, keep_numbers_whole, let_pictures_grow
 from study.site.text import markdown, notebook
@@ -141,7 +142,9 @@ class _Site:
         return f"{text}</nav>"
 
 
-def build(profile: str, out: Path, root: Path = ROOT, results: Path | None = None) -> list[Path]:
+def build(
+    profile: str, out: Path, root: Path = REPOSITORY, results: Path | None = None
+) -> list[Path]:
     """Build the site of ROOT's README and RESULTS/PROFILE/notebooks in `out`; its pages.
 
     Raises `ValueError` with one line if no notebook was executed, one failed, the site has a
@@ -215,7 +218,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m study.site", description=__doc__)
     parser.add_argument("--profile", choices=list(PROFILES), default="cpu")
     parser.add_argument("--results", type=Path, metavar="DIR", help="(default: results)")
-    parser.add_argument("--out", type=Path, default=ROOT / "site", metavar="DIR")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "site", metavar="DIR")
     options = parser.parse_args(arguments)
     try:
         pages = build(options.profile, options.out, results=options.results)

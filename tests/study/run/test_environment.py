@@ -113,6 +113,13 @@ def test_help_needs_no_packages():
     assert "--profile {demo,cpu,night,paper}" in out.stdout
 
 
+def test_choosing_an_interpreter_needs_no_packages():
+    code = "from study.run.environment import REPOSITORY; print(REPOSITORY)"
+    bare = [sys.executable, "-S", "-P", "-c", code]
+    out = subprocess.run(bare, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert (out.stdout.strip(), out.stderr) == (str(ROOT), "")
+
+
 def test_without_python_one_clear_line(tmp_path):
     for name in ("bash", "dirname"):
         (tmp_path / name).symlink_to(shutil.which(name) or name)
