@@ -12,3 +12,9 @@ def exit_code(action: Callable[[], object]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def first_line(error: object) -> str:
+    """The first line of an error's text that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else "no message"

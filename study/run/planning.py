@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from study.run.notebook import failure, typed
+from study.run.executed import failure
+from study.run.parameters import typed
 
 RUNNER = [sys.executable, "-P", "-m", "study.run.notebook"]
 RULES = {

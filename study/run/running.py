@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from study.run.executed import failure
 from study.run.graph import run_graph, why_not
-from study.run.notebook import failure, lock
+from study.run.lock import lock
 from study.run.planning import NEED_DATA, RULES, Job, Wanted, check_records, find_jobs, find_runs
 
 LOCK_WAIT = 5.0  # seconds; the kernels of a killed run end within 3

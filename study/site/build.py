@@ -21,7 +21,7 @@ from pygments.formatters import HtmlFormatter
 
 from scnlib.paths import REPOSITORY
 from study.experiments import PROFILES
-from study.run.notebook import failure
+from study.run.executed import failure
 from study.site.links import problems
 from study.site.reading import add_contents, fold_code, keep_numbers_whole, let_pictures_grow
 from study.site.text import markdown, notebook

@@ -11,7 +11,9 @@ import pytest
 
 from scnlib.paths import REPOSITORY
 from study.run import notebook, planning
-from study.run.notebook import failure, lock, run_notebook
+from study.run.executed import failure
+from study.run.lock import lock
+from study.run.notebook import run_notebook
 from tests.pretended import write_notebook
 
 DEATH = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"

@@ -13,7 +13,10 @@ import nbformat
 import pytest
 
 from study.run import planning, watching
-from study.run.notebook import WIDGET, failure, lock, run_notebook, tidy, typed
+from study.run.executed import WIDGET, failure, tidy
+from study.run.lock import lock
+from study.run.notebook import run_notebook
+from study.run.parameters import typed
 from tests.pretended import write_notebook
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -10,7 +10,8 @@ import pytest
 from scnlib.config import SCNOptions
 from scnlib.paths import SHORT
 from study.experiments import VARIANTS
-from study.run.notebook import WIDGET, declared
+from study.run.executed import WIDGET
+from study.run.parameters import declared
 from study.run.planning import RULES
 
 ROOT = Path(__file__).resolve().parents[3]
