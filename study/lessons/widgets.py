@@ -88,28 +88,18 @@ def clickable_map(
     """
     labels = {"truth": truth, "scribble": scribble}
     _check_shapes(image.shape, C, grid, labels)
-    h, w = grid
     data = {
         "title": title,
         "shape": list(image.shape),
-        "grid": [h, w],
+        "grid": list(grid),
         "levels": LEVELS,
         "threshold": LEVELS // 2,
-        "cell": (h // 2) * w + w // 2 if cell is None else cell,
+        "cell": (grid[0] // 2) * grid[1] + grid[1] // 2 if cell is None else cell,
         "classes": list(classes),
         "colours": scribble_colours(len(classes)),
-        "image": _text(np.rint(np.clip(image, 0, 1) * 255)),
-        **_rows(C.detach().float().cpu()),
-        **{name: None if array is None else _text(array) for name, array in labels.items()},
-        "cividis": _text(np.rint(matplotlib.colormaps["cividis"](np.arange(256))[:, :3] * 255)),
+        **_stored(image, C.detach().float().cpu(), labels),
     }
-    # "<" is written so that no text in the data can end the script.
-    text = json.dumps(data).replace("<", "\\u003c")
-    template = Path(__file__).with_name("clickable.html").read_text(encoding="utf-8")
-    page = Page(template.replace("/*DATA*/null", text), title)
-    if (size := len(page._repr_mimebundle_()["text/html"].encode())) > MAX_BYTES:
-        raise ValueError(f"the page would have {size} bytes, more than {MAX_BYTES}: coarser grid")
-    return page
+    return _page(data, title)
 
 
 def _check_shapes(
@@ -124,6 +114,29 @@ def _check_shapes(
     for name, array in labels.items():
         if array is not None and array.shape != (H, W):
             raise ValueError(f"{name} has shape {array.shape}, the slice has {(H, W)}")
+
+
+def _page(data: dict[str, object], title: str) -> Page:
+    """The template with its data. Raises ValueError if that is too much."""
+    # "<" is written so that no text in the data can end the script.
+    text = json.dumps(data).replace("<", "\\u003c")
+    template = Path(__file__).with_name("clickable.html").read_text(encoding="utf-8")
+    page = Page(template.replace("/*DATA*/null", text), title)
+    if (size := len(page._repr_mimebundle_()["text/html"].encode())) > MAX_BYTES:
+        raise ValueError(f"the page would have {size} bytes, more than {MAX_BYTES}: coarser grid")
+    return page
+
+
+def _stored(
+    image: np.ndarray, C: Tensor, labels: dict[str, np.ndarray | None]
+) -> dict[str, object]:
+    """The bytes of the slice, the rows of C, the label maps, and the colours of a scaled row."""
+    return {
+        "image": _text(np.rint(np.clip(image, 0, 1) * 255)),
+        **_rows(C),
+        **{name: None if array is None else _text(array) for name, array in labels.items()},
+        "cividis": _text(np.rint(matplotlib.colormaps["cividis"](np.arange(256))[:, :3] * 255)),
+    }
 
 
 def _rows(C: Tensor) -> dict[str, object]:

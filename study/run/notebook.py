@@ -34,33 +34,14 @@ def run_notebook(
     in START_SECONDS, or for a full disk; `output` is kept then, and tells of it.
     """
     parameters = typed(notebook, parameters)
-    import papermill  # heavy, and not needed to refuse a parameter
-    from jupyter_client.kernelspec import NoSuchKernel
-
-    logging.getLogger("papermill").setLevel(logging.ERROR)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.unlink(missing_ok=True)  # one of an earlier call tells nothing of this one
+    failed = ""
     try:
         with _gpu(), isolated(), shown(output, watch, lines):
-            papermill.execute_notebook(
-                _unformatted(notebook),
-                _unformatted(output),
-                parameters,
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                cwd=notebook.parent,
-                start_timeout=START_SECONDS,
-                extra_arguments=["--log-level=CRITICAL"],  # else each start warns of TCP
-            )
-    except papermill.PapermillExecutionError as error:
-        failed = first_line(f"{error.ename}: {error.evalue}")
-    except NoSuchKernel as error:
-        failed = f"{error}: install ipykernel into the environment in use"
-    except Exception as error:  # a dead kernel, or one that does not start, or a full disk
-        failed = f"{type(error).__name__}: {first_line(error)}"
-    else:
-        failed = ""
+            _execute(notebook, parameters, output)
+    except Exception as error:
+        failed = _why(error)
     try:
         if output.exists():
             tidy(output, parameters, failed)
@@ -69,6 +50,36 @@ def run_notebook(
     # Papermill takes sys.exit() in a cell for a good end, and leaves out the cells that follow.
     if why := failed or failure(output):
         raise RuntimeError(why)
+
+
+def _execute(notebook: Path, parameters: dict[str, Any], output: Path) -> None:
+    import papermill  # heavy, and not needed to refuse a parameter
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    papermill.execute_notebook(
+        _unformatted(notebook),
+        _unformatted(output),
+        parameters,
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        cwd=notebook.parent,
+        start_timeout=START_SECONDS,
+        extra_arguments=["--log-level=CRITICAL"],  # else each start warns of TCP
+    )
+
+
+def _why(error: Exception) -> str:
+    """In one line, why an execution ended before its time."""
+    from jupyter_client.kernelspec import NoSuchKernel
+    from papermill import PapermillExecutionError
+
+    if isinstance(error, PapermillExecutionError):
+        return first_line(f"{error.ename}: {error.evalue}")
+    if isinstance(error, NoSuchKernel):
+        return f"{error}: install ipykernel into the environment in use"
+    # A dead kernel, or one that does not start, or a full disk.
+    return f"{type(error).__name__}: {first_line(error)}"
 
 
 def _unformatted(path: Path) -> str:
