@@ -12,7 +12,7 @@ log = logging.getLogger("scnlib.data")
 MOST_VOXELS = 2**26  # a header may ask for: far more than a heart needs, and a laptop has it
 ROUNDING = 1e-3  # of a whole number stored as a float
 
-Kind = Literal["scribble", "mask"]
+Annotation = Literal["scribble", "mask"]
 Fault = Callable[[Exception], None]  # what is done with a fault: stop here, or note it and go on
 
 
@@ -75,7 +75,7 @@ def slice_axis_of(shape: tuple[int, ...], spacing: Sequence[float]) -> int:
 
 
 def check_same_shape(
-    shape: tuple[int, ...], image_shape: tuple[int, ...], source: str, kind: Kind
+    shape: tuple[int, ...], image_shape: tuple[int, ...], source: str, kind: Annotation
 ) -> None:
     """Raises ValueError unless a scribble or mask has the shape of its image."""
     if shape != image_shape:
@@ -89,7 +89,7 @@ def to_classes(
     array: np.ndarray,
     shape: tuple[int, ...],
     source: str,
-    kind: Kind,
+    kind: Annotation,
     classes: Mapping[int, int],
     unlabelled: int,
     count: int,
@@ -115,7 +115,7 @@ def to_classes(
 
 
 def _check_meaning(
-    found: set[int], source: str, kind: Kind, classes: set[int], unlabelled: int
+    found: set[int], source: str, kind: Annotation, classes: set[int], unlabelled: int
 ) -> None:
     """Refuse values that mean nothing, and a scribble in a mask's place or the other way round."""
     if kind == "mask" and unlabelled in found - classes:
@@ -135,7 +135,9 @@ def _check_meaning(
         )
 
 
-def _whole(array: np.ndarray, source: str, kind: Kind, known: set[int], step: float) -> np.ndarray:
+def _whole(
+    array: np.ndarray, source: str, kind: Annotation, known: set[int], step: float
+) -> np.ndarray:
     if array.dtype.kind in "iu":
         return array
     if array.dtype.kind != "f":

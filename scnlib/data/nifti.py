@@ -12,8 +12,8 @@ import numpy as np
 
 from scnlib.data.cases import SPLITS, Case, split_name
 from scnlib.data.checks import (
+    Annotation,
     Fault,
-    Kind,
     check_image,
     check_same_shape,
     log,
@@ -131,7 +131,7 @@ def _place(folder: Path, split: str) -> Path:
 
 
 def _read_classes(
-    path: str | Path | None, kind: Kind, image: Volume, image_source: str, layout: Layout
+    path: str | Path | None, kind: Annotation, image: Volume, image_source: str, layout: Layout
 ) -> np.ndarray | None:
     if path is None:
         return None
@@ -153,7 +153,7 @@ def _read_classes(
 
 
 def check_grid(
-    volume: Volume, path: Path, kind: Kind, image: Volume, image_source: str, layout: Layout
+    volume: Volume, path: Path, kind: Annotation, image: Volume, image_source: str, layout: Layout
 ) -> None:
     """Raises ValueError unless a scribble or mask lies on the grid of its image."""
     check_same_shape(volume.array.shape, image.array.shape, str(path), kind)
@@ -205,10 +205,10 @@ def _files(folder: Path, fault: Fault) -> dict[str, Path]:
     return files
 
 
-def _counterparts(name: str, labels: dict[str, Path], split: str) -> dict[Kind, Path]:
+def _counterparts(name: str, labels: dict[str, Path], split: str) -> dict[Annotation, Path]:
     """The scribble and the mask of an image, as far as there are any."""
-    plain: Kind = "scribble" if split == "train" else "mask"
-    names: dict[Kind, str] = {"scribble": f"{name}_scribble", "mask": f"{name}_manual"}
+    plain: Annotation = "scribble" if split == "train" else "mask"
+    names: dict[Annotation, str] = {"scribble": f"{name}_scribble", "mask": f"{name}_manual"}
     if names[plain] not in labels:
         names[plain] = name
     return {kind: labels[key] for kind, key in names.items() if key in labels}
@@ -217,7 +217,7 @@ def _counterparts(name: str, labels: dict[str, Path], split: str) -> dict[Kind, 
 def _check_left_over(
     images: dict[str, Path],
     labels: dict[str, Path],
-    pairs: dict[str, dict[Kind, Path]],
+    pairs: dict[str, dict[Annotation, Path]],
     fault: Fault,
 ) -> None:
     """A spare version of a known subject is left aside; a label without its image is an error."""

@@ -22,7 +22,7 @@ from scipy import ndimage
 from scnlib.data.cases import Case
 
 SIZE, SPACING, SEED = 64, (10.0, 3.0, 3.0), 2024
-SPLITS = {"train": range(1, 25), "val": range(25, 33), "test": range(33, 41)}  # subject numbers
+SUBJECTS = {"train": range(1, 25), "val": range(25, 33), "test": range(33, 41)}  # subject numbers
 BACKGROUND, RV, MYO, LV, UNLABELLED = range(5)
 # Tissue codes index GREY. Fat has the grey of blood, and the trunk's muscle that of myocardium.
 AIR, LUNG, MUSCLE, LIVER, BLOOD, FAT = range(6)
@@ -244,6 +244,6 @@ def phantom_split(split: str) -> list[Case]:
     Each is a Case with image (n, 64, 64) float32 in 0..1, scribble and label (n, 64, 64) uint8
     (0 background, 1 RV, 2 MYO, 3 LV, 4 unlabelled), spacing (10, 3, 3) mm. ValueError for others.
     """
-    if split not in SPLITS:
-        raise ValueError(f"phantom: no split {split!r}; choose one of {', '.join(SPLITS)}")
-    return [draw_subject(number)[0] for number in SPLITS[split]]
+    if split not in SUBJECTS:
+        raise ValueError(f"phantom: no split {split!r}; choose one of {', '.join(SUBJECTS)}")
+    return [draw_subject(number)[0] for number in SUBJECTS[split]]

@@ -9,8 +9,8 @@ from skimage.segmentation import felzenszwalb
 
 from scnlib.methods.span import span
 
-SIZE = 256  # the lengths below are in pixels of images of this size
-MARGIN = 10  # around the foreground scribbles' box
+IMAGE_SIZE = 256  # the lengths below are in pixels of images of this size
+BOX_MARGIN = 10  # around the foreground scribbles' box
 REACH = 7  # how far a label may lie from its scribble: an ellipse of 15 x 15
 MIN_SIZE = 30  # pixels of a superpixel
 SCALE, SIGMA = 50, 0.5  # Felzenszwalb's own; not scaled, they hardly matter on ACDC at 128
@@ -45,8 +45,8 @@ def spread_scribble(
     rows, columns = np.nonzero((scribble > 0) & (scribble < classes))
     if rows.size == 0:
         return spread
-    ratio = max(image.shape) / SIZE
-    box = tuple(span(places, round(MARGIN * ratio)) for places in (rows, columns))
+    ratio = max(image.shape) / IMAGE_SIZE
+    box = tuple(span(places, round(BOX_MARGIN * ratio)) for places in (rows, columns))
     near, given = scribble[box], spread[box]
     claims = _claims(image[box], near, classes, ratio)
     if rest == "background":

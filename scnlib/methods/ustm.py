@@ -36,7 +36,7 @@ from scnlib.methods.base import Batch, Losses, Now
 from scnlib.methods.meloss import pixel_entropy
 from scnlib.methods.pce import PCE
 
-PASSES = 8
+NOISY_PASSES = 8
 DECAY = 0.99
 
 
@@ -70,10 +70,11 @@ class USTM(PCE):
     def teach(self, image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The teacher's softmax of one noisy pass (B, K, H, W), and its uncertainty (B, H, W).
 
-        The uncertainty is the entropy in nats of the mean of `PASSES` other passes.
+        The uncertainty is the entropy in nats of the mean of `NOISY_PASSES` other passes.
         """
         target, *others = (
-            self.teacher(noisy(image, generator)).logits.softmax(dim=1) for _ in range(1 + PASSES)
+            self.teacher(noisy(image, generator)).logits.softmax(dim=1)
+            for _ in range(1 + NOISY_PASSES)
         )
         return target, pixel_entropy(torch.stack(others).mean(dim=0))
 

@@ -22,7 +22,7 @@ LOOKS = {  # no class has these colours
     "M": ("#7B2CBF", "-."),
     "votes": ("#C9184A", ":"),
 }
-MOST_FRAMES, MOST_BYTES = 24, 500_000  # an executed notebook has to stay below a megabyte
+MOST_FRAMES, MOST_FILM_BYTES = 24, 500_000  # an executed notebook has to stay below a megabyte
 
 
 def draw_shares(growth: Growth) -> Figure:
@@ -85,7 +85,7 @@ def _paint(axes: Axes, image: np.ndarray, labels: np.ndarray, chosen: Slice) -> 
 def write_gif(growth: Growth, chosen: Slice, number: int, path: Path) -> Path:
     """The strip as a moving picture, half a second a frame; the last one stays for three.
 
-    ValueError if it had more than `MOST_BYTES`.
+    ValueError if it had more than `MOST_FILM_BYTES`.
     """
     moments = frames(growth, MOST_FRAMES)
     pictures = [_frame(growth, chosen, number, t) for t in moments]
@@ -99,8 +99,8 @@ def write_gif(growth: Growth, chosen: Slice, number: int, path: Path) -> Path:
         loop=0,
         optimize=True,
     )
-    if (size := film.tell()) > MOST_BYTES:
-        raise ValueError(f"{path}: the film would have {size} bytes, more than {MOST_BYTES}")
+    if (size := film.tell()) > MOST_FILM_BYTES:
+        raise ValueError(f"{path}: the film would have {size} bytes, more than {MOST_FILM_BYTES}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(film.getvalue())
     return path

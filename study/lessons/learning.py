@@ -32,7 +32,7 @@ from study.report.titles import title
 BATCH = 6
 ITERATIONS = 200
 SEEDS = (0, 1, 2)
-Report = Callable[[str], None]
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ def learn(
     drawing: Drawing,
     methods: tuple[str, ...] = ("pce", "scn"),
     iterations: int = ITERATIONS,
-    report: Report | None = None,
+    report: Say | None = None,
     seed: int = 0,
 ) -> Learnt:
     """Train each method on the drawing's strokes, and score it.
@@ -155,7 +155,7 @@ def _draw(
     return figure
 
 
-def _train(run: Run, cases: list[Case], folder: Path, report: Report | None) -> Training:
+def _train(run: Run, cases: list[Case], folder: Path, report: Say | None) -> Training:
     # Every batch is full, also if only one slice was drawn on: it comes several times then.
     repeated = cases * ceil(BATCH / len(cases))
     training = Training(run, folder, None, torch.device("cpu"), (repeated, []))

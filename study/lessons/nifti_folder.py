@@ -8,7 +8,7 @@ import numpy as np
 
 from scnlib.data.cases import Case
 
-BACKGROUND = 9  # in scribbles, as most tools leave unmarked pixels 0
+BACKGROUND_VALUE = 9  # in scribbles, as most tools leave unmarked pixels 0
 
 
 def write_folder(folder: Path, splits: Mapping[str, Sequence[Case]]) -> None:
@@ -34,7 +34,7 @@ def _marks(case: Case) -> np.ndarray:
     """The scribble with the values that a drawing tool would leave."""
     if case.scribble is None:
         raise ValueError(f"{case.source}: no scribble to write")
-    values = np.array([BACKGROUND, *range(1, len(case.classes)), 0], np.uint8)
+    values = np.array([BACKGROUND_VALUE, *range(1, len(case.classes)), 0], np.uint8)
     return values[case.scribble]
 
 
@@ -52,4 +52,4 @@ def _layout(classes: Sequence[str]) -> str:
     lines += ["slice_axis = 2   # axis of the array along which the slices lie"]
     lines += ["", "[scribble_map]   # values in scribbles; masks: [label_map], else 0, 1, ..."]
     lines += [f'{k} = "{name}"' for k, name in enumerate(classes) if k]
-    return "\n".join([*lines, f'{BACKGROUND} = "{classes[0]}"', ""])
+    return "\n".join([*lines, f'{BACKGROUND_VALUE} = "{classes[0]}"', ""])

@@ -21,7 +21,8 @@ from study.lessons.walkthrough import Maps, Slice, added
 from study.report import display
 from study.report.glance import truth_border
 
-RIGHT, WRONG = "#009E73", "#D0008F"  # what a vote added; no class of the heart has these
+# What a vote added; no class of the heart has these.
+ADDED_RIGHT, ADDED_WRONG = "#009E73", "#D0008F"
 COLOURS = ("#FFFFFF", *display.COLOURS, "#000000")  # background, classes, a mask
 
 
@@ -106,7 +107,7 @@ def _pale(name: str) -> Patch:
 
 
 def draw_added(both: Sequence[Maps], chosen: Slice, box: tuple[slice, slice]) -> Figure:
-    """A row for each network: M before the vote, and what it added (`RIGHT` or `WRONG`).
+    """A row for each network: M before the vote, and what it added (`ADDED_RIGHT`, `ADDED_WRONG`).
 
     All panels are cropped to `box`, made wider where something was added outside it.
     """
@@ -118,8 +119,8 @@ def draw_added(both: Sequence[Maps], chosen: Slice, box: tuple[slice, slice]) ->
         truth_border(line[0], chosen.label[0].numpy())
         _paint_added(line[1], maps, chosen)
     look: Any = {"edgecolor": "black", "linewidth": 0.6}
-    more = [_pale("M: background"), Patch(facecolor=RIGHT, **look, label="added, right")]
-    more += [Patch(facecolor=WRONG, **look, label="added, wrong (x)")]
+    more = [_pale("M: background"), Patch(facecolor=ADDED_RIGHT, **look, label="added, right")]
+    more += [Patch(facecolor=ADDED_WRONG, **look, label="added, wrong (x)")]
     display.key(figure, chosen.classes, more=more)
     return near(figure, _wider(box, np.any([added(maps).numpy() for maps in both], axis=0)))
 
@@ -128,7 +129,7 @@ def _paint_added(axis: Axes, maps: Maps, chosen: Slice) -> None:
     """The slice, and on it the pixels that the vote added, with a white border."""
     new, right = added(maps).numpy(), (maps.after.labels == chosen.label)[0].numpy()
     axis.imshow(chosen.image[0, 0].numpy(), cmap="gray", vmin=0, vmax=1)
-    for where, colour in ((new & right, RIGHT), (new & ~right, WRONG)):
+    for where, colour in ((new & right, ADDED_RIGHT), (new & ~right, ADDED_WRONG)):
         if where.any():
             axis.imshow(np.ma.masked_where(~where, where), cmap=ListedColormap([colour]), alpha=0.9)
     y, x = np.nonzero(new & ~right)  # in grey print the two colours are alike

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from scnlib.data.checks import Kind, one_line, to_classes
+from scnlib.data.checks import Annotation, one_line, to_classes
 from scnlib.data.layout import Layout
 from scnlib.data.nifti import check_grid, read_nifti
 from scnlib.data.volume import Volume, load_volume
@@ -29,7 +29,7 @@ class Seen:
     affine: np.ndarray | None = None
     digest: str = ""  # of the image's voxels
     scribbled: np.ndarray | None = None  # (K + 1,) pixels of each class, and unlabelled ones
-    has: set[Kind] = field(default_factory=set)  # the files there are, good or bad
+    has: set[Annotation] = field(default_factory=set)  # the files there are, good or bad
 
 
 class Faults(logging.Handler):
@@ -89,7 +89,7 @@ def look(
     if case is not None and volume is not None:
         seen.slices, seen.affine = len(case.image), volume.affine
         seen.digest = hashlib.sha256(volume.array.tobytes()).hexdigest()
-    files: dict[Kind, Path | None] = {"scribble": scribble, "mask": mask}
+    files: dict[Annotation, Path | None] = {"scribble": scribble, "mask": mask}
     for kind, path in files.items():
         if path is None:
             continue
@@ -105,7 +105,7 @@ def look(
     return seen
 
 
-def count_pixels(volume: Volume, path: Path, kind: Kind, layout: Layout) -> np.ndarray:
+def count_pixels(volume: Volume, path: Path, kind: Annotation, layout: Layout) -> np.ndarray:
     """Pixels of each class, and last those that are unlabelled; raises as `to_classes`."""
     count = len(layout.classes)
     values = layout.scribble_map if kind == "scribble" else layout.label_map

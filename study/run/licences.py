@@ -15,7 +15,7 @@ from scnlib.files import replace_text
 from scnlib.paths import REPOSITORY, RESULTS
 from study.report.markdown import table
 
-PAGE = RESULTS / "licences.md"
+LICENCES = RESULTS / "licences.md"
 _HEAD = """# Licences of the packages that the study installs
 
 Written by `python -m study.run.licences` from their metadata; no legal advice. None of them is part
@@ -62,4 +62,4 @@ def page() -> str:
 
 if __name__ == "__main__":
     Parser("python -m study.run.licences", "Write results/licences.md.").parse_args()
-    replace_text(PAGE, page())
+    replace_text(LICENCES, page())

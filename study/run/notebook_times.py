@@ -26,7 +26,7 @@ from study.run.planning import Job
 from study.run.running import plan_study
 
 TIMES = RESULTS / "timings.json"
-Entries = list[dict[str, Any]]
+Timings = list[dict[str, Any]]
 
 
 def cpu_seconds(command: Sequence[str]) -> float:
@@ -56,7 +56,7 @@ def _listed(jobs: Sequence[Job]) -> str:
     return ", ".join(job.name for job in jobs)
 
 
-def merged(old: Entries, new: Entries) -> Entries:
+def merged(old: Timings, new: Timings) -> Timings:
     """The new entries in place of the old ones of the same notebooks, sorted, after the others."""
     again = {entry["notebook"] for entry in new}
     kept = [entry for entry in old if entry.get("notebook") not in again]

@@ -2,7 +2,7 @@
 
 from bs4 import BeautifulSoup, Tag
 
-SHORT = 24  # characters of a cell that stays on one line
+ONE_LINE = 24  # characters of a cell that stays on one line
 FEWEST = 4  # sections from which on a page has a list of them
 
 
@@ -20,7 +20,7 @@ def add_contents(soup: BeautifulSoup) -> None:
 def keep_numbers_whole(soup: BeautifulSoup) -> None:
     """Short cells of tables don't wrap; the table scrolls in its frame instead."""
     for cell in soup.find_all(["td", "th"]):
-        if len(cell.get_text()) <= SHORT:
+        if len(cell.get_text()) <= ONE_LINE:
             cell["class"] = "short"
 
 

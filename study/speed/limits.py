@@ -17,7 +17,7 @@ from scnlib import provenance
 from scnlib.unet import bf16_supported
 from study.speed.steps import Action, kernels, method_step, timed
 
-BATCH = 12
+CPU_BATCH = 12  # slices a step, as of the profile cpu
 SIDE = 2048  # of the matrices
 CONVOLUTION = ("conv", "cudnn", "dgrad", "wgrad", "fprop")  # in the name of an operator or kernel
 
@@ -61,7 +61,7 @@ def grown(size: int, stride: int, repeats: int = 3) -> dict[str, float]:
     `python -m study.speed.limits SIZE STRIDE`.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    step = method_step("scn", size, BATCH, device, "eager", stride=stride)
+    step = method_step("scn", size, CPU_BATCH, device, "eager", stride=stride)
     seconds = timed(step, device, repeats=repeats, warm=1)["least_ms"] / 1000
     peak = provenance.peak_memory_mb(device)
     return {"step_s": round(seconds, 4), "peak_memory_mb": round(peak, 1)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scnlib.data.phantom import SPLITS
+from scnlib.data.phantom import SUBJECTS
 from scnlib.paths import REPOSITORY
 
 FOLDER = REPOSITORY / "study" / "croissant"
@@ -39,7 +39,7 @@ def test_the_listed_files_are_there_with_their_sums_and_columns(path: Path) -> N
 def test_the_phantoms_splits_are_the_programs() -> None:
     rows = read(FOLDER / "phantom.json")["recordSet"][0]["data"]
     found = {r["splits/split"]: (r["splits/first"], r["splits/last"]) for r in rows}
-    assert found == {name: (numbers[0], numbers[-1]) for name, numbers in SPLITS.items()}
+    assert found == {name: (numbers[0], numbers[-1]) for name, numbers in SUBJECTS.items()}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

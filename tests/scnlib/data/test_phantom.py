@@ -16,7 +16,7 @@ from scnlib.data.phantom import (
     MYO,
     RV,
     SIZE,
-    SPLITS,
+    SUBJECTS,
     UNLABELLED,
     draw_subject,
     phantom_split,
@@ -29,7 +29,7 @@ CROSS = ndimage.generate_binary_structure(2, 1)
 
 @pytest.fixture(scope="module")
 def splits() -> dict[str, list[Case]]:
-    return {split: phantom_split(split) for split in SPLITS}
+    return {split: phantom_split(split) for split in SUBJECTS}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def digest(cases: list[Case]) -> str:
     return total.hexdigest()
 
 
-@pytest.mark.parametrize("split", list(SPLITS))
+@pytest.mark.parametrize("split", list(SUBJECTS))
 def test_the_same_bytes_at_every_call(splits: dict[str, list[Case]], split: str) -> None:
     assert digest(phantom_split(split)) == digest(splits[split])
 
@@ -151,7 +151,7 @@ def test_background_far_from_the_heart_is_never_scribbled(cases: list[Case]) -> 
     assert far_pixels > 0.3 * len(slices(cases)) * SIZE * SIZE
 
 
-@pytest.mark.parametrize("split", list(SPLITS))
+@pytest.mark.parametrize("split", list(SUBJECTS))
 def test_every_structure_is_missing_from_some_slices(
     splits: dict[str, list[Case]], split: str
 ) -> None:

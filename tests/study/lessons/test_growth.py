@@ -136,7 +136,7 @@ def test_the_figures_show_every_source_and_a_film_is_small(few, tmp_path: Path):
     strip = growth_figures.draw_strip(found, chosen[0], 0, most=3)
     assert len(strip.axes) == 12
     film = growth_figures.write_gif(found, chosen[1], 1, tmp_path / "film.gif")
-    assert film.read_bytes()[:3] == b"GIF" and film.stat().st_size < growth_figures.MOST_BYTES
+    assert film.read_bytes()[:3] == b"GIF" and film.stat().st_size < growth_figures.MOST_FILM_BYTES
 
 
 def test_frames_are_denser_in_the_beginning_and_end_with_the_last():

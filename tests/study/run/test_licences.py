@@ -4,11 +4,13 @@ from importlib.metadata import Distribution, distribution
 
 import pytest
 
-from study.run.licences import PAGE, licence, locked, page
+from study.run.licences import LICENCES, licence, locked, page
 
 
 def test_every_package_of_the_lock_file_has_its_licence_on_the_page():
-    rows = [line.split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+    rows = [
+        line.split(" | ") for line in LICENCES.read_text().splitlines() if line.startswith("| ")
+    ]
     listed = {name.strip("| "): (version, text) for name, version, text in rows[2:]}
     assert {name: version for name, (version, _) in listed.items()} == locked()
     assert all(text.strip(" |") not in ("", "not stated") for _, text in listed.values())
@@ -20,7 +22,7 @@ def test_the_page_is_what_the_command_writes():
     other = [name for name, version in locked().items() if here[name] != version]
     if other:
         pytest.skip(f"not as in requirements.lock: {', '.join(other)}")
-    assert page() == PAGE.read_text()
+    assert page() == LICENCES.read_text()
 
 
 @pytest.mark.parametrize(
