@@ -11,6 +11,8 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = sorted((REPOSITORY / "scnlib").rglob("*.py"))
+STUDY = sorted((REPOSITORY / "study").rglob("*.py"))
+MOST_LINES = 40  # of a function, its docstring among them
 
 
 def imported(source: str) -> Iterator[str]:
@@ -54,7 +56,7 @@ def test_the_old_name_of_the_check_says_where_it_is():
 def test_a_name_means_one_thing():
     """No two files or public functions of one name, but `main` and `parse`, which commands have."""
     found: dict[str, list[str]] = {}
-    for path in (*PACKAGE, *(REPOSITORY / "study").rglob("*.py")):
+    for path in (*PACKAGE, *STUDY):
         if not path.stem.startswith("__"):
             found.setdefault(f"{path.stem}.py", []).append(path.parent.name)
         for node in ast.parse(path.read_text()).body:
@@ -63,3 +65,52 @@ def test_a_name_means_one_thing():
     for name in ("main", "parse", "check.py"):  # scnlib's check.py only says where it has gone
         found.pop(name)
     assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+def values(tree: ast.Module) -> Iterator[str]:
+    """The constants and type aliases that a module defines at its top."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            parts = (part for target in targets for part in ast.walk(target))
+            yield from (part.id for part in parts if isinstance(part, ast.Name))
+
+
+def test_a_constant_or_an_alias_means_one_thing():
+    """No two of one name, nor one of a function's or a class's name.
+
+    Not looked at: what `study.report` styles its tables and figures with, and the made-up data of
+    the exercises, which notebooks call by their file's name.
+    """
+    apart = [REPOSITORY / "study/lessons/exercises.py", *(REPOSITORY / "study/report").glob("*")]
+    found: dict[str, list[str]] = {}
+    for path in (*PACKAGE, *STUDY):
+        tree = ast.parse(path.read_text())
+        defined = [n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+        for name in {*values(tree), *defined} if path not in apart else ():
+            if not name.startswith("_"):
+                found.setdefault(name, []).append(path.name)
+    # Of one meaning in each file: what all commands have, a logger, what no class has, and the
+    # weight of a compared method's own term.
+    for name in ("main", "parse", "log", "UNLABELLED", "WEIGHT"):
+        found.pop(name)
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+# Longer still: they are to be cut, and none may join them.
+LONGER = {
+    "study/report/claims.py:_corners",
+    "study/report/comparison_figures.py:failures",
+    "study/report/comparison_figures.py:forest",
+}
+
+
+def test_a_function_fits_on_a_screen():
+    longer = set()
+    for path in (*PACKAGE, *STUDY):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = 1 + (node.end_lineno or 0) - node.lineno
+                if lines > MOST_LINES:
+                    longer.add(f"{path.relative_to(REPOSITORY)}:{node.name}")
+    assert longer <= LONGER
