@@ -34,7 +34,6 @@ METHODS = _Methods(
         "meloss": "meloss.MELoss",
         "meloss_sgd": "meloss.MELoss",
         "ustm": "ustm.USTM",
-        "ustm_sgd": "ustm.USTM",
         "dmpls": "dmpls.DMPLS",
         "dmpls_sgd": "dmpls.DMPLS",
         "fddseg": "fddseg.Fddseg",

@@ -93,5 +93,5 @@ def test_the_other_rows_stand_to_the_print_with_what_their_means_are_of():
     assert "above" not in row.cause
     (row,) = claims(runs[:1])
     assert row.holds
-    (row,) = claims([record("ustm_sgd", 0.9)])
+    (row,) = claims([record("ustm", 0.9)])
     assert "; far above the print, unexplained: USTM" in row.cause
