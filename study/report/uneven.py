@@ -1,7 +1,6 @@
 """Means that tell little: of seeds far from each other, or of a structure that failed alone."""
 
 from collections.abc import Sequence
-from itertools import product
 
 import pandas as pd
 
@@ -18,12 +17,15 @@ def uneven_told(records: Sequence[Record]) -> str:
     """A line that names the rows of both data sets with what their means are of; "" for none."""
     odd = {name: odd_means(records, name) for name in dict.fromkeys(DATASETS.values())}
     said = []
-    for kind, (dataset, found) in product(KINDS, odd.items()):
+    for kind in KINDS:
         rows = [
-            f"{title(method)} {values}" for (method, why), values in found.items() if why == kind
+            f"{title(method)} on {data_title(dataset)} {values}"
+            for dataset, found in odd.items()
+            for (method, why), values in found.items()
+            if why == kind
         ]
         if rows:
-            said.append(f"{kind[0].upper()}{kind[1:]}, {data_title(dataset)}: {'; '.join(rows)}")
+            said.append(f"{kind[0].upper()}{kind[1:]}: {'; '.join(rows)}")
     return f"Some means hide parts far apart. {'. '.join(said)}." if said else ""
 
 
