@@ -56,8 +56,8 @@ def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) ->
     if not text:
         return ""
     ruined, runs = lost_points.ruined(lost)
-    if ruined:
-        adam = sum("(Adam)" in name for name in ruined)
+    adam = sum("(Adam)" in name for name in ruined)
+    if ruined and (full or adam < len(ruined)):  # a footnote's ruin is for those who read in full
         which = "all" if adam == len(ruined) else f"{adam} of them"
         text += f" Keeping one part ruins {len(ruined)} of {runs} runs, {which} by Adam"
         text += f": {', '.join(ruined)}." if full else "."
