@@ -37,13 +37,13 @@ from study.commands import exit_code
 from study.experiments import make_run
 from study.lessons.walkthrough import Maps, Slice, candidates, gather, spread_slices
 
-NAMES = {
+CALLED = {
     "prediction": "prediction",
     "PAP": "PAP's labels",
     "M": "trusted (M)",
     "votes": "added by votes",
 }
-SOURCES = tuple(NAMES)
+SOURCES = tuple(CALLED)
 COUNTED, SHOWN = 32, 2  # slices
 EVERY = 50  # iterations
 
@@ -187,7 +187,7 @@ def growth_lines(growth: Growth) -> list[str]:
         said, true, both = heart.loc[heart["source"] == source, ["said", "true", "both"]].sum()
         right = f"{both} of them ({100 * both / said:.0f}%) in the right structure; " * bool(said)
         found.append(
-            f"**{NAMES[source]}**: {said} pixels said to be heart, {right}"
+            f"**{CALLED[source]}**: {said} pixels said to be heart, {right}"
             f"{100 * both / true:.0f}% of the heart is found."
         )
     return found

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from study.lessons.growth import NAMES, SOURCES, Growth, shares
+from study.lessons.growth import CALLED, SOURCES, Growth, shares
 from study.lessons.walkthrough import Slice
 from study.report.display import key
 from study.report.figures import make_grid
@@ -36,7 +36,7 @@ def draw_shares(growth: Growth) -> Figure:
             for source in SOURCES:
                 colour, style = LOOKS[source]
                 one: Any = table[quantity].xs((source, name), level=("source", "structure"))
-                look: Any = {"color": colour, "linestyle": style, "label": NAMES[source]}
+                look: Any = {"color": colour, "linestyle": style, "label": CALLED[source]}
                 look |= {"marker": ".", "ms": 4}  # a point between two gaps has no line
                 axes.plot(one.index, 100 * one, **look)
             axes.grid(alpha=0.3)
@@ -65,7 +65,7 @@ def draw_strip(growth: Growth, chosen: Slice, number: int, most: int = 6) -> Fig
     moments, image = frames(growth, most), chosen.image[0, 0].numpy()
     figure, grid = make_grid(len(SOURCES), len(moments), 1.7)
     for line, source in zip(grid, SOURCES, strict=True):
-        line[0].set_ylabel(NAMES[source], fontsize=10)
+        line[0].set_ylabel(CALLED[source], fontsize=10)
         for axes, t in zip(line, moments, strict=True):
             _paint(axes, image, growth.labels[source][t, number], chosen)
     for axes, t in zip(grid[0], moments, strict=True):
@@ -112,7 +112,7 @@ def _frame(growth: Growth, chosen: Slice, number: int, t: int) -> Image.Image:
     image = chosen.image[0, 0].numpy()
     for axes, source in zip(line, shown, strict=True):
         _paint(axes, image, growth.labels[source][t, number], chosen)
-        axes.set_title(NAMES[source], fontsize=10)
+        axes.set_title(CALLED[source], fontsize=10)
     figure.suptitle(f"iteration {growth.iterations[t]}", fontsize=10)
     key(figure, chosen.classes)
     png = io.BytesIO()

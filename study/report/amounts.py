@@ -14,7 +14,7 @@ from study.report.sensitivity import AMOUNTS, Effect
 from study.report.titles import title
 
 # Percent of each stroke that is kept, and what is wrong with the strokes, by the variant's name.
-KEPT = {name: round(100 * share) for name, share in scribble_amount.KEPT.items()}
+PERCENT = {name: round(100 * share) for name, share in scribble_amount.KEPT.items()}
 FAULTS = {
     "unmarked": "half of the structures unmarked",
     **{name: f"{share:.0%} of the strokes wrong" for name, share in scribble_amount.WRONG.items()},
@@ -40,8 +40,8 @@ def seeds_of(found: Iterable[Effect]) -> str:
 def amounts_table(found: Sequence[Effect]) -> str:
     """Mean validation Dice (percent) of each method by what was drawn, as Markdown; "" for none."""
     grouped = by_method(found)
-    choices = [c for c in (*KEPT, *FAULTS) if any(c in effects for effects in grouped.values())]
-    names = [f"{KEPT[c]}% of each stroke" if c in KEPT else FAULTS[c] for c in choices]
+    choices = [c for c in (*PERCENT, *FAULTS) if any(c in effects for effects in grouped.values())]
+    names = [f"{PERCENT[c]}% of each stroke" if c in PERCENT else FAULTS[c] for c in choices]
     rows = []
     for method, effects in grouped.items():
         cells = [f"{effects[c].means[1]:.1f}" if c in effects else "" for c in choices]
@@ -80,7 +80,7 @@ def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
         colour, mark = LOOKS[number % len(LOOKS)]
         look: Any = {"color": colour, "marker": mark, "mec": "black"}
         kept = [(100, _whole(effects))]
-        kept += [(KEPT[c], effects[c].means[1]) for c in KEPT if c in effects]
+        kept += [(PERCENT[c], effects[c].means[1]) for c in PERCENT if c in effects]
         share.plot(*zip(*kept, strict=True), label=title(method), **look)
         lost = [(c, effects[c]) for c in faults if c in effects]
         points = [float(np.mean(effect.changes)) for _, effect in lost]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from scnlib.records import Record
 from study.report.findings import ablation_steps, run_key
-from study.report.lost_points import STEPS, against_scn, losses
+from study.report.lost_points import MENDINGS, against_scn, losses
 from study.report.means import difference, seeds_text
 from study.report.scores import QUANTITIES, side_by_side, table_dataset
 from study.report.sensitivity import effects
@@ -164,7 +164,7 @@ def _lost(records: Sequence[Record], lost: pd.DataFrame) -> Iterator[Fact]:
                 ]
                 yield Fact(text, table.at[method, column], used)
             if {"PCE", "SCN"} <= set(table.index):
-                for column in (*STEPS, "Dice"):
+                for column in (*MENDINGS, "Dice"):
                     gain = table.at["PCE", column] - table.at["SCN", column]
                     text = f"lost points of PCE minus SCN on {dataset}, {of}: {column}"
                     yield Fact(text, gain, _runs(records, dataset, "pce", "scn"))

@@ -18,10 +18,10 @@ from study.report.titles import ROWS
 from study.speed.figure import step_costs
 from study.speed.steps import PLAIN
 
-SEEDS = 3
+EACH = 3
 TIMED = 12  # slices of a measured step
 MACHINES = (1, 8, 32)
-SHOWN = ("cpu", "night", "paper")
+FORECAST = ("cpu", "night", "paper")
 
 
 def forecast(folder: Path) -> str:
@@ -29,7 +29,7 @@ def forecast(folder: Path) -> str:
     rows = []
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text(encoding="utf-8"))
-        for name in SHOWN:
+        for name in FORECAST:
             if runs := hours_by_run(content, PROFILES[name]):
                 spread = [f"{makespan(runs, count):.1f}" for count in MACHINES]
                 rows.append((content["machine"], name, str(len(runs)), f"{max(runs):.1f}", *spread))
@@ -80,7 +80,7 @@ def hours_by_run(content: Mapping[str, Any], profile: Profile) -> list[float]:
         seconds = [float(table.loc[without_recipe(m), profile.size]) for m in methods]
     except KeyError:
         return []
-    return [steps * cost / 3600 for cost in seconds for _ in range(SEEDS)]
+    return [steps * cost / 3600 for cost in seconds for _ in range(EACH)]
 
 
 def makespan(hours: Sequence[float], machines: int) -> float:

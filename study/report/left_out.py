@@ -13,7 +13,7 @@ from study.report.means import seeds_text
 from study.report.statistics import compare
 
 # Method and variant of the runs without the part.
-PARTS = {
+LEFT_OUT = {
     "PAP's term": ("scn", "nopap"),
     "RSR's term": ("scn", "norsr"),
     "CACL's term": ("cale", ""),
@@ -37,14 +37,14 @@ class Cost(NamedTuple):
 
 def costs(records: Sequence[Record], variants: Sequence[Record], dataset: str) -> list[Cost]:
     """The parts left out, the largest loss first; those without a seed that SCN has are absent."""
-    found = [_cost(name, [*records, *variants], dataset, *run) for name, run in PARTS.items()]
+    found = [_cost(name, [*records, *variants], dataset, *run) for name, run in LEFT_OUT.items()]
     return sorted((cost for cost in found if cost), key=lambda cost: cost.points)
 
 
 def other_costs(variants: Sequence[Record], records: Sequence[Record], dataset: str) -> list[Cost]:
     """The same of SCN's other variants, such as another grid, by the variant's name."""
     named = {r.run.variant for r in variants if (r.run.dataset, r.run.method) == (dataset, "scn")}
-    named -= {variant for _, variant in PARTS.values()}
+    named -= {variant for _, variant in LEFT_OUT.values()}
     runs = [*records, *variants]
     found = [_cost(f"`{name}`", runs, dataset, "scn", name) for name in sorted(named)]
     return sorted((cost for cost in found if cost), key=lambda cost: cost.points)

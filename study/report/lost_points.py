@@ -32,7 +32,7 @@ from study.report.titles import NAMES, UNPRINTED, data_title, in_order, title
 
 FAR = 20.0  # mm
 RUIN = 5.0  # points of Dice; a prior that costs a run more has taken the heart away
-STEPS = ("far", "absent", "missed", "border", "rest")
+MENDINGS = ("far", "absent", "missed", "border", "rest")
 PRIORS = ("heart", "parts")
 FILE = "lost_points.csv"
 
@@ -92,7 +92,7 @@ def near_border(truth: np.ndarray) -> np.ndarray:
 
 
 def mended(prediction: np.ndarray, truth: np.ndarray, far: np.ndarray) -> Iterator[np.ndarray]:
-    """The prediction after each of `STEPS`; the last is the truth. All (n, H, W) integer."""
+    """The prediction after each of `MENDINGS`; the last is the truth. All (n, H, W) integer."""
     labels = np.where(far, 0, prediction)
     yield labels
     found, true = (_slices_with(volume) for volume in (labels, truth))
@@ -120,7 +120,8 @@ def points_lost(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
     """One row a volume and structure of a run that kept its predictions.
 
     Columns: dataset, method, seed, volume, subject, frame, structure, dice (of the prediction, a
-    fraction), a column of Dice after each of `STEPS` but the last, and Dice with each of `PRIORS`.
+    fraction), a column of Dice after each of `MENDINGS` but the last, and Dice with each of
+    `PRIORS`.
     nan where a structure is in neither mask.
 
     Raises `ValueError` as `Record.prediction` does, and for a case without masks.
@@ -132,7 +133,7 @@ def points_lost(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
         prediction, truth = record.prediction(case.volume), case.label
         volumes: dict[str, Any] = {"dice": prediction}
         steps = mended(prediction, truth, far_from(truth, case.spacing))
-        volumes |= dict(zip(STEPS[:-1], steps, strict=False))
+        volumes |= dict(zip(MENDINGS[:-1], steps, strict=False))
         volumes |= {prior: keep_largest(prediction, prior) for prior in PRIORS}
         run = record.run
         for k, structure in enumerate(case.classes[1:], start=1):
@@ -163,19 +164,19 @@ def losses(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
     """Points of Dice (percent) by method: what it has, what each fault costs, what a prior gives.
 
     A row a method by title, in the tables' order. Columns: Dice, near the heart, the five of
-    `STEPS` (they add up to 100 - Dice), and Dice with each prior. Means over volumes, then over
+    `MENDINGS` (they add up to 100 - Dice), and Dice with each prior. Means over volumes, then over
     structures, then over seeds; volumes where a structure is in neither mask are left out.
     """
     found: dict[str, pd.Series] = {}
     rows = _of(rows, dataset)
-    columns = ["dice", *STEPS[:-1], *PRIORS]
+    columns = ["dice", *MENDINGS[:-1], *PRIORS]
     for method in in_order(set(rows["method"])):
         part: Any = rows[rows["method"] == method]
         means = part.groupby(["seed", "structure"])[columns].mean().groupby("seed").mean()
         mean = 100 * means.mean()
-        after = [mean["dice"], *(mean[step] for step in STEPS[:-1]), 100.0]
+        after = [mean["dice"], *(mean[step] for step in MENDINGS[:-1]), 100.0]
         row = {"Dice": mean["dice"], "near the heart": mean["far"]}
-        row |= dict(zip(STEPS, np.diff(after), strict=True))
+        row |= dict(zip(MENDINGS, np.diff(after), strict=True))
         row |= {f"with {prior}": mean[prior] for prior in PRIORS}
         found[title(method)] = pd.Series(row | {"seeds": part["seed"].nunique()})
     return pd.DataFrame(found).T

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.report.lost_points import STEPS
+from study.report.lost_points import MENDINGS
 
 LABELS = {
     "far": "far from the heart",
@@ -32,7 +32,7 @@ def bars(table: pd.DataFrame, heading: str) -> Figure:
     figure, axes = plt.subplots(figsize=(8, 1.4 + 0.36 * len(table)), layout="constrained")
     left = pd.Series(0.0, index=table.index)
     places = range(len(table))
-    for step, colour in zip(STEPS, COLOURS, strict=True):
+    for step, colour in zip(MENDINGS, COLOURS, strict=True):
         look: Any = {"color": colour, "hatch": "//" * (step == "rest"), "edgecolor": "white"}
         axes.barh(places, table[step], left=left, label=LABELS[step], height=0.7, **look)
         left = left + table[step]

@@ -158,7 +158,7 @@ def _levels(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
     return found
 
 
-def _at_printed_size(pair: resolution.Pair | None) -> str:
+def _at_printed_size(pair: resolution.BothSizes | None) -> str:
     """What the same seeds have at the printed size, and at the smaller one, if they were run."""
     if pair is None:
         return ""
@@ -167,7 +167,7 @@ def _at_printed_size(pair: resolution.Pair | None) -> str:
     return f"{text} (the same at 128 x 128: {coarse}%)" if coarse else text
 
 
-def _won(pair: resolution.Pair | None, printed: float) -> str:
+def _won(pair: resolution.BothSizes | None, printed: float) -> str:
     """How much of the way to the print the printed size wins; "" where that was not run."""
     if pair is None or np.isnan(pair.dice[1]):
         return ""

@@ -19,7 +19,7 @@ from study.report.titles import DATASETS, data_title, in_order, paper_row, title
 FINE = "night"
 
 
-class Pair(NamedTuple):
+class BothSizes(NamedTuple):
     """A method at both sizes, over the seeds that both have; NaN where the coarse one has none."""
 
     dataset: str
@@ -29,7 +29,7 @@ class Pair(NamedTuple):
     hd95: tuple[float, float]  # voxels of the original grid
 
 
-def pairs(coarse: Sequence[Record], fine: Sequence[Record]) -> list[Pair]:
+def pairs(coarse: Sequence[Record], fine: Sequence[Record]) -> list[BothSizes]:
     """The methods of the fine profile in the tables' order, a data set after the other."""
     found = []
     for dataset in dict.fromkeys(DATASETS.values()):
@@ -48,7 +48,7 @@ def pairs(coarse: Sequence[Record], fine: Sequence[Record]) -> list[Pair]:
                 for both in scores.values()
             )
             percent = (100 * dice[0], 100 * dice[1])
-            found.append(Pair(dataset, method, shared, percent, (hd95[0], hd95[1])))
+            found.append(BothSizes(dataset, method, shared, percent, (hd95[0], hd95[1])))
     return found
 
 
@@ -90,7 +90,7 @@ def _printed(dataset: str, method: str) -> float:
     return float("nan")
 
 
-def _gap(rows: Sequence[Pair]) -> str:
+def _gap(rows: Sequence[BothSizes]) -> str:
     """How far SCN stays below full supervision at both sizes; "" without both, of the same seeds.
 
     `rows` are of one data set.
@@ -104,7 +104,7 @@ def _gap(rows: Sequence[Pair]) -> str:
     return f"; from SCN to full {_bracketed(fine, coarse)}"
 
 
-def _beside(pair: Pair) -> str:
+def _beside(pair: BothSizes) -> str:
     """Dice and 95HD of both sizes, the coarse ones in brackets where there are some."""
     return " and ".join(_bracketed(*map(number_text, both)) for both in (pair.dice, pair.hd95))
 

@@ -30,7 +30,7 @@ from study.report.titles import (
 
 # Our quantity: its key in a record's summary and the factor to the table's unit.
 QUANTITIES = {"Dice": ("dice", 100.0), "95HD": ("hd95_voxel", 1.0), "95HD mm": ("hd95_mm", 1.0)}
-RUN = ("volumes", "empty", "seeds", "iterations", "profile", "status")
+RUN_COLUMNS = ("volumes", "empty", "seeds", "iterations", "profile", "status")
 FOOTNOTES = (
     "Ours: mean over volumes, then over seeds (± standard deviation where there are several). "
     "Δ: ours minus the paper's.",
@@ -232,15 +232,15 @@ def _over_seeds(runs: Sequence[Record], quantity: str) -> tuple[pd.Series, pd.Se
 def _our_columns() -> pd.MultiIndex:
     quantities = [*QUANTITIES, "Dice spread", "95HD spread"]
     pairs = [(quantity, structure) for quantity in quantities for structure in STRUCTURES]
-    return pd.MultiIndex.from_tuples(pairs + [("Run", name) for name in RUN])
+    return pd.MultiIndex.from_tuples(pairs + [("Run", name) for name in RUN_COLUMNS])
 
 
 def _our_row(runs: list[Record]) -> list:
     """The values of one row in the order of `_our_columns`."""
     if not runs:
         return (
-            [float("nan")] * (len(_our_columns()) - len(RUN))
-            + [None] * (len(RUN) - 1)
+            [float("nan")] * (len(_our_columns()) - len(RUN_COLUMNS))
+            + [None] * (len(RUN_COLUMNS) - 1)
             + ["not run"]
         )
     means: dict[str, pd.Series] = {}

@@ -69,7 +69,7 @@ MEANING = {
     "warm": "CACL: T = 0.5",
 }
 EDGE = 5.0  # points; a choice that does more is marked at the axis's end, with its number
-BEFORE, AFTER = "#0072B2", "#D55E00"
+OPEN, LABELLED = "#0072B2", "#D55E00"
 
 
 class Effect(NamedTuple):
@@ -296,8 +296,8 @@ def picture(found: Sequence[Effect], heading: str) -> Figure:
     figure.suptitle(heading, fontsize=11)
     look: Any = {"ls": "none", "color": "black"}
     handles: list[Any] = [
-        Line2D([], [], marker="o", ms=9, mfc=BEFORE, **look, label="corners unlabelled"),
-        Line2D([], [], marker="s", ms=9, mfc=AFTER, **look, label="corners labelled background"),
+        Line2D([], [], marker="o", ms=9, mfc=OPEN, **look, label="corners unlabelled"),
+        Line2D([], [], marker="s", ms=9, mfc=LABELLED, **look, label="corners labelled background"),
         Line2D([], [], marker="D", ms=8, mfc="black", **look, label="choice minus default's mean"),
         Line2D([], [], marker="D", ms=8, mfc="white", **look, label="the same of one seed"),
         Line2D([], [], marker=".", **look, label="a seed"),
@@ -313,7 +313,7 @@ def _fills(axes: Axes, found: Sequence[Effect]) -> None:
     for y, effect in enumerate(found):
         axes.plot(effect.means, [y + 0.14, y - 0.14], color="#999999", lw=1.5, zorder=1)
         for mark, colour, dice, mean, up in zip(
-            *("os", (BEFORE, AFTER), (effect.before, effect.after), effect.means, (0.14, -0.14)),
+            *("os", (OPEN, LABELLED), (effect.before, effect.after), effect.means, (0.14, -0.14)),
             strict=True,
         ):
             axes.plot(mean, y + up, mark, ms=9, mfc=colour, mec="black", zorder=2)

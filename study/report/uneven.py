@@ -9,7 +9,7 @@ from study.report.means import per_seed
 from study.report.scores import SPREAD
 from study.report.titles import DATASETS, SHARED, data_title, in_order, title
 
-KINDS = ("by seed", "by structure (RV, MYO, LV)")
+REASONS = ("by seed", "by structure (RV, MYO, LV)")
 GAP = 20.0  # points of Dice between the best and the worst structure of a row
 
 
@@ -17,7 +17,7 @@ def uneven_told(records: Sequence[Record]) -> str:
     """A line that names the rows of both data sets with what their means are of; "" for none."""
     odd = {name: odd_means(records, name) for name in dict.fromkeys(DATASETS.values())}
     said = []
-    for kind in KINDS:
+    for kind in REASONS:
         rows = [
             f"{title(method)} on {data_title(dataset)} {values}"
             for dataset, found in odd.items()
@@ -32,11 +32,11 @@ def uneven_told(records: Sequence[Record]) -> str:
 def odd_means(records: Sequence[Record], dataset: str) -> dict[tuple[str, str], str]:
     """What the means of a data set's rows are of, where that tells more than the mean.
 
-    (method, one of `KINDS`) to Dice in percent as text: by seed where seeds lie far apart, else by
-    structure where these do.
+    (method, one of `REASONS`) to Dice in percent as text: by seed where seeds lie far apart, else
+    by structure where these do.
     """
     found: dict[tuple[str, str], str] = {}
-    by_seed, by_structure = KINDS
+    by_seed, by_structure = REASONS
     dice = per_seed(records, dataset)
     for method in in_order(dice.keys() - set(SHARED)):
         values = [100 * dice[method][seed] for seed in sorted(dice[method])]

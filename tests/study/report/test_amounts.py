@@ -3,7 +3,7 @@
 import numpy as np
 
 from study.experiments import VARIANTS
-from study.report.amounts import FAULTS, KEPT, amounts_picture, amounts_table, amounts_told
+from study.report.amounts import FAULTS, PERCENT, amounts_picture, amounts_table, amounts_told
 from study.report.sensitivity import AMOUNTS, effects, open_choices
 from tests.study.report.test_sensitivity import short
 
@@ -19,7 +19,7 @@ RUNS = [
 
 def test_every_way_to_draw_less_is_a_variant_and_has_a_name():
     drawn = [name for name, change in VARIANTS.items() if "strokes" in change.get("profile", {})]
-    assert set(drawn) == set(AMOUNTS) == {*KEPT, *FAULTS}
+    assert set(drawn) == set(AMOUNTS) == {*PERCENT, *FAULTS}
 
 
 def test_the_table_has_what_was_run_beside_all_strokes_of_the_same_seeds():

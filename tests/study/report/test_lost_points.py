@@ -16,8 +16,8 @@ from scnlib.paths import RESULTS
 from study.collected import collect
 from study.report import lost_points
 from study.report.lost_points import (
+    MENDINGS,
     PRIORS,
-    STEPS,
     far_from,
     keep_largest,
     largest_part,
@@ -87,7 +87,7 @@ def test_each_step_mends_its_own_fault() -> None:
     far = np.zeros(truth.shape, dtype=bool)
     far[0, 0, 0] = True
     steps = list(mended(found, truth, far))
-    assert len(steps) == len(STEPS)
+    assert len(steps) == len(MENDINGS)
     assert steps[0][0, 0, 0] == 0 and steps[0][1].any()  # far
     assert not (steps[1][1] == 1).any()  # structure 1 is absent from the second slice
     assert np.array_equal(steps[2][1], truth[1])  # 2 was missed there
@@ -130,7 +130,7 @@ def test_costs_add_up_to_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
     for k, row in enumerate(rows.to_dict("records"), start=1):
         assert row["dice"] == dice(found == k, truth == k)
     table = losses(rows, record.run.dataset)
-    assert float(table[["Dice", *STEPS]].sum(axis=1).iloc[0]) == pytest.approx(100)
+    assert float(table[["Dice", *MENDINGS]].sum(axis=1).iloc[0]) == pytest.approx(100)
     assert np.all(table["near the heart"] >= table["Dice"])
     assert {f"with {prior}" for prior in PRIORS} <= set(table.columns)
 
@@ -194,7 +194,7 @@ def test_the_headline_names_its_numbers_and_needs_both_methods() -> None:
 
 def test_a_diamond_beyond_the_axis_is_an_arrow_with_its_value() -> None:
     """Two methods by hand: the prior ends within the axis for one, and beyond for the other."""
-    table = pd.DataFrame({step: [6.0, 12.0] for step in STEPS}, index=["near", "ruined"])
+    table = pd.DataFrame({step: [6.0, 12.0] for step in MENDINGS}, index=["near", "ruined"])
     table = table.assign(**{"Dice": [70.0, 40.0], "with heart": [80.0, 7.4], "seeds": [3.0, 1.0]})
     axes = bars(table, "").axes[0]
     marks: dict[Any, Any] = {
@@ -208,7 +208,7 @@ def test_a_diamond_beyond_the_axis_is_an_arrow_with_its_value() -> None:
 
 
 def test_the_axis_ends_where_the_longest_bar_does() -> None:
-    table = pd.DataFrame({step: [2.0] for step in STEPS}, index=["good"])
+    table = pd.DataFrame({step: [2.0] for step in MENDINGS}, index=["good"])
     table = table.assign(**{"Dice": [90.0], "with heart": [91.0], "seeds": [1.0]})
     assert bars(table, "").axes[0].get_xlim() == (0, 20)
     assert bars(table.assign(**{"with heart": [69.0]}), "").axes[0].get_xlim() == (0, 40)
