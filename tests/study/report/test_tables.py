@@ -328,7 +328,7 @@ def test_the_means_stand_with_the_printed_ones_their_difference_and_the_seeds() 
     runs = [record("scn", 0.6), record("scn", 0.8, seed=1), record("cale", 0.7)]
     *tables, note = means_tables(runs, "cpu").split("\n\n")
     first, second = (table.splitlines() for table in tables)
-    assert note == "Some means hide parts far apart. By seed, ACDC: SCN 63.3, 83.3."
+    assert note == "Some means hide parts far apart. By seed: SCN on ACDC 63.3, 83.3."
     # Means over structures are 63.33 and 83.33; 95HD is 20 (1 - Dice): 7.33 and 3.33.
     dice, hd95 = "73.33 ± 14.14 | 88.51 | -15.18", "5.33 ± 2.83"
     assert f"| SCN | {dice} | {hd95} | 2 |" in first
