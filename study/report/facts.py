@@ -37,7 +37,7 @@ def facts(
     """
     yield from _cells(records)
     tested = [record for record in records if record.summary]
-    rows = pd.DataFrame() if lost is None else lost
+    rows = lost if lost is not None and tested else pd.DataFrame()
     compared = [_tests(tested, compare(tested), ""), _apart(tested), _lost(tested, rows)]
     if len(rows):
         compared.append(_tests(tested, against_scn(rows), " with one part kept in both"))

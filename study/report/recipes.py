@@ -63,7 +63,7 @@ def by_panel(found: Sequence[Pair]) -> dict[str, tuple[dict[str, Record], dict[s
 
 
 def _name(record: Record) -> str:
-    """The method's title without a word of its optimiser, which the pair has both of."""
+    """The method's title, without the optimiser: a pair has both."""
     return title(record.run.method).removesuffix(" (Adam)")
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from scnlib.paths import RESULTS, run_folder
 from study.experiments import make_run
+from study.report import lost_points
 from study.report.explain import main, matching, where_it_stands
 from study.report.facts import Fact, facts
 from tests import sample_record
@@ -117,3 +118,7 @@ def test_what_compares_runs_is_known_by_its_words_and_leads_to_both() -> None:
     assert known[step].value == pytest.approx(20)
     test = "PCE minus SCN on acdc, mean over patients, Dice: difference (profile cpu)"
     assert known[test].value == pytest.approx(-25)
+    untested = record("scn", 0.8)
+    untested.summary, untested.validation = {}, {}
+    lost = lost_points.read_rows(RESULTS / "cpu")  # rows that outlived their runs
+    assert not [fact for fact in facts([untested], [], lost=lost) if "lost" in fact.text]
