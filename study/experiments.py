@@ -19,8 +19,9 @@ PROFILES = {
 }
 
 _SGD = {"optimiser": "sgd", "schedule": "poly", "weight_decay": 1e-4, "dropout": "element"}
-# Methods that in the mean of both data sets' validation subjects do better by the optimiser of
-# their public code than under the shared protocol have a row for it, tested like any other.
+# Of the methods tried by it on both data sets, those that in the mean of their validation subjects
+# do better by the optimiser of their public code than under the shared protocol have a row for it,
+# tested like any other.
 RECIPES: dict[str, dict[str, Any]] = {
     f"{method}_sgd": _SGD | {"lr": 0.01} for method in ("rloss", "meloss", "dmpls", "fddseg")
 }

@@ -40,7 +40,8 @@ def facts(
     rows = lost if lost is not None and tested else pd.DataFrame()
     compared = [_tests(tested, compare(tested), ""), _apart(tested), _lost(tested, rows)]
     if len(rows):
-        compared.append(_tests(tested, against_scn(rows), " with one part kept in both"))
+        mended = _kept(tested, rows)
+        compared.append(_tests(mended, against_scn(rows), " with one part kept in both"))
     for fact in chain(*compared):
         yield fact._replace(text=f"{fact.text} (profile {tested[0].run.profile.name})")
     for record in [*records, *variants, *short]:
@@ -156,15 +157,24 @@ def _lost(records: Sequence[Record], lost: pd.DataFrame) -> Iterator[Fact]:
         seed = lost["seed"].min()
         first: Any = lost[lost["seed"] == seed]
         for rows, of in ((lost, "all kept seeds"), (first, f"seed {seed}")):
+            if dataset not in set(rows["dataset"]):
+                continue
+            mine = _kept(records, rows)
             table: Any = losses(rows, dataset).drop(columns="seeds")
             for method, column in product(table.index, table.columns):
                 text = f"lost points of {method} on {dataset}, {of}: {column}"
                 used = [
-                    r for r in records if (title(r.run.method), r.run.dataset) == (method, dataset)
+                    r for r in mine if (title(r.run.method), r.run.dataset) == (method, dataset)
                 ]
                 yield Fact(text, table.at[method, column], used)
             if {"PCE", "SCN"} <= set(table.index):
                 for column in (*MENDINGS, "Dice"):
                     gain = table.at["PCE", column] - table.at["SCN", column]
                     text = f"lost points of PCE minus SCN on {dataset}, {of}: {column}"
-                    yield Fact(text, gain, _runs(records, dataset, "pce", "scn"))
+                    yield Fact(text, gain, _runs(mine, dataset, "pce", "scn"))
+
+
+def _kept(records: Sequence[Record], rows: pd.DataFrame) -> list[Record]:
+    """The runs that rows of lost points are of."""
+    kept = set(zip(rows["dataset"], rows["method"], rows["seed"], strict=True))
+    return [record for record in records if run_key(record) in kept]

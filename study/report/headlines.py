@@ -59,7 +59,7 @@ def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) ->
     adam = sum("(Adam)" in name for name in ruined)
     if ruined and (full or adam < len(ruined)):  # a footnote's ruin is for those who read in full
         which = "all" if adam == len(ruined) else f"{adam} of them"
-        text += f" Keeping one part ruins {len(ruined)} of {runs} runs, {which} by Adam"
+        text += f" Keeping one part ruins {len(ruined)} of {runs} runs, {which} in rows (Adam)"
         text += f": {', '.join(ruined)}." if full else "."
     if full:
         text += _beaten_by_all(records)

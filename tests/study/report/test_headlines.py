@@ -38,12 +38,12 @@ def test_the_first_finding_says_how_its_seed_ranks_and_what_the_rule_ruins():
     adam = [name for name in ruined if "(Adam)" in name]
     assert adam == ruined != [], "else the README's own line is to be tested too"
     assert floods(runs, lost) == text
-    named = f"{text} Keeping one part ruins {len(ruined)} of {count} runs, all by Adam"
+    named = f"{text} Keeping one part ruins {len(ruined)} of {count} runs, all in rows (Adam)"
     named += f": {', '.join(ruined)}."
     whole = floods(runs, lost, full=True)
     assert whole == f"{named} On ACDC that seed is PCE's 2. best of 3."
     other = lost.assign(method=lost["method"].replace("dmpls", "mloss"))
-    said = " of them by Adam."
+    said = " of them in rows (Adam)."
     assert floods(runs, other[other["method"].isin(["scn", "pce", "mloss"])]).endswith(said)
     mean = " Of all seeds' means, as they are, SCN is significantly above 1 of 1 on ACDC."
     assert mean in floods([*runs, record("scn", 0.8)], lost, full=True)
