@@ -61,36 +61,26 @@ def facts(
 
 
 def _cells(records: Sequence[Record]) -> Iterator[Fact]:
-    profiles = {record.run.profile.name for record in records}
-    for profile in sorted(profiles):
-        mine = [record for record in records if record.run.profile.name == profile]
-        for number in ROWS:
-            dataset = table_dataset(number, mine, profile)
-            methods = in_order([r.run.method for r in mine if r.run.dataset == dataset])
-            rows = {row_title(number, method): method for method in methods}
-            table: Any = side_by_side(number, mine, profile)
-            for (quantity, structure), column in table.items():
-                if quantity == "Run":
-                    continue
-                for row, value in column.items():
-                    used = [
-                        record
-                        for record in mine
-                        if (record.run.dataset, record.run.method) == (dataset, rows.get(row))
-                    ]
-                    seeds = ", ".join(str(record.run.seed) for record in used)
-                    of = "as printed in the paper" if "paper" in quantity else f"seeds {seeds}"
-                    text = (
-                        f"Table {number}, {row}, {quantity} {structure} (profile {profile}, {of})"
-                    )
-                    yield Fact(text, value, [] if "paper" in quantity else used)
+    profile = records[0].run.profile.name if records else ""
+    for number in ROWS if records else ():
+        dataset = table_dataset(number, records, profile)
+        methods = in_order([r.run.method for r in records if r.run.dataset == dataset])
+        rows = {row_title(number, method): method for method in methods}
+        table: Any = side_by_side(number, records, profile)
+        cells = table.drop(columns="Run", level=0)
+        for ((quantity, structure), column), row in product(cells.items(), cells.index):
+            used = _runs(records, dataset, rows.get(row, ""))
+            seeds = ", ".join(str(record.run.seed) for record in used)
+            of = "as printed in the paper" if "paper" in quantity else f"seeds {seeds}"
+            text = f"Table {number}, {row}, {quantity} {structure} (profile {profile}, {of})"
+            yield Fact(text, column[row], [] if "paper" in quantity else used)
 
 
 def _departures(records: Sequence[Record], variants: Sequence[Record]) -> Iterator[Fact]:
-    usual = {(r.run.dataset, r.run.method, r.run.seed): r for r in records}
+    usual = {run_key(record): record for record in records}
     for record in variants:
         run = record.run
-        base = usual.get((run.dataset, run.method, run.seed))
+        base = usual.get(run_key(record))
         if base and base.validation.get("best") and record.validation.get("best"):
             change = record.validation["best"]["dice"] - base.validation["best"]["dice"]
             text = (

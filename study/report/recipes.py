@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from scnlib.records import Record
 from study.experiments import RECIPES, without_recipe
 from study.report import markdown
+from study.report.findings import run_key
 from study.report.titles import data_title, in_order, title
 
 Pair = tuple[Record, Record]  # by SGD, by Adam
@@ -29,23 +30,18 @@ def sgd_pairs(records: Sequence[Record], variants: Sequence[Record]) -> list[Pai
 
 def sgd_told(found: Sequence[Pair]) -> str:
     """Each pair's best validation Dice in words; "" for none."""
-    parts = []
-    for own, shared in found:
-        after, before = (100 * record.validation["best"]["dice"] for record in (own, shared))
-        run = own.run
-        parts.append(
-            f"{_name(own)} on {data_title(run.dataset)} {after:.2f}% (SGD at "
-            f"{run.profile.lr:g}) instead of {before:.2f}% (seed {run.seed})"
-        )
-    return "; ".join(parts)
+    return "; ".join(
+        f"{_name(own)} on {data_title(own.run.dataset)} {_best(own):.2f}% (SGD at "
+        f"{own.run.profile.lr:g}) instead of {_best(shared):.2f}% (seed {own.run.seed})"
+        for own, shared in found
+    )
 
 
 def sgd_table(found: Sequence[Pair]) -> str:
     """Each pair's best validation Dice as Markdown; "" for none."""
     rows = []
     for own, shared in found:
-        after, before = (100 * record.validation["best"]["dice"] for record in (own, shared))
-        run = own.run
+        after, before, run = _best(own), _best(shared), own.run
         cells = (f"{run.profile.lr:g}", f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}")
         rows.append((_name(own), data_title(run.dataset), str(run.seed), *cells))
     head = ("method", "data set", "seed", "SGD's rate", "by Adam (%)", "by SGD (%)", "difference")
@@ -62,11 +58,15 @@ def by_panel(found: Sequence[Pair]) -> dict[str, tuple[dict[str, Record], dict[s
     return panels
 
 
+def _best(record: Record) -> float:
+    return 100 * record.validation["best"]["dice"]
+
+
 def _name(record: Record) -> str:
     """The method's title, without the optimiser: a pair has both."""
     return title(record.run.method).removesuffix(" (Adam)")
 
 
 def _key(record: Record) -> tuple[str, str, int]:
-    run = record.run
-    return run.dataset, without_recipe(run.method), run.seed
+    dataset, method, seed = run_key(record)
+    return dataset, without_recipe(method), seed
