@@ -180,12 +180,13 @@ def curve_panels(
     `behind` has another run for panels by the same names: its curve stands in grey behind the
     panel's, and `grey` says what it is. An open mark is the best of a run.
     """
+    behind = behind or {}
     lines = -(-len(runs) // columns)
     figure, grid = make_grid(lines, min(columns, len(runs)), 1.9, image=False, wide=1.15)
     for axes in grid.flat[len(runs) :]:
         axes.set_axis_off()
     for axes, (name, record) in zip(grid.flat, runs.items(), strict=False):
-        points = behind[name].validation["curve"] if behind and name in behind else []
+        points = behind[name].validation["curve"] if name in behind else []
         axes.plot(
             [p["iteration"] for p in points], [100 * p["dice"] for p in points], color="#9a9a9a"
         )

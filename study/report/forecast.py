@@ -18,7 +18,7 @@ from study.report.titles import ROWS
 from study.speed.figure import step_costs
 from study.speed.steps import PLAIN
 
-EACH = 3
+SEEDS_EACH = 3
 TIMED = 12  # slices of a measured step
 MACHINES = (1, 8, 32)
 FORECAST = ("cpu", "night", "paper")
@@ -80,7 +80,7 @@ def hours_by_run(content: Mapping[str, Any], profile: Profile) -> list[float]:
         seconds = [float(table.loc[without_recipe(m), profile.size]) for m in methods]
     except KeyError:
         return []
-    return [steps * cost / 3600 for cost in seconds for _ in range(EACH)]
+    return [steps * cost / 3600 for cost in seconds for _ in range(SEEDS_EACH)]
 
 
 def makespan(hours: Sequence[float], machines: int) -> float:

@@ -121,8 +121,7 @@ def points_lost(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
 
     Columns: dataset, method, seed, volume, subject, frame, structure, dice (of the prediction, a
     fraction), a column of Dice after each of `MENDINGS` but the last, and Dice with each of
-    `PRIORS`.
-    nan where a structure is in neither mask.
+    `PRIORS`. nan where a structure is in neither mask.
 
     Raises `ValueError` as `Record.prediction` does, and for a case without masks.
     """
