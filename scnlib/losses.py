@@ -17,10 +17,11 @@ all. Every loss is a scalar, finite also where nothing is labelled or trusted (t
 sums stand in the methods' files. An option that is none of those named is a `ValueError`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from scnlib.confidence import one_hot
@@ -167,12 +168,29 @@ def refinement_loss(
     )
 
 
-def lengths(features: Tensor) -> Tensor:
-    """|F_i|, the features' Euclidean length at each pixel, (B, D, H, W) to (B, 1, H, W), > 0.
+class _InverseLengths(torch.autograd.Function):
+    """1 / |F_i|, whose gradient is one pass over the features in place of autograd's three."""
 
-    Its gradient is finite at a length of 0.
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+        inverse = length.clamp(min=1e-12).reciprocal()
+        ctx.save_for_backward(features, inverse)
+        return inverse
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> Tensor:
+        features, inverse = ctx.saved_tensors
+        return features * (-g * inverse**3)
+
+
+def inverse_lengths(features: Tensor) -> Tensor:
+    """1 / |F_i| with the Euclidean length at each pixel, (B, D, H, W) to (B, 1, H, W).
+
+    Finite, and its gradient too, also at a length of 0.
     """
-    return features.square().sum(dim=1, keepdim=True).clamp(min=1e-24).sqrt()
+    return _InverseLengths.apply(features)
 
 
 def class_means(
@@ -191,7 +209,7 @@ def class_means(
     member = one_hot(scribble, classes)  # (B, K, H, W)
     size = member.sum(dim=(0, 2, 3))  # (K,)
     weight = member.to(features.dtype)
-    weight = weight / lengths(features) if normalise else weight
+    weight = weight * inverse_lengths(features) if normalise else weight
     # A product over all pixels: to pick the scribbled ones first would wait for their number.
     sums = (weight.flatten(2) @ features.flatten(2).transpose(1, 2)).sum(dim=0)  # (K, D)
     means = sums / (size[:, None] + 1e-6)
@@ -210,8 +228,8 @@ def class_similarity(
         normalise: divide by the length of F_i, so that S is a cosine over T.
     """
     S = (means / temperature @ features.flatten(2)).unflatten(2, features.shape[2:])
-    # The product first and its length after: K channels to divide in place of D.
-    return S / lengths(features) if normalise else S
+    # The product first and its length after: K channels to scale in place of D.
+    return S * inverse_lengths(features) if normalise else S
 
 
 def _mean_nll(log_p: Tensor, target: Tensor, mean: str) -> Tensor:
@@ -312,5 +330,6 @@ def _log_similarity(
         present = present.expand(len(features), classes)
     means = means.detach() if choices.detach_means else means
     S = class_similarity(features, means, temperature=choices.temperature, normalise=normalise)
-    S = S.masked_fill(~present[:, :, None, None], torch.finfo(S.dtype).min)
-    return S.log_softmax(dim=1), present
+    # Added, not filled in: the gradient has nothing to do then.
+    absent = S.new_zeros(present.shape).masked_fill(~present, torch.finfo(S.dtype).min)
+    return (S + absent[:, :, None, None]).log_softmax(dim=1), present

@@ -4,12 +4,14 @@ import math
 
 import pytest
 import torch
+from torch.autograd import gradcheck
 
 from scnlib.losses import (
     Contrast,
     class_means,
     class_similarity,
     contrastive_loss,
+    inverse_lengths,
     pseudo_label_contrast,
     scribble_contrast,
 )
@@ -60,9 +62,19 @@ def test_the_length_of_features_does_not_matter(scale: float) -> None:
     torch.testing.assert_close(class_similarity(scale * FEATURES, means), expected)
 
 
-def test_similarity_of_a_zero_feature_is_finite() -> None:
-    S = class_similarity(torch.zeros(1, 2, 1, 1), torch.eye(2))
-    assert torch.equal(S, torch.zeros(1, 2, 1, 1))
+def test_inverse_lengths_by_hand_and_their_gradient() -> None:
+    assert inverse_lengths(FEATURES).flatten()[:3].tolist() == pytest.approx([1 / 5, 1 / 2, 1])
+    assert gradcheck(inverse_lengths, FEATURES.clone().requires_grad_())
+
+
+@pytest.mark.parametrize("length", [0.0, 1e-30, 1e-13, 1e-6])
+def test_similarity_of_features_of_no_length_is_finite_and_its_gradient_too(length: float) -> None:
+    features = torch.full((1, 2, 1, 1), length, requires_grad=True)
+    S = class_similarity(features, torch.eye(2))
+    S.square().sum().backward()
+    assert features.grad is not None
+    assert torch.isfinite(S).all() and torch.isfinite(features.grad).all()
+    assert length or not S.any()
 
 
 def test_similarity_to_an_images_own_means_is_that_to_shared_ones() -> None:

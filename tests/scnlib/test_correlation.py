@@ -1,13 +1,17 @@
 """The correlation map and what propagation makes of a prediction."""
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.autograd import gradcheck
 
+from scnlib import correlation
 from scnlib.correlation import (
     correlation_map,
     correlation_rows,
@@ -191,10 +195,14 @@ def test_rows_are_those_of_the_whole_map(inside: bool) -> None:
         torch.testing.assert_close(rows, C.gather(1, cells[:, :, None].expand(-1, -1, N)))
 
 
+@pytest.mark.parametrize("kept", [0, 1024], ids=["made twice", "kept"])
 @pytest.mark.parametrize("inside", [True, False])
 @pytest.mark.parametrize("D", [2, 3, 8])
-def test_propagation_without_the_map_equals_that_with_it(D: int, inside: bool) -> None:
+def test_propagation_without_the_map_equals_that_with_it(
+    D: int, inside: bool, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Values and gradients, for one set of features and for two, fewer or more than classes."""
+    monkeypatch.setattr(correlation, "KEPT", kept)
     for others in ([], [random_map(1, D=D).requires_grad_()]):
         given = [random_map(0, D=D).requires_grad_(), *others]
         f, *other = given
@@ -208,18 +216,35 @@ def test_propagation_without_the_map_equals_that_with_it(D: int, inside: bool) -
         torch.testing.assert_close(found, expected)
 
 
-def test_on_a_cpu_no_kernel_of_propagation_makes_the_whole_map() -> None:
+def test_on_a_cpu_propagation_holds_one_image_s_map_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(correlation, "KEPT", 0)
     f = torch.rand(2, 8, 6, 6, requires_grad=True)
     P = torch.rand(2, 4, 6, 6).softmax(dim=1).requires_grad_()
     kinds = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=kinds, record_shapes=True) as profile:
-        propagate_features(f, P).square().sum().backward()
+        loss = propagate_features(f, P).square().sum()
+        saved = [x for x in _saved(loss.grad_fn) if x.shape[-2:] == (36, 36)]
+        loss.backward()
     shapes = [shape for event in profile.events() or [] for shape in event.input_shapes]
-    assert [2, 1, 36, 8] in shapes  # the queries
-    assert not [shape for shape in shapes if shape[-2:] == [36, 36]]
+    maps = [shape for shape in shapes if shape[-2:] == [36, 36]]
+    assert maps and all(shape == [36, 36] for shape in maps) and not saved
 
 
-def test_gradient_of_propagation_without_the_map() -> None:
+def _saved(node: Any) -> Iterator[Tensor]:
+    """All tensors that a graph's own functions keep for the gradient."""
+    if node is not None:
+        yield from getattr(node, "saved_tensors", ())
+        for before, _ in node.next_functions:
+            yield from _saved(before)
+
+
+@pytest.mark.parametrize("kept", [0, 1024], ids=["made twice", "kept"])
+def test_gradient_of_propagation_without_the_map(
+    kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(correlation, "KEPT", kept)
     f = random_map(0, B=1).requires_grad_()
     P = random_map(1, B=1).softmax(dim=1).requires_grad_()
     assert gradcheck(propagate_features, (f, P))
