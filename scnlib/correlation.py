@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+OWN = ("cpu",)  # devices where `_Attention` is faster than the library's
 KEPT = 1024  # cells up to which C is kept for its gradient (4 MB an image), not made twice
 
 
@@ -65,11 +66,11 @@ def propagate_features(
     values = P.flatten(2).to(queries.dtype)  # (B, K, N)
     scale = f.shape[1] ** -0.5 if scale_inside else 1.0
     with torch.autocast(f.device.type, enabled=False):
-        if f.device.type == "cpu":
+        if f.device.type in OWN:
             mixed = _Attention.apply(queries * scale, keys, values, f.dtype)
         else:
-            heads = (x[:, None] for x in (queries, keys, values.transpose(1, 2)))
-            mixed = F.scaled_dot_product_attention(*heads, scale=scale)[:, 0].transpose(1, 2)
+            q, k, v = (x[:, None] for x in (queries, keys, values.transpose(1, 2)))  # one head
+            mixed = F.scaled_dot_product_attention(q, k, v, scale=scale)[:, 0].transpose(1, 2)
     mixed = mixed if scale_inside else mixed / math.sqrt(f.shape[1])
     return mixed.reshape(B, K, h, w)
 
@@ -91,7 +92,9 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, g: Tensor
+    ) -> tuple[Tensor | None, ...]:
         queries, keys, P, mixed, *maps = ctx.saved_tensors
         # The softmax's gradient, C (dC - its mean under C) with dC = g^T P, as one product: the
         # mean is a row of g, against ones.

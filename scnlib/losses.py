@@ -180,7 +180,7 @@ class _InverseLengths(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> Tensor:
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         features, inverse = ctx.saved_tensors
         return features * (-g * inverse**3)
 

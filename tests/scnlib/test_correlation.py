@@ -216,6 +216,19 @@ def test_propagation_without_the_map_equals_that_with_it(
         torch.testing.assert_close(found, expected)
 
 
+def test_propagation_by_the_library_equals_that_with_the_map(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Other devices than a CPU take the library's attention."""
+    monkeypatch.setattr(correlation, "OWN", ())
+    f, P = random_map(0), random_map(2).softmax(dim=1)
+    for other in ([], [random_map(1)]):
+        for inside in (True, False):
+            whole = propagate(correlation_map(f, *other, scale_inside=inside), P)
+            parts = propagate_features(f, P, *other, scale_inside=inside)
+            torch.testing.assert_close(parts, whole)
+
+
 def test_on_a_cpu_propagation_holds_one_image_s_map_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
