@@ -134,6 +134,20 @@ def test_dropout_keeps_layout_and_type_and_follows_the_seed(
     assert torch.equal(layer.eval()(x), x)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_dropout_of_half_numbers_is_that_of_whole_ones(dtype: torch.dtype) -> None:
+    """They are scaled by other means: the same elements are dropped, the others times 1 / (1 - p)."""
+    x = torch.rand(3, 5, 7, 9).add(1)
+    layer = ElementDropout(0.3)
+    torch.manual_seed(1)
+    expected = layer(x) == 0
+    torch.manual_seed(1)
+    out = layer(x.to(dtype))
+    assert torch.equal(out == 0, expected)
+    scaled = x.to(dtype) * torch.tensor(1 / 0.7, dtype=dtype)
+    assert torch.equal(out[~expected], scaled[~expected])
+
+
 def test_dropouts_gradient_is_zero_exactly_where_it_dropped() -> None:
     x = torch.rand(4, 3, 8, 8).add(1).requires_grad_()
     out = ElementDropout(0.4)(x)
