@@ -5,6 +5,7 @@ half of its batch and a fifth of its steps; `cpu` is what the study's tables are
 """
 
 from collections.abc import Sequence
+from statistics import mode
 from typing import NamedTuple
 
 import numpy as np
@@ -58,10 +59,11 @@ def sizes_told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
     parts = []
     for dataset in dict.fromkeys(pair.dataset for pair in found):
         rows = [pair for pair in found if pair.dataset == dataset]
-        said = [f"{title(p.method)} {_beside(p)}" for p in rows]
-        seeds = {seeds_text(pair.seeds) for pair in rows}
-        where = f"{data_title(dataset)}, {' or '.join(sorted(seeds))}"
-        parts.append(f"{where}: {', '.join(said)}{_gap(rows)}")
+        usual = mode(seeds_text(pair.seeds) for pair in rows)
+        said = [f"{title(p.method)} {_beside(p)}{_unless(usual, p.seeds)}" for p in rows]
+        parts.append(
+            f"{data_title(dataset)}, {usual}: {', '.join(said)}{_gap(rows, coarse, fine, usual)}"
+        )
     if not parts:
         return ""
     return (
@@ -90,18 +92,27 @@ def _printed(dataset: str, method: str) -> float:
     return float("nan")
 
 
-def _gap(rows: Sequence[BothSizes]) -> str:
-    """How far SCN stays below full supervision at both sizes; "" without both, of the same seeds.
+def _gap(
+    rows: Sequence[BothSizes], coarse: Sequence[Record], fine: Sequence[Record], usual: str
+) -> str:
+    """How far SCN stays below full supervision at both sizes, over seeds of both; "" without any.
 
     `rows` are of one data set.
     """
-    by = {pair.method: pair for pair in rows}
-    if not {"scn", "full"} <= by.keys() or by["scn"].seeds != by["full"].seeds:
+    by = {pair.method: set(pair.seeds) for pair in rows}
+    shared = by.get("scn", set()) & by.get("full", set())
+    if not shared:
         return ""
-    fine, coarse = (
-        number_text(full - scn) for scn, full in zip(by["scn"].dice, by["full"].dice, strict=True)
-    )
-    return f"; from SCN to full {_bracketed(fine, coarse)}"
+    same = [[r for r in records if r.run.seed in shared] for records in (coarse, fine)]
+    both = {p.method: p.dice for p in pairs(*same) if p.dataset == rows[0].dataset}
+    apart = (number_text(full - scn) for scn, full in zip(both["scn"], both["full"], strict=True))
+    return f"; from SCN to full {_bracketed(*apart)}{_unless(usual, sorted(shared))}"
+
+
+def _unless(usual: str, seeds: Sequence[int]) -> str:
+    """The seeds in brackets, unless they are those that were said before."""
+    text = seeds_text(seeds)
+    return "" if text == usual else f" ({text})"
 
 
 def _beside(pair: BothSizes) -> str:

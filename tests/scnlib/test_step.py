@@ -136,7 +136,7 @@ def test_dropout_keeps_layout_and_type_and_follows_the_seed(
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_dropout_of_half_numbers_is_that_of_whole_ones(dtype: torch.dtype) -> None:
-    """They are scaled by other means: the same elements are dropped, the others times 1 / (1 - p)."""
+    """Scaled by other means: the same elements are dropped, the others times 1 / (1 - p)."""
     x = torch.rand(3, 5, 7, 9).add(1)
     layer = ElementDropout(0.3)
     torch.manual_seed(1)

@@ -28,6 +28,22 @@ def test_the_line_names_data_seeds_and_both_numbers():
     assert sizes_told(COARSE, []) == "" and sizes_table(COARSE, []) == ""
 
 
+def test_seeds_that_differ_are_said_where_they_do():
+    """The gap is of the seeds that both have at both sizes."""
+    fine = [
+        *FINE,
+        record("scn", 0.85, seed=1, profile="night"),
+        record("box", 0.7, profile="night"),
+    ]
+    assert sizes_told(COARSE, fine).endswith(
+        "ACDC, seed 0: SCN 83.33 (78.33) and 3.33 (4.33) (seeds 0, 1), "
+        "Full supervision 88.33 (83.33) and 2.33 (3.33), PCE+box 73.33 and 5.33; "
+        "from SCN to full 10.00 (10.00)."
+    )
+    box = record("box", 0.8, seed=1, profile="night")
+    assert sizes_told(COARSE, [*fine, box]).endswith("; from SCN to full 10.00 (10.00) (seed 0).")
+
+
 def test_a_method_that_the_smaller_size_has_not_stands_alone():
     text = sizes_told(COARSE, [record("pce", 0.5, dataset="mscmr", seed=3)])
     assert text.endswith("MSCMR, seed 3: PCE 53.33 and 9.33.")
