@@ -91,11 +91,6 @@ def within_frame(grid: Tensor) -> Tensor:
     return (x <= 1 - 1 / W + 1e-4) & (y <= 1 - 1 / H + 1e-4)  # 1e-4 for rounding
 
 
-def beyond_frame(grid: Tensor) -> Tensor:
-    """Which output pixels lie wholly outside the image, past its outermost pixels: bool."""
-    return (grid.abs() > 1 + 1e-4).any(dim=3)
-
-
 def warp_image(image: Tensor, theta: Tensor) -> Tensor:
     """Resample images (B, C, H, W) float by `theta` (B, 2, 3), bilinear; 0 outside the frame."""
     return sample_image(image, sampling_grid(theta, *image.shape[2:]))
@@ -127,6 +122,6 @@ def warp_training(
     valid = within_frame(grid)
     marks = sample_labels(labels, grid, unlabelled)
     if padding == "background":
-        beyond = beyond_frame(grid)
+        beyond = (grid.abs() > 1 + 1e-4).any(dim=3)  # wholly outside the image
         marks, valid = marks.masked_fill(beyond, 0), valid | beyond
     return sample_image(image, grid), marks, valid

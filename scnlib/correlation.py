@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 OWN = ("cpu",)  # devices where `_Attention` is faster than the library's
-KEPT = 1024  # cells up to which C is kept for its gradient (4 MB an image), not made twice
+MAPS_KEPT = 1024  # cells up to which C is kept for its gradient (4 MB an image), not made twice
 
 
 def correlation_map(f: Tensor, other: Tensor | None = None, *, scale_inside: bool = True) -> Tensor:
@@ -87,7 +87,7 @@ class _Attention(torch.autograd.Function):
         maps = [_rows(q, k) for q, k in zip(queries, keys, strict=True)]
         mixed = torch.stack([p @ C.T for p, C in zip(P, maps, strict=True)])  # (B, K, N)
         ctx.dtype = dtype
-        ctx.save_for_backward(queries, keys, P, mixed, *(maps if P.shape[2] <= KEPT else ()))
+        ctx.save_for_backward(queries, keys, P, mixed, *(maps if P.shape[2] <= MAPS_KEPT else ()))
         return mixed
 
     @staticmethod

@@ -5,9 +5,6 @@ mask is the mask minus its erosion by the 6-neighbourhood (outside the volume co
 background), the surface distances of both directions are pooled, and the linear 95th percentile
 of the pool is taken. (Another definition in use, the larger of the two directed percentiles,
 differs by millimetres.)
-
-A structure that is empty in both masks has no score (nan). One that is empty in only one of them
-gets Dice 0 and, as 95HD, the diagonal of the whole volume (voxels per axis times spacing).
 """
 
 import math
@@ -51,7 +48,8 @@ def hd95(prediction: np.ndarray, truth: np.ndarray, spacing: Sequence[float]) ->
         return math.nan
     if filled == 1:
         return float(np.linalg.norm(prediction.shape * steps))
-    box = _joint_box(prediction | truth)
+    # Distances are the same in the box of both, and several times faster.
+    (box,) = ndimage.find_objects((prediction | truth).astype(np.uint8))
     return float(binary.hd95(prediction[box], truth[box], voxelspacing=tuple(steps)))
 
 
@@ -132,9 +130,3 @@ def _masks(prediction: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.nd
         if mask.dtype != np.bool_ and not np.isin(mask, (0, 1)).all():
             raise ValueError("masks must be boolean; for a label map compare it first: labels == k")
     return prediction.astype(np.bool_), truth.astype(np.bool_)
-
-
-def _joint_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The box of a mask plus one voxel: distances are the same in it and several times faster."""
-    (box,) = ndimage.find_objects(mask.astype(np.uint8))
-    return tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box)

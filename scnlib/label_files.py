@@ -21,21 +21,17 @@ def like(image: nib.Nifti1Image, array: np.ndarray) -> nib.Nifti1Image:
     return type(image)(array.reshape(image.shape), image.affine, header)
 
 
-def sign(labels: nib.Nifti1Image, origin: str) -> None:
-    """Write the origin into the header, as a comment that viewers pass over."""
-    labels.header.extensions.append(Nifti1Extension("comment", origin.encode()))
-
-
 def origin_of(path: Path, weights: Path, values: dict[str, int], axis: int) -> str:
     """What a label map depends on, as JSON text: sha256 of image and weights, and the options."""
-    about = {
-        "program": "scnlib.predict",
-        "image_sha256": sha256(path),
-        "weights_sha256": sha256(weights),
-        "slice_axis": axis,
-        "values": values,
-    }
-    return json.dumps(about)
+    return json.dumps(
+        {
+            "program": "scnlib.predict",
+            "image_sha256": sha256(path),
+            "weights_sha256": sha256(weights),
+            "slice_axis": axis,
+            "values": values,
+        }
+    )
 
 
 def is_written(target: Path, origin: str) -> bool:
@@ -54,6 +50,10 @@ def is_written(target: Path, origin: str) -> bool:
     return True
 
 
-def write_labels(image: nib.Nifti1Image, path: Path) -> None:
-    """Write a gzipped NIfTI whole or not at all; raises as `scnlib.files.replace_bytes`."""
+def write_labels(image: nib.Nifti1Image, origin: str, path: Path) -> None:
+    """Write a gzipped NIfTI whole or not at all; raises as `scnlib.files.replace_bytes`.
+
+    The origin goes into the header, as a comment that viewers pass over.
+    """
+    image.header.extensions.append(Nifti1Extension("comment", origin.encode()))
     replace_bytes(path, gzip.compress(image.to_bytes(), mtime=0))

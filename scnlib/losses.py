@@ -17,7 +17,7 @@ all. Every loss is a scalar, finite also where nothing is labelled or trusted (t
 sums stand in the methods' files. An option that is none of those named is a `ValueError`.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from scnlib.confidence import one_hot
+from scnlib.config import SCNOptions
 
 
 def check_choice(value: str, *choices: str) -> str:
@@ -232,18 +233,6 @@ def class_similarity(
     return S * inverse_lengths(features) if normalise else S
 
 
-def _mean_nll(log_p: Tensor, target: Tensor, mean: str) -> Tensor:
-    """-log_p[target], mean over the pixels with a target (< K), or mean of the classes' means."""
-    K = log_p.shape[1]
-    values = cross_entropy_map(log_p, target, normalised=True)  # (B, H, W)
-    if check_choice(mean, "pixels", "classes") == "pixels":
-        return values.sum() / (target < K).sum().clamp(min=1)
-    member = one_hot(target, K)  # (B, K, H, W)
-    size = member.sum(dim=(0, 2, 3))  # (K,)
-    totals = torch.where(member, values[:, None], 0).sum(dim=(0, 2, 3))
-    return (totals / size.clamp(min=1)).sum() / (size > 0).sum().clamp(min=1)
-
-
 def scribble_contrast(log_p: Tensor, scribble: Tensor, *, mean: str = "pixels") -> Tensor:
     r"""Eq. 15: -log softmax_c(S)[y], mean over the scribbled pixels.
 
@@ -253,7 +242,14 @@ def scribble_contrast(log_p: Tensor, scribble: Tensor, *, mean: str = "pixels") 
         mean: over the pixels, or "classes": the mean of the classes' means, as the print's
             1/|M_y| may be read.
     """
-    return _mean_nll(log_p, scribble.long(), mean)
+    K = log_p.shape[1]
+    values = cross_entropy_map(log_p, scribble, normalised=True)  # (B, H, W)
+    if check_choice(mean, "pixels", "classes") == "pixels":
+        return values.sum() / (scribble < K).sum().clamp(min=1)
+    member = one_hot(scribble, K)  # (B, K, H, W)
+    size = member.sum(dim=(0, 2, 3))  # (K,)
+    totals = torch.where(member, values[:, None], 0).sum(dim=(0, 2, 3))
+    return (totals / size.clamp(min=1)).sum() / (size > 0).sum().clamp(min=1)
 
 
 def pseudo_label_contrast(
@@ -268,20 +264,10 @@ def pseudo_label_contrast(
     """
     K = log_p.shape[1]
     target = torch.where(confident & (scribble == K), labels.long(), K)
-    return _mean_nll(log_p, target, mean)
+    return scribble_contrast(log_p, target, mean=mean)
 
 
-class Contrast(NamedTuple):
-    """The paper's open choices of CACL."""
-
-    temperature: float = 0.1  # T
-    normalise: bool = True  # the features' and the means' length is 1
-    detach_means: bool = False  # no gradient flows through the class means
-    means_over: str = "batch"  # whose pixels a class mean is of: the "batch" or each "image"
-    mean: str = "pixels"  # see `scribble_contrast`
-
-
-STUDYS = Contrast()
+STUDYS = SCNOptions()
 
 
 def contrastive_loss(
@@ -291,8 +277,7 @@ def contrastive_loss(
     confident: Tensor,
     *,
     classes: int = 4,
-    valid: Tensor | None = None,
-    choices: Contrast = STUDYS,
+    choices: SCNOptions = STUDYS,
 ) -> Tensor:
     r"""Eq. 17: class-aware contrastive loss, its scribble and pseudo-label terms added.
 
@@ -303,25 +288,26 @@ def contrastive_loss(
     Args:
         features: (B, D, H, W) float, the last decoder block's output.
         scribble: (B, H, W) integer, K = `classes` = unlabelled.
-        labels, confident: pseudo-labels (B, H, W) and M (B, H, W) bool, after refinement.
-        valid: (B, H, W) bool; padding is never in the contrast.
+        labels, confident: pseudo-labels (B, H, W) and M (B, H, W) bool, after refinement; padding
+            is never in M.
+        choices: the temperature T, normalise, detach_means, means_over and contrast_mean.
     """
     features = features if features.dtype == torch.float64 else features.float()
     log_p, present = _log_similarity(features, scribble, classes, choices)
     has_mean = present.gather(1, labels.long().flatten(1)).view_as(labels)
     labels = torch.where(has_mean, labels.long(), classes)
-    confident = confident if valid is None else confident & valid
-    return scribble_contrast(log_p, scribble, mean=choices.mean) + pseudo_label_contrast(
-        log_p, labels, confident, scribble, mean=choices.mean
+    mean = choices.contrast_mean
+    return scribble_contrast(log_p, scribble, mean=mean) + pseudo_label_contrast(
+        log_p, labels, confident, scribble, mean=mean
     )
 
 
 def _log_similarity(
-    features: Tensor, scribble: Tensor, classes: int, choices: Contrast
+    features: Tensor, scribble: Tensor, classes: int, choices: SCNOptions
 ) -> tuple[Tensor, Tensor]:
     """log softmax of S over the classes that have a mean (B, K, H, W), and which have, (B, K)."""
     normalise = choices.normalise
-    if check_choice(choices.means_over, "batch", "image") == "image":
+    if choices.means_over == "image":
         images = zip(features[:, None], scribble[:, None], strict=True)
         pairs = [class_means(f, s, classes, normalise=normalise) for f, s in images]
         means, present = (torch.stack(parts) for parts in zip(*pairs, strict=True))

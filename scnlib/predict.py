@@ -28,7 +28,7 @@ from scnlib.data.nifti import read_nifti
 from scnlib.data.selection import SUFFIX, find_images
 from scnlib.data.volume import load_image, stem
 from scnlib.inference import label_volume
-from scnlib.label_files import is_written, like, origin_of, sign, write_labels
+from scnlib.label_files import is_written, like, origin_of, write_labels
 from scnlib.paths import results_root, weights_file
 from scnlib.weights import TrainedSCN, trained_network
 
@@ -48,13 +48,11 @@ def segment(
     case = read_nifti(path, layout=grid)
     device = next(net.parameters()).device
     profile = net.run.profile
-
-    def predict(slices: torch.Tensor) -> torch.Tensor:
-        return net.predict(slices.to(device))
-
     turned = net.run.dataset in ROWS_FIRST
     image = np.ascontiguousarray(case.image.swapaxes(1, 2)) if turned else case.image
-    labels = label_volume(predict, image, profile.size, profile.batch)
+    labels = label_volume(
+        lambda slices: net.predict(slices.to(device)), image, profile.size, profile.batch
+    )
     labels = labels.swapaxes(1, 2) if turned else labels
     dtype = np.result_type(np.uint8, *(np.min_scalar_type(value) for value in values))
     written = np.asarray(values, dtype=dtype)[np.moveaxis(labels, 0, slice_axis)]
@@ -182,8 +180,7 @@ def attempt(job: Task, path: Path) -> bool:
             return True
         values = list(job.values.values())
         labels = segment(job.net, path, values, job.axis)
-        sign(labels, origin)
-        write_labels(labels, target)
+        write_labels(labels, origin, target)
     except Exception as error:  # of whatever kind: it must not stop the others
         text = str(error) or type(error).__name__
         text = text if str(path) in text else f"{path}: {text}"

@@ -184,16 +184,10 @@ def refine_image(
     labels, confident = grid_labels(pseudo, size, classes)
     votes = cast_votes(labels, confident, masks, classes=classes, overwrite=overwrite, gate=gate)
 
-    cell = (H // size[0], W // size[1])
-    voted, changed = (_repeat(cells.unflatten(1, size), cell) for cells in votes)
+    high, wide = H // size[0], W // size[1]  # a cell
+    grids = (cells.unflatten(1, size) for cells in votes)
+    voted, changed = (g.repeat_interleave(high, 1).repeat_interleave(wide, 2) for g in grids)
     change = changed if overwrite else changed & ~pseudo.confident
     change = change if fixed is None else change & ~fixed
     change = change if valid is None else change & valid
     return Pseudo(torch.where(change, voted, pseudo.labels), pseudo.confident | change)
-
-
-def _repeat(cells: Tensor, times: tuple[int, int]) -> Tensor:
-    """Every cell (B, h, w) as a block of pixels, (B, H, W): nearest where the grid divides H, W."""
-    B, h, w = cells.shape
-    blocks = cells[:, :, None, :, None].expand(B, h, times[0], w, times[1])
-    return blocks.reshape(B, h * times[0], w * times[1])

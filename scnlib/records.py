@@ -58,9 +58,18 @@ class Record:
 
     @property
     def metrics(self) -> pd.DataFrame:
-        """metrics.csv: one row a volume and structure (empty for a variant)."""
+        """metrics.csv: one row a volume and structure (empty for a variant).
+
+        Names stay text, so that 001 is not 1 and NA is not missing.
+        """
         path = self.folder / "metrics.csv"
-        return read_metrics(path) if path.exists() else pd.DataFrame()
+        if not path.exists():
+            return pd.DataFrame()
+        texts = ("volume", "subject", "frame", "structure")
+        missing = {name: [""] for name in ("dice", "hd95_voxel", "hd95_mm")}
+        return pd.read_csv(
+            path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=missing
+        )
 
     @property
     def curve(self) -> pd.DataFrame:
@@ -139,29 +148,16 @@ def read(folder: str | Path) -> Record:
         raise ValueError(f"{path}: no such record; the run has not finished")
     try:
         record = Record(**schema.from_text(path.read_text(encoding="utf-8")), folder=folder)
-        hashes = list(record.files.items())
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f"{path}: not a readable record ({schema.why(error)}); {mend(folder)}"
         ) from error
-    for name, expected in hashes:
+    for name, expected in record.files.items():
         if not (folder / name).exists():
             raise ValueError(f"{folder / name}: missing, but in record.json; {mend(folder)}")
         if sha256(folder / name) != expected:
             raise ValueError(f"{folder / name}: changed since its run; {mend(folder)}")
     return record
-
-
-def read_metrics(path: Path) -> pd.DataFrame:
-    """metrics.csv as a frame: names stay text, so that 001 is not 1 and NA is not missing."""
-    texts = ("volume", "subject", "frame", "structure")
-    numbers = ("dice", "hd95_voxel", "hd95_mm")
-    return pd.read_csv(
-        path,
-        dtype=dict.fromkeys(texts, str),
-        keep_default_na=False,
-        na_values={name: [""] for name in numbers},
-    )
 
 
 def mend(folder: Path) -> str:

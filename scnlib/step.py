@@ -27,7 +27,7 @@ from torch import Tensor
 
 from scnlib.allocator import keep_freed_memory
 from scnlib.data.batches import TrainingSet
-from scnlib.methods.base import Batch, Method, Now
+from scnlib.methods.base import Method, Now
 
 STEPS = ("auto", "eager", "compiled", "graph")
 PAYS = 5_000  # iterations from which a compiler's minute is won back
@@ -76,10 +76,13 @@ class StaticStep(EagerStep):
         recorded: bool,
     ) -> None:
         super().__init__(method, data, optimiser)
-        self.shapes = data.empty_batch()
+        self.shape = torch.Size((data.batch, 1, *data.images.shape[1:]))
         self.inbox: Inbox | None = None
         self.compiler, self.recorded = compiler, recorded
-        self.loss = self._compiled() if compiler else self._loss
+        self.loss = self._loss
+        if compiler:
+            torch.compiler.reset()  # what was compiled for another run is of no use here
+            self.loss = torch.compile(self._loss, fullgraph=True, dynamic=False, backend=compiler)
         self.replay: Callable[[], Values] | None = None
         self.taken = 0
         # Steps before a recording have to be on a stream beside the GPU's own.
@@ -96,7 +99,7 @@ class StaticStep(EagerStep):
         index, theta, rest = self.data.pick(order, now.generator)
         rate = torch.tensor(self.optimiser.param_groups[0]["lr"])
         inputs = {"index": index, "theta": theta, "rate": rate}
-        inputs |= self.method.draw(self.shapes, now)
+        inputs |= self.method.draw(self.shape, now)
         if self.inbox is None:
             self.inbox = Inbox(inputs, self.data.device)
         self.inbox.fill(inputs)
@@ -127,13 +130,7 @@ class StaticStep(EagerStep):
             return self.descend(loss, parts)
 
     def _loss(self, places: dict[str, Tensor]) -> tuple[Tensor, dict[str, Any]]:
-        batch: Batch = self.data.augmented(places["index"], places["theta"])
-        return self.method.objective(batch, places)
-
-    def _compiled(self) -> Callable[..., tuple[Tensor, dict[str, Any]]]:
-        assert self.compiler is not None
-        torch.compiler.reset()  # what was compiled for another run is of no use here
-        return torch.compile(self._loss, fullgraph=True, dynamic=False, backend=self.compiler)
+        return self.method.objective(self.data.augmented(places["index"], places["theta"]), places)
 
     def _tried(self, what: str, action: Callable[[], Any]) -> Any:
         """The action's result; None, said on the log and nothing changed, if it is refused."""
@@ -237,7 +234,7 @@ def make_step(
     if data.device.type == "cpu":
         keep_freed_memory()
     recorded = kind == "graph" or (kind == "auto" and data.device.type == "cuda")
-    if kind == "eager" or not (recorded or kind == "compiled"):
+    if not (recorded or kind == "compiled"):
         return EagerStep(method, data, optimiser)
     if type(method).loss is not Method.loss:
         log.info("%s has no objective: its steps are eager", type(method).__name__)

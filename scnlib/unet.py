@@ -26,7 +26,7 @@ def bf16_supported(device: torch.device) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-class ElementDropout(nn.Module):
+class ElementDropout(nn.Dropout):
     """`nn.Dropout` with cheap random bits on a CPU: 16 of them decide over an element.
 
     torch draws a 64-bit word for each element there, one after the other, which is a tenth of a
@@ -35,33 +35,20 @@ class ElementDropout(nn.Module):
     does.
     """
 
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """x of any shape to x / (1 - p) with a share p of its elements set to 0, in training."""
-        plain = x.device.type != "cpu" or torch.compiler.is_compiling()
-        if plain or not self.training:
-            return nn.functional.dropout(x, self.p, self.training)
+        x = input
+        if x.device.type != "cpu" or torch.compiler.is_compiling() or not self.training:
+            return super().forward(x)
         words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-        bits = words.view(torch.int16)[: x.numel()].as_strided(x.shape, _dense_strides(x))
-        kept = bits.ge_(
-            round(self.p * 2**16) - 2**15
-        )  # 1 or 0; to convert a bool is ten times slower
+        # The strides of x if its elements fill its memory, else those of a contiguous x.
+        strides = torch.empty_like(x, device="meta").stride()
+        bits = words.view(torch.int16)[: x.numel()].as_strided(x.shape, strides)
+        kept = bits.ge_(round(self.p * 2**16) - 2**15)  # 1 or 0; a bool converts ten times slower
         if x.element_size() > 2:
             return x * kept.to(x.dtype).mul_(1 / (1 - self.p))
         scale = torch.tensor(1 / (1 - self.p), dtype=x.dtype).view(torch.int16)  # its bits
         return x * kept.mul_(scale).view(x.dtype)
-
-    def extra_repr(self) -> str:
-        """As `nn.Dropout` prints it."""
-        return f"p={self.p}"
-
-
-def _dense_strides(x: Tensor) -> tuple[int, ...]:
-    """The strides of x if its elements fill its memory, else those of a contiguous x."""
-    return torch.empty_like(x, device="meta").stride()
 
 
 def block(inside: int, outside: int, dropout: float, kind: str) -> nn.Sequential:

@@ -95,7 +95,9 @@ def science(monkeypatch):
     )
     nothing = SimpleNamespace(KINDS=("protocol", "variants"), collect=lambda out, profile, kind: [])
     monkeypatch.setitem(sys.modules, "study.collected", nothing)
-    monkeypatch.setitem(sys.modules, "scnlib.methods", SimpleNamespace(METHODS=METHODS))
+    monkeypatch.setitem(
+        sys.modules, "scnlib.methods", SimpleNamespace(METHODS=METHODS, get_method=METHODS.get)
+    )
     monkeypatch.setitem(sys.modules, "scnlib.records", records)
     monkeypatch.setitem(sys.modules, "scnlib.data", SimpleNamespace(load_split=load_split))
 

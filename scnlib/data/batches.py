@@ -74,17 +74,6 @@ class TrainingSet:
         )
         return Batch(image, scribble, valid, index, theta)
 
-    def empty_batch(self) -> Batch:
-        """A batch's shapes and types without its values (on the meta device)."""
-        (H, W), B = self.images.shape[1:], self.batch
-        return Batch(
-            torch.empty(B, 1, H, W, device="meta"),
-            torch.empty(B, H, W, dtype=torch.long, device="meta"),
-            torch.empty(B, H, W, dtype=torch.bool, device="meta"),
-            torch.empty(B, dtype=torch.long, device="meta"),
-            torch.empty(B, 2, 3, device="meta"),
-        )
-
 
 def _redrawn(case: Case, strokes: Strokes) -> Case:
     if strokes == "all":

@@ -235,20 +235,15 @@ def _other_splits(folder: Path, split: str, layout: Layout) -> dict[str, Names]:
     """Names of the images of the other splits, as far as there are any and they can be read."""
     places = {other: _place(folder, other) / "images" for other in SPLITS if other != split}
     return {
-        other: identify(filter(is_nifti, sorted(place.glob("*"))), layout.volume_name, _ignore)
+        # Another split's faults are told when that one is read.
+        other: identify(
+            filter(is_nifti, sorted(place.glob("*"))), layout.volume_name, lambda _: None
+        )
         for other, place in places.items()
     }
 
 
-def _ignore(error: Exception) -> None:
-    """Another split's faults are told when that one is read."""
-
-
 def _note_unpublished(place: Path, names: set[str], split: str) -> None:
     if missing := sorted(published_subjects(split) - names):
-        log.warning(
-            "%s: %d volumes of the published set are missing: %s",
-            place,
-            len(missing),
-            ", ".join(missing),
-        )
+        text = "%s: %d volumes of the published set are missing: %s"
+        log.warning(text, place, len(missing), ", ".join(missing))

@@ -1,56 +1,36 @@
 """The methods by name. A new one costs a file and a line here."""
 
-from collections.abc import Iterator, Mapping
 from importlib import import_module
 
 from scnlib.methods.base import Batch, Method, Now
 
-
-class _Methods(Mapping[str, type[Method]]):
-    """Method classes by name; a method's file is loaded when its name is looked up."""
-
-    def __init__(self, places: dict[str, str]) -> None:
-        self.places = places
-
-    def __getitem__(self, name: str) -> type[Method]:
-        file, kind = self.places[name].split(".")
-        return getattr(import_module(f"scnlib.methods.{file}"), kind)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-
 # Name: the file here, and the class in it. A row of `study.experiments.RECIPES` is by SGD.
-METHODS = _Methods(
-    {
-        "pce": "pce.PCE",
-        "s2l": "s2l.S2L",
-        "mloss": "mloss.MLoss",
-        "rloss": "rloss.RLoss",
-        "rloss_sgd": "rloss.RLoss",
-        "meloss": "meloss.MELoss",
-        "meloss_sgd": "meloss.MELoss",
-        "ustm": "ustm.USTM",
-        "dmpls": "dmpls.DMPLS",
-        "dmpls_sgd": "dmpls.DMPLS",
-        "fddseg": "fddseg.Fddseg",
-        "fddseg_sgd": "fddseg.Fddseg",
-        "box": "box.Box",
-        "cale": "cale.CALE",
-        "scn": "scn.SCN",
-        "scn_box": "scn_box.SCNBox",
-        "full": "full.Full",
-    }
-)
+METHODS = {
+    "pce": "pce.PCE",
+    "s2l": "s2l.S2L",
+    "mloss": "mloss.MLoss",
+    "rloss": "rloss.RLoss",
+    "rloss_sgd": "rloss.RLoss",
+    "meloss": "meloss.MELoss",
+    "meloss_sgd": "meloss.MELoss",
+    "ustm": "ustm.USTM",
+    "dmpls": "dmpls.DMPLS",
+    "dmpls_sgd": "dmpls.DMPLS",
+    "fddseg": "fddseg.Fddseg",
+    "fddseg_sgd": "fddseg.Fddseg",
+    "box": "box.Box",
+    "cale": "cale.CALE",
+    "scn": "scn.SCN",
+    "scn_box": "scn_box.SCNBox",
+    "full": "full.Full",
+}
 
 __all__ = ["METHODS", "Batch", "Method", "Now", "get_method"]
 
 
 def get_method(name: str) -> type[Method]:
-    """The method class called `name`; `ValueError` lists the names that exist."""
+    """The method class called `name`, its file loaded only now; `ValueError` lists the names."""
     if name not in METHODS:
         raise ValueError(f"unknown method {name!r}: choose one of {', '.join(METHODS)}")
-    return METHODS[name]
+    file, kind = METHODS[name].split(".")
+    return getattr(import_module(f"scnlib.methods.{file}"), kind)

@@ -47,13 +47,13 @@ class Method(nn.Module):
 
         Either this is overridden, or `objective` is, with `draw` for what it needs by chance.
         """
-        drawn = self.draw(batch, now)
+        drawn = self.draw(batch.image.shape, now)
         return self.objective(batch, {k: upload(v, batch.image.device) for k, v in drawn.items()})
 
-    def draw(self, batch: Batch, now: Now) -> dict[str, Tensor]:
+    def draw(self, shape: torch.Size, now: Now) -> dict[str, Tensor]:
         """A step's random numbers by name, tensors on the CPU drawn from `now.generator`.
 
-        Of the batch only shapes may be asked: its values may not be there yet.
+        For images of the given shape, (B, 1, H, W): they may not be there yet.
         """
         return {}
 

@@ -35,7 +35,7 @@ class DMPLS(PCE):
         super().__init__(run, classes, bf16)
         self.second = SecondDecoder(classes, bf16)
 
-    def draw(self, batch: Batch, now: Now) -> dict[str, Tensor]:
+    def draw(self, shape: torch.Size, now: Now) -> dict[str, Tensor]:
         return {"beta": draw_share(now.generator)}
 
     def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:

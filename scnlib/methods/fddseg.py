@@ -70,9 +70,9 @@ class Fddseg(PCE):
 
     def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:
         super().__init__(run, classes, bf16)
-        self.heads = Heads(classes, bf16)
+        self.heads = Heads(classes)
         self.second = UNet(classes, run.profile.dropout, bf16)
-        self.second_heads = Heads(classes, bf16)
+        self.second_heads = Heads(classes)
 
     def prepare(self, images: Tensor, scribbles: Tensor) -> None:
         pairs = zip(images.cpu().numpy(), scribbles.cpu().numpy(), strict=True)
@@ -80,7 +80,7 @@ class Fddseg(PCE):
         spread = [spread_scribble(image, scribble, self.classes, rest) for image, scribble in pairs]
         self.spread = torch.from_numpy(np.stack(spread)).to(scribbles.device)
 
-    def draw(self, batch: Batch, now: Now) -> dict[str, Tensor]:
+    def draw(self, shape: torch.Size, now: Now) -> dict[str, Tensor]:
         return {name: draw_share(now.generator) for name in ("beta", "gamma")}
 
     def objective(self, batch: Batch, drawn: dict[str, Tensor]) -> tuple[Tensor, Losses]:
@@ -127,7 +127,7 @@ class Heads(nn.Module):
     that it is the very one of the other methods.
     """
 
-    def __init__(self, classes: int, bf16: bool = False) -> None:
+    def __init__(self, classes: int) -> None:
         super().__init__()
         self.heads = nn.ModuleList(
             nn.Conv2d(channels, classes, 3, padding=1) for channels in CHANNELS[3:0:-1]

@@ -15,7 +15,6 @@ from scnlib.correlation import (
     to_image,
 )
 from scnlib.losses import (
-    Contrast,
     contrastive_loss,
     partial_cross_entropy,
     propagation_loss,
@@ -44,9 +43,9 @@ class SCN(PCE):
         if run.scn.projections:
             self.projections = nn.ModuleList(nn.Conv2d(D, D, 1) for _ in range(2))
 
-    def draw(self, batch: Batch, now: Now) -> dict[str, Tensor]:
+    def draw(self, shape: torch.Size, now: Now) -> dict[str, Tensor]:
         """The cells whose rows of C suggest shapes, anew for each image: "cells" (B, R) long."""
-        B, _, H, W = batch.image.shape
+        B, _, H, W = shape
         N = (H // self.run.scn.stride) * (W // self.run.scn.stride)
         return {"cells": draw_cells(B, N, self.run.scn.rows, now.generator)}
 
@@ -71,16 +70,8 @@ class SCN(PCE):
         total = o.lambda1 * pce + o.lambda2 * pap + o.lambda3 * rsr
         parts: Losses = {"pce": pce.detach(), "pap": pap.detach(), "rsr": rsr.detach()}
         if self.contrast:
-            choices = Contrast(
-                o.temperature, o.normalise, o.detach_means, o.means_over, o.contrast_mean
-            )
             cacl = contrastive_loss(
-                features,
-                batch.scribble,
-                *pseudo,
-                classes=self.classes,
-                valid=batch.valid,
-                choices=choices,
+                features, batch.scribble, *pseudo, classes=self.classes, choices=o
             )
             total = total + o.lambda4 * cacl
             parts["cacl"] = cacl.detach()

@@ -180,7 +180,7 @@ def gather(net: SCN, chosen: Slice, title: str, seed: int = 0, tau: float | None
     batch = Batch(chosen.image, chosen.scribble, valid, nowhere, torch.eye(2, 3)[None])
     confidence, predicted = P.max(dim=1)
     before = confident_pixels(confidence, predicted, net.tau.value, P.shape[1], chosen.scribble)
-    cells = net.draw(batch, Now(0, 1, torch.Generator().manual_seed(seed)))["cells"]
+    cells = net.draw(batch.image.shape, Now(0, 1, torch.Generator().manual_seed(seed)))["cells"]
     rows = net.rows(encoder, cells)
     after = net.pseudo_labels(rows, cells, confidence, predicted, batch)
     f = next(level[0] for level in encoder if level.shape[-2] * level.shape[-1] == C.shape[1])

@@ -5,7 +5,7 @@ frames, then over structures, then over seeds. It is undefined (nan) if any part
 methods are never compared on different structures; such pairs are dropped and counted.
 
 With one seed a method, a test compares two trained networks and not two methods. Tests on 95HD
-contain the penalty for structures that are empty in one mask (see `scnlib.evaluation`).
+contain the penalty for structures that are empty in one mask (see `scnlib.evaluation.hd95`).
 """
 
 from collections.abc import Sequence

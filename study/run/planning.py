@@ -77,14 +77,14 @@ def find_runs(
 
     Methods that learn from masks are left out on the data sets that are `unmasked` in training.
     """
-    from scnlib.methods import METHODS
+    from scnlib.methods import get_method
     from scnlib.paths import run_folder
 
     runs = []
     for dataset in options.datasets:
         for seed in options.seeds:
             for method in options.methods:
-                if dataset in unmasked and METHODS[method].needs == "label":
+                if dataset in unmasked and get_method(method).needs == "label":
                     continue
                 which = (dataset, method, seed, options.variant)
                 folder = run_folder(options.out, options.profile, *which)

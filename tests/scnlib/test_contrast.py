@@ -1,13 +1,14 @@
 """The class-aware contrastive loss and its parts: values worked out by hand."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch.autograd import gradcheck
 
+from scnlib.config import SCNOptions
 from scnlib.losses import (
-    Contrast,
     class_means,
     class_similarity,
     contrastive_loss,
@@ -120,7 +121,7 @@ def test_contrast_by_hand_with_classes_that_nobody_scribbled() -> None:
     scribble, labels = row(0, 1, K, K), row(0, 1, 0, 3)
     everywhere = row(True, True, True, True)
     loss = contrastive_loss(
-        CONTRAST, scribble, labels, everywhere, choices=Contrast(temperature=1.0)
+        CONTRAST, scribble, labels, everywhere, choices=SCNOptions(temperature=1.0)
     )
     # Means (1, 0) and (0, 1); every pixel has S = 1 for its own and 0 for the other class, and
     # classes 2 and 3 are out of the sum: -ln(e / (e + 1)). The scribble term has two such pixels,
@@ -128,7 +129,7 @@ def test_contrast_by_hand_with_classes_that_nobody_scribbled() -> None:
     each = -ln(math.e / (math.e + 1))
     check(loss, (each + each) / 2 + each / 1)
     sharp = contrastive_loss(
-        CONTRAST, scribble, labels, everywhere, choices=Contrast(temperature=0.1)
+        CONTRAST, scribble, labels, everywhere, choices=SCNOptions(temperature=0.1)
     )
     check(sharp, 2 * -ln(math.exp(10) / (math.exp(10) + 1)))
 
@@ -139,7 +140,7 @@ def test_contrast_with_means_of_each_image_by_hand() -> None:
     scribble, labels = row(0, 1, K, K).repeat(2, 1, 1), row(0, 1, 0, 1).repeat(2, 1, 1)
     everywhere = torch.ones(2, 1, 4, dtype=torch.bool)
     loss = contrastive_loss(
-        features, scribble, labels, everywhere, choices=Contrast(temperature=1.0)
+        features, scribble, labels, everywhere, choices=SCNOptions(temperature=1.0)
     )
     check(loss, 2 * ln(2))  # both means lie in between: nothing is told apart
     own = contrastive_loss(
@@ -147,7 +148,7 @@ def test_contrast_with_means_of_each_image_by_hand() -> None:
         scribble,
         labels,
         everywhere,
-        choices=Contrast(temperature=1.0, means_over="image"),
+        choices=SCNOptions(temperature=1.0, means_over="image"),
     )
     each = -ln(math.e / (math.e + 1))
     check(own, 2 * each)
@@ -160,7 +161,7 @@ def test_contrast_with_means_of_each_image_by_hand() -> None:
         scribble,
         labels,
         everywhere,
-        choices=Contrast(temperature=1.0, means_over="image"),
+        choices=SCNOptions(temperature=1.0, means_over="image"),
     )
     check(own, (2 * each + 0) / 3 + (2 * each + 0) / 3)
 
@@ -168,7 +169,7 @@ def test_contrast_with_means_of_each_image_by_hand() -> None:
 @pytest.mark.parametrize("mean", ["pixels", "classes"])
 @pytest.mark.parametrize("normalise", [True, False])
 @pytest.mark.parametrize("over", ["batch", "image"])  # the same for one image
-def test_both_terms_follow_the_choices(mean: str, normalise: bool, over: str) -> None:
+def test_both_terms_follow_the_choices(mean: Any, normalise: bool, over: Any) -> None:
     features = pixels([3, 4], [0, 2], [1, 0], [5, 5], [1, 2], [2, 1])
     scribble, labels = row(0, 0, 1, 2, 2, 2), row(0, 0, 1, 1, 1, 0)
     everywhere = torch.ones_like(scribble, dtype=torch.bool)
@@ -177,7 +178,7 @@ def test_both_terms_follow_the_choices(mean: str, normalise: bool, over: str) ->
     log_p = S.log_softmax(dim=1)
     first = scribble_contrast(log_p, scribble, mean=mean)
     second = pseudo_label_contrast(log_p, labels, everywhere, scribble, mean=mean)
-    choices = Contrast(temperature=0.5, normalise=normalise, mean=mean, means_over=over)
+    choices = SCNOptions(temperature=0.5, normalise=normalise, contrast_mean=mean, means_over=over)
     whole = contrastive_loss(features, scribble, labels, everywhere, classes=2, choices=choices)
     check(whole, float(first + second))
 
@@ -190,16 +191,14 @@ def test_the_contrast_of_features_in_half_precision_is_in_single() -> None:
     check(loss, float(contrastive_loss(features.float(), *given)))
 
 
-def test_padding_is_not_in_the_contrast() -> None:
+def test_what_is_not_in_m_is_not_in_the_contrast() -> None:
     scribble, labels = row(0, 1, K, K), row(0, 1, 1, 1)
-    everywhere = row(True, True, True, True)
     loss = contrastive_loss(
         CONTRAST,
         scribble,
         labels,
-        everywhere,
-        valid=row(True, True, False, True),
-        choices=Contrast(temperature=1.0),
+        row(True, True, False, True),
+        choices=SCNOptions(temperature=1.0),
     )
     # Pixel 2 (feature of class 0, label 1) would add -ln(1 / (e + 1)); only pixel 3 remains.
     each = -ln(math.e / (math.e + 1))
@@ -207,11 +206,15 @@ def test_padding_is_not_in_the_contrast() -> None:
 
 
 @pytest.mark.parametrize("mean", ["pixels", "classes"])
-def test_contrast_without_a_scribble_is_zero(mean: str) -> None:
+def test_contrast_without_a_scribble_is_zero(mean: Any) -> None:
     features = CONTRAST.clone().requires_grad_()
     everywhere = row(True, True, True, True)
     loss = contrastive_loss(
-        features, row(K, K, K, K), row(0, 1, 2, 3), everywhere, choices=Contrast(mean=mean)
+        features,
+        row(K, K, K, K),
+        row(0, 1, 2, 3),
+        everywhere,
+        choices=SCNOptions(contrast_mean=mean),
     )
     assert loss.item() == 0
     loss.backward()
@@ -226,7 +229,7 @@ def test_detached_means_have_no_gradient_of_their_own() -> None:
     for detach in (False, True):
         features = FEATURES.clone().requires_grad_()
         contrastive_loss(
-            features, scribble, labels, trusted, choices=Contrast(detach_means=detach)
+            features, scribble, labels, trusted, choices=SCNOptions(detach_means=detach)
         ).backward()
         assert features.grad is not None and torch.isfinite(features.grad).all()
         gradients.append(features.grad)

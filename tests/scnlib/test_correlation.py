@@ -202,7 +202,7 @@ def test_propagation_without_the_map_equals_that_with_it(
     D: int, inside: bool, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Values and gradients, for one set of features and for two, fewer or more than classes."""
-    monkeypatch.setattr(correlation, "KEPT", kept)
+    monkeypatch.setattr(correlation, "MAPS_KEPT", kept)
     for others in ([], [random_map(1, D=D).requires_grad_()]):
         given = [random_map(0, D=D).requires_grad_(), *others]
         f, *other = given
@@ -232,7 +232,7 @@ def test_propagation_by_the_library_equals_that_with_the_map(
 def test_on_a_cpu_propagation_holds_one_image_s_map_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(correlation, "KEPT", 0)
+    monkeypatch.setattr(correlation, "MAPS_KEPT", 0)
     f = torch.rand(2, 8, 6, 6, requires_grad=True)
     P = torch.rand(2, 4, 6, 6).softmax(dim=1).requires_grad_()
     kinds = [torch.profiler.ProfilerActivity.CPU]
@@ -257,7 +257,7 @@ def _saved(node: Any) -> Iterator[Tensor]:
 def test_gradient_of_propagation_without_the_map(
     kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(correlation, "KEPT", kept)
+    monkeypatch.setattr(correlation, "MAPS_KEPT", kept)
     f = random_map(0, B=1).requires_grad_()
     P = random_map(1, B=1).softmax(dim=1).requires_grad_()
     assert gradcheck(propagate_features, (f, P))

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
+from scnlib.config import SCNOptions
 from scnlib.losses import (
-    Contrast,
     contrastive_loss,
     cross_entropy_map,
     mean_over,
@@ -102,13 +102,6 @@ WRONG = {
     "propagation": lambda: propagation_loss(LOGITS, P, target="Hard"),
     "region": lambda: region_loss(LOGITS, row(0, 1, 1, 3), row(1, 1, 1, 1).bool(), mean="all"),
     "contrast": lambda: scribble_contrast(LOGITS, row(0, K, 2, K), mean="pixel"),
-    "means": lambda: contrastive_loss(
-        LOGITS,
-        row(0, K, 2, K),
-        row(0, 1, 1, 3),
-        row(1, 1, 1, 1).bool(),
-        choices=Contrast(means_over="images"),
-    ),
 }
 
 
@@ -300,18 +293,22 @@ GRADIENTS: dict[str, tuple[tuple[str, ...], Callable[..., Tensor]]] = {
     ),
     "contrast": (
         ("features",),
-        lambda s, f: contrastive_loss(f, s["scribble"], s["labels"], s["M"], valid=s["valid"]),
+        lambda s, f: contrastive_loss(f, s["scribble"], s["labels"], s["M"]),
     ),
     "contrast, by image": (
         ("features",),
         lambda s, f: contrastive_loss(
-            f, s["scribble"], s["labels"], s["M"], choices=Contrast(means_over="image")
+            f, s["scribble"], s["labels"], s["M"], choices=SCNOptions(means_over="image")
         ),
     ),
     "contrast, plain": (
         ("features",),
         lambda s, f: contrastive_loss(
-            f, s["scribble"], s["labels"], s["M"], choices=Contrast(normalise=False, mean="classes")
+            f,
+            s["scribble"],
+            s["labels"],
+            s["M"],
+            choices=SCNOptions(normalise=False, contrast_mean="classes"),
         ),
     ),
 }

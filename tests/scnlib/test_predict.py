@@ -17,7 +17,7 @@ from scnlib import files, predict
 from scnlib.data import read_nifti
 from scnlib.evaluation import dice
 from scnlib.inference import label_volume
-from scnlib.methods import METHODS
+from scnlib.methods import get_method
 from scnlib.paths import RESULTS
 from scnlib.weights import save_weights, trained_network
 from study.experiments import make_run
@@ -46,7 +46,7 @@ def weights(
     """A file of random weights that tell pixels apart, for a network of 16 x 16 pixels."""
     torch.manual_seed(1)
     run = make_run(dataset, method, size=16, batch=2)
-    net = METHODS[method](run, classes).train()
+    net = get_method(method)(run, classes).train()
     for layer in net.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
             layer.momentum = 1.0

@@ -17,7 +17,8 @@ from tests.scnlib.reference_step import scn_loss
 
 K = 4
 # A name for each kind of step whose loss is a function of tensors alone.
-PURE = list({kind: name for name, kind in METHODS.items() if kind.loss is Method.loss}.values())
+KINDS = {get_method(name): name for name in METHODS}
+PURE = [name for kind, name in KINDS.items() if kind.loss is Method.loss]
 
 
 def drawn_batch(method: str, padding: str = "unlabelled", device: str = "cpu") -> Batch:
@@ -54,7 +55,7 @@ def test_scn_gives_the_numbers_of_the_equations_written_out(
     method = without_dropout(SCN(run, K))
     assert isinstance(method, SCN)
     now = Now(0, 10, torch.Generator().manual_seed(0))
-    cells = method.draw(batch, now)["cells"]
+    cells = method.draw(batch.image.shape, now)["cells"]
     expected = scn_loss(method, batch, cells)
     found, parts = method.objective(batch, {"cells": cells})
     assert 0.02 < float(parts["share_M"]) < 0.98
@@ -73,7 +74,7 @@ def test_a_step_has_no_break_and_reads_no_number(name: str) -> None:
     slices = torch.arange(6)  # as if they were the training set
     method.prepare(batch.image[:, 0], batch.scribble.to(torch.uint8))
     batch = replace(batch, index=slices)
-    drawn = method.draw(batch, Now(0, 10, torch.Generator().manual_seed(0)))
+    drawn = method.draw(batch.image.shape, Now(0, 10, torch.Generator().manual_seed(0)))
     torch.compiler.reset()
     compiled = torch.compile(method.objective, fullgraph=True, backend="eager")
     torch.manual_seed(3)

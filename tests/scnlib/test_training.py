@@ -83,7 +83,7 @@ def test_draws_do_not_depend_on_the_device(tmp_path: Path, monkeypatch: pytest.M
         for _ in range(2):
             batch, begun.state.order = begun.data.draw(begun.state.order, begun.generator)
             assert batch.image.device == begun.device
-            begun.method.draw(batch, Now(0, 10, begun.generator))
+            begun.method.draw(batch.image.shape, Now(0, 10, begun.generator))
     here, there = runs
     assert same(drawn[:2], drawn[2:])
     assert here.state.order == there.state.order

@@ -91,7 +91,7 @@ def test_scn_with_the_box_is_scn_and_the_far_term() -> None:
     method, given = build("scn_box").eval(), batch_of()  # no dropout
     assert isinstance(method, SCNBox)
     given = replace(given, index=torch.tensor([1, 0]), affine=torch.eye(2, 3).expand(2, 2, 3))
-    drawn = method.draw(given, now())
+    drawn = method.draw(given.image.shape, now())
     scn = build("scn").eval()
     scn.load_state_dict(method.state_dict())
     log_P = method.net(given.image).logits.log_softmax(dim=1)

@@ -19,7 +19,7 @@ def test_the_example_of_a_new_method_trains_a_step(monkeypatch: pytest.MonkeyPat
     module = ModuleType(f"scnlib.methods.{place.split('.')[0]}")
     exec(code, vars(module))
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(METHODS.places, name, place)
+    monkeypatch.setitem(METHODS, name, place)
 
     method = build(name).train()
     optimiser = torch.optim.SGD(method.parameters(), lr=0.1)

@@ -142,4 +142,4 @@ def test_methods_have_the_same_network_and_first_weights() -> None:
 def test_titles_are_told_apart_and_one_method_needs_masks() -> None:
     assert set(TITLES) <= set(METHODS)
     assert len({name for name, _ in TITLES.values()}) == len(TITLES)
-    assert [name for name, method in METHODS.items() if method.needs == "label"] == ["full"]
+    assert [name for name in METHODS if get_method(name).needs == "label"] == ["full"]
