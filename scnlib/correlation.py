@@ -90,7 +90,7 @@ class _Attention(torch.autograd.Function):
         for b, rows in _blocks(P):
             C = _rows(queries[b, rows], keys[b])
             mixed[b, :, rows] = P[b] @ C.T
-            maps += [C] if len(C) == len(keys[b]) else []
+            maps += [C] if any(ctx.needs_input_grad) and len(C) == len(keys[b]) else []
         ctx.dtype = dtype
         ctx.save_for_backward(queries, keys, P, mixed, *maps)
         return mixed

@@ -183,6 +183,7 @@ class _InverseLengths(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         features, inverse = ctx.saved_tensors
+        inverse = inverse * (inverse < 9e11)  # held at 1e12, where it does not follow the features
         return features * (-g * inverse**3)
 
 

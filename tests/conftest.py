@@ -95,9 +95,9 @@ def science(monkeypatch):
     )
     nothing = SimpleNamespace(KINDS=("protocol", "variants"), collect=lambda out, profile, kind: [])
     monkeypatch.setitem(sys.modules, "study.collected", nothing)
-    monkeypatch.setitem(
-        sys.modules, "scnlib.methods", SimpleNamespace(METHODS=METHODS, get_method=METHODS.get)
-    )
+    names = dict.fromkeys(METHODS, "file.Class")
+    methods = SimpleNamespace(METHODS=names, get_method=METHODS.__getitem__)
+    monkeypatch.setitem(sys.modules, "scnlib.methods", methods)
     monkeypatch.setitem(sys.modules, "scnlib.records", records)
     monkeypatch.setitem(sys.modules, "scnlib.data", SimpleNamespace(load_split=load_split))
 

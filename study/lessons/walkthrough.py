@@ -22,7 +22,6 @@ from scnlib.evaluation import dice
 from scnlib.methods.base import Batch, Now
 from scnlib.methods.scn import SCN
 from scnlib.propagation import dominant_class, grid_labels, overlap_ratio, shape_masks
-from scnlib.unet import ElementDropout
 from scnlib.weights import trained_network
 
 __all__ = [
@@ -151,7 +150,7 @@ def random_network(run: Run, chosen: Slice, seed: int = 0) -> SCN:
     for layer in net.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = 1.0
-        elif isinstance(layer, nn.Dropout | nn.Dropout2d | ElementDropout):
+        elif isinstance(layer, nn.Dropout | nn.Dropout2d):
             layer.eval()
     with torch.no_grad():
         net.predict(chosen.images[:24])

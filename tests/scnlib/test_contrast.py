@@ -68,6 +68,13 @@ def test_inverse_lengths_by_hand_and_their_gradient() -> None:
     assert gradcheck(inverse_lengths, FEATURES.clone().requires_grad_())
 
 
+@pytest.mark.parametrize("length", [0.0, 1e-30, 1e-13])
+def test_inverse_lengths_do_not_follow_features_of_no_length(length: float) -> None:
+    features = torch.full((1, 2, 1, 1), length, requires_grad=True)
+    (inverse_lengths(features) * 1000).sum().backward()
+    assert features.grad is not None and not features.grad.any()
+
+
 @pytest.mark.parametrize("length", [0.0, 1e-30, 1e-13, 1e-6])
 def test_similarity_of_features_of_no_length_is_finite_and_its_gradient_too(length: float) -> None:
     features = torch.full((1, 2, 1, 1), length, requires_grad=True)

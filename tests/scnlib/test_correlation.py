@@ -221,18 +221,39 @@ def test_propagation_by_the_library_equals_that_with_the_map(
 ) -> None:
     """Other devices than a CPU take the library's attention."""
     monkeypatch.setattr(correlation, "OWN", ())
-    f, P = random_map(0), random_map(2).softmax(dim=1)
-    for other in ([], [random_map(1)]):
+    f, P = random_map(0).requires_grad_(), random_map(2).softmax(dim=1).requires_grad_()
+    for other in ([], [random_map(1).requires_grad_()]):
         for inside in (True, False):
             whole = propagate(correlation_map(f, *other, scale_inside=inside), P)
             parts = propagate_features(f, P, *other, scale_inside=inside)
             torch.testing.assert_close(parts, whole)
+            expected, found = (
+                torch.autograd.grad((x * random_map(3)).sum(), [f, P, *other])
+                for x in (whole, parts)
+            )
+            torch.testing.assert_close(found, expected)
+
+
+def test_propagation_of_half_numbers_is_whole_but_for_the_features_gradient() -> None:
+    f = random_map(0, D=8, h=4, w=4).bfloat16()
+    P, weights = random_map(2, h=4, w=4).softmax(dim=1), random_map(3, h=4, w=4)
+    of = {}
+    for dtype in (torch.float32, torch.float64):  # of P; the features are as exact in float64
+        features = f if dtype == torch.float32 else f.double()
+        given = [features.requires_grad_(), P.float().to(dtype).requires_grad_()]
+        mixed = propagate_features(*given)
+        of[dtype] = mixed, *torch.autograd.grad((mixed * weights).sum(), given)
+    (mixed, by_f, by_P), exact = of[torch.float32], of[torch.float64]
+    assert (mixed.dtype, by_f.dtype, by_P.dtype) == (torch.float32, f.dtype, torch.float32)
+    torch.testing.assert_close(mixed.double(), exact[0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(by_P.double(), exact[2], rtol=1e-5, atol=1e-6)
+    assert float((by_f.double() - exact[1]).norm() / exact[1].norm()) < 0.01
 
 
 def test_on_a_cpu_propagation_holds_few_rows_of_a_large_map(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(correlation, "AT_ONCE", 4 * 36)
+    monkeypatch.setattr(correlation, "AT_ONCE", 6 * 36)
     f = torch.rand(2, 8, 6, 6, requires_grad=True)
     P = torch.rand(2, 4, 6, 6).softmax(dim=1).requires_grad_()
     kinds = [torch.profiler.ProfilerActivity.CPU]
@@ -241,8 +262,8 @@ def test_on_a_cpu_propagation_holds_few_rows_of_a_large_map(
         saved = [x for x in _saved(loss.grad_fn) if x.shape[-1:] == (36,)]
         loss.backward()
     shapes = [shape for event in profile.events() or [] for shape in event.input_shapes]
-    maps = [shape for shape in shapes if shape[-1:] == [36] and len(shape) == 2 and shape[0] > 8]
-    assert [4, 36] in shapes and not maps
+    maps = [shape for shape in shapes if shape[-1:] == [36] and len(shape) > 1 and shape[-2] > 8]
+    assert [6, 36] in shapes and not maps
     assert saved and all(x.shape[1] == 4 for x in saved)  # P and C P alone
 
 
