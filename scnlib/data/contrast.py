@@ -11,6 +11,7 @@ from scnlib.data.checks import log
 
 FEW = 0.01  # share of voxels below which odd values count as stray
 FENCE = 0.5  # a stray voxel lies further below the rest than this share of the rest's range
+DARK = 10  # percent of an image's voxels above its minimum; brighter than half: see below
 BLOCK_GAP = 2.0  # padding lies further from the rest than this many times the rest's range
 SATURATED = (2**15 - 1, 2**16 - 1, 2**31 - 1, 2**32 - 1)  # what -1 and overflow become in integers
 SCANNER_LEVELS = 4096  # grey levels that float32 must be able to tell apart
@@ -21,7 +22,8 @@ def to_unit_range(array: np.ndarray, source: str) -> np.ndarray:
     """A finite volume as float32 in 0..1: clipped at its 99th percentile, then min-max scaled.
 
     Stray low voxels and blocks of padding are set to the nearest value of the rest first, which is
-    logged as a warning that names `source`. A constant volume becomes 0, with a warning.
+    logged as a warning that names `source`. A constant volume becomes 0, with a warning, and one
+    that uses hardly more than the upper half is told of.
     """
     values = array if _exact(array.dtype) else array.astype(np.float64)
     low, high = trusted_range(values)
@@ -44,19 +46,25 @@ def to_unit_range(array: np.ndarray, source: str) -> np.ndarray:
     if high <= low:
         log.warning("%s: image is the same everywhere: there is nothing to see in it", source)
         return np.zeros(image.shape, np.float32)
-    return np.clip((image - low) / (high - low), 0.0, 1.0).astype(np.float32)
+    image = np.clip((image - low) / (high - low), 0.0, 1.0).astype(np.float32)
+    if np.percentile(image[image > 0], DARK) > 0.5:
+        text = "%s: nearly all voxels lie within the upper half of its range: check it for padding"
+        log.warning(f"{text} that was smoothed or resampled", source)
+    return image
 
 
 def trusted_range(values: np.ndarray) -> tuple[float, float]:
     """The smallest and the largest value that are no padding and not stray.
 
-    Padding is one value that many voxels share (at least FEW / 2): a negative one below a rest
+    What lies below a wide gap under 0 is padding, of whatever values: wider than BLOCK_GAP times
+    the range of the rest, or than FENCE times it where the rest has hardly a negative value. Else
+    padding is one value that many voxels share (at least FEW / 2): a negative one below a rest
     that is not negative or far away, or far above the rest one that integers saturate or wrap to.
     Stray voxels are few and lie below the 1st percentile by more than FENCE times the range from
     there to the 99th. High ones need no rule of their own, as scaling clips them.
     """
-    low, high = float(values.min()), float(values.max())
-    rest = values
+    rest = values[values >= _floor(values)]
+    low, high = float(rest.min()), float(rest.max())
     for end in (low, high):
         suspect = end < 0 if end == low else end in SATURATED or end > HUGE
         if suspect and np.count_nonzero(rest == end) >= FEW / 2 * rest.size:
@@ -70,6 +78,27 @@ def trusted_range(values: np.ndarray) -> tuple[float, float]:
         if rest.min() < fence:
             rest = rest[rest >= fence]
     return float(rest.min()), float(rest.max())
+
+
+def _floor(values: np.ndarray) -> float:
+    """The lowest value above the widest gap under 0, if what lies above it is the image: most
+    voxels, and too far away; else the lowest value."""
+    lowest = float(values.min())
+    if lowest >= 0:
+        return lowest
+    steps = np.unique(values).astype(np.float64)
+    steps = steps[: np.searchsorted(steps, 0.0) + 1]  # the negative ones and the first that is not
+    if len(steps) < 2:
+        return lowest
+    gaps = np.diff(steps)
+    widest = int(gaps.argmax())
+    floor = float(steps[widest + 1])
+    rest = values[values >= floor]
+    if 2 * rest.size < values.size:
+        return lowest
+    first, last = _percentiles(rest)
+    times = FENCE if first >= -FEW * (last - first) else BLOCK_GAP
+    return floor if gaps[widest] > times * (last - first) > 0 else lowest
 
 
 def _far(value: float, others: np.ndarray) -> bool:

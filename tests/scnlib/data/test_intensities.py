@@ -78,6 +78,39 @@ def test_padding_is_kept_out_of_the_scaling(caplog, value, slices):
     assert "padded.nii: " in caplog.text
 
 
+PADDINGS = {
+    "beside a slightly negative voxel": lambda image: (np.full(image.shape, -1024), -3),
+    "two values": lambda image: (np.where(np.arange(4) < 2, -1024, -2000) + 0 * image, 0),
+    "-1 and another": lambda image: (np.where(np.arange(4) < 2, -1024, -1) + 0 * image, 0),
+    "noise": lambda image: (RANDOM.integers(-1100, -900, image.shape), 0),
+}
+
+
+@pytest.mark.parametrize("kind", PADDINGS)
+def test_padding_of_whatever_values_is_kept_out_of_the_scaling(caplog, kind):
+    values, odd = PADDINGS[kind](HEART)
+    image = HEART.copy()
+    image[:3] = values[:3]
+    image[20, 20, 1] += odd - image[20, 20, 1] if odd else 0
+    np.testing.assert_allclose(to_unit_range(image, "p.nii")[3:], plain(image[3:]), atol=0.01)
+    assert "p.nii: " in caplog.text and "far from all others" in caplog.text
+
+
+def test_air_and_lung_of_a_computed_tomogram_are_no_padding(caplog):
+    image = np.where(
+        RANDOM.random((3, 40, 40)) < 0.4, -1000, RANDOM.integers(-900, 900, (3, 40, 40))
+    )
+    np.testing.assert_array_equal(to_unit_range(image.astype(np.int16), "a"), plain(image))
+    assert not caplog.records
+
+
+def test_padding_that_resampling_smeared_is_told(caplog):
+    image = HEART.astype(np.float32)
+    image[:6], image[6] = -4000, np.linspace(-4000, 0, 30)[:, None]  # no gap is left
+    to_unit_range(image, "smeared.nii")
+    assert "smeared.nii: nearly all voxels lie within the upper half" in caplog.text
+
+
 def test_a_dark_background_is_no_padding(caplog):
     image = np.where(RANDOM.random((3, 40, 40)) < 0.3, 0, RANDOM.integers(300, 900, (3, 40, 40)))
     np.testing.assert_array_equal(to_unit_range(image.astype(np.int16), "a"), plain(image))
