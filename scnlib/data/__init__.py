@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scnlib.data.cases import SPLITS, Case
-from scnlib.data.folders import ACDC, dataset_folder, is_there, sets_in
+from scnlib.data.folders import ACDC, dataset_folder, is_there, own_sets, sets_in
 
 if TYPE_CHECKING:
     from scnlib.data.acdc import read_acdc
@@ -60,6 +60,8 @@ def load_split(dataset: str, root: Path | None, split: str) -> list[Case]:
     if dataset == "phantom":
         from scnlib.data.phantom import phantom_split
 
+        if root is not None:
+            own_sets(root)  # none may be called so
         return phantom_split(split)
     folder = dataset_folder(dataset, root)
     if dataset in ACDC:

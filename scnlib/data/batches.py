@@ -30,9 +30,9 @@ class TrainingSet:
             require_scribbles(cases)
             cases = [_redrawn(case, profile.strokes) for case in cases]
         self.batch, self.device, self.padding = profile.batch, device, profile.padding
+        data = stack(cases, profile.size, profile.scribble_rule)
         self.names = cases[0].classes
         self.classes = len(self.names)
-        data = stack(cases, profile.size, profile.scribble_rule)
         self.images = torch.from_numpy(data.image).to(device)
         marks = data.label if needs == "label" else data.scribble
         assert marks is not None  # asked for above

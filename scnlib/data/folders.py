@@ -3,6 +3,7 @@
 from pathlib import Path
 
 ACDC = ("acdc", *(f"acdc_fold{k}" for k in range(1, 6)))  # one folder, six ways to split it
+BUILT_IN = ("phantom", *ACDC, "mscmr")
 
 
 def is_there(dataset: str, root: Path | None) -> bool:
@@ -16,8 +17,15 @@ def is_there(dataset: str, root: Path | None) -> bool:
 
 
 def own_sets(root: Path) -> list[str]:
-    """Names of the folders in root that describe themselves as a data set, by a dataset.toml."""
-    return sorted(path.parent.name for path in root.glob("*/dataset.toml"))
+    """Names of the folders in root that describe themselves as a data set, by a dataset.toml.
+
+    Raises ValueError for one that is named as a built-in set: that would be read in its place.
+    """
+    names = sorted(path.parent.name for path in root.glob("*/dataset.toml"))
+    for name in names:
+        if name in BUILT_IN:
+            raise ValueError(f"{root / name}: {name} is a built-in data set: rename the folder")
+    return names
 
 
 def sets_in(root: Path | None) -> list[str]:
@@ -42,6 +50,7 @@ def dataset_folder(dataset: str, root: Path | None) -> Path:
     root = Path(root)
     if not root.is_dir():
         raise _no_folder(root)
+    own = own_sets(root)
     places = dict.fromkeys(ACDC, "ACDC/ACDC_training_volumes")
     places["mscmr"] = "MSCMR/MSCMR_dataset"
     if dataset in places:
@@ -53,7 +62,7 @@ def dataset_folder(dataset: str, root: Path | None) -> Path:
             )
         return folder
     if dataset not in {p.name for p in root.iterdir() if p.is_dir()}:
-        known = ["phantom", *ACDC, "mscmr", *own_sets(root)]
+        known = [*BUILT_IN, *own]
         raise ValueError(
             f"unknown data set {dataset!r}: there are {', '.join(known)}; "
             f"an own one is a folder {root}/NAME with a dataset.toml"

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from scnlib.data import lists
-from scnlib.data.folders import ACDC, dataset_folder
+from scnlib.data.folders import ACDC, BUILT_IN, dataset_folder
 from scnlib.data.volume import decompressed, is_nifti
 
 
 def fingerprint(dataset: str, root: Path | None) -> dict[str, Any]:
     """One sum for a whole data set: {"dataset", "sha256", "published"}.
 
-    sha256     of the sorted sums of the files, or of the generated arrays for the phantom
+    sha256     of the sorted sums of the files, or of the generated arrays for the phantom; of an
+               own set's with their names, as these say who is who and in which split
     published  True exactly if the files are all those of the published set, unchanged
     Reads every file once (seconds to a minute). Raises as load_split does.
     """
@@ -27,7 +28,9 @@ def fingerprint(dataset: str, root: Path | None) -> dict[str, Any]:
         sums = _phantom_sums()
     else:
         sums = file_sums(dataset, dataset_folder(dataset, root))
-    total = hashlib.sha256("\n".join(sorted(sums.values())).encode()).hexdigest()
+    named = dataset not in BUILT_IN  # the published names are in `published`
+    lines = sorted(f"{name} {one}" if named else one for name, one in sums.items())
+    total = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     return {"dataset": dataset, "sha256": total, "published": sums == published(dataset)}
 
 

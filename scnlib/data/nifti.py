@@ -112,8 +112,10 @@ def split_files(
     images, labels = _files(place / "images", fault), _files(place / "labels", fault)
     pairs = {name: _counterparts(name, labels, split) for name in images}
     need = "scribble" if split == "train" else "mask"
+    # Own training volumes may have either; of the others all or none can be scored.
+    either = own and (split == "train" or not any(need in found for found in pairs.values()))
     for name, found in pairs.items() if labels else ():
-        if need not in found and not (own and found):
+        if need not in found and not (either and found):
             suffix = "scribble" if need == "scribble" else "manual"
             text = f"{place / 'labels' / name}_{suffix}.nii.gz: no {need} for {images[name]}"
             fault(FileNotFoundError(f"{text}: add it"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scnlib.data import fingerprint, load_split
+from scnlib.data import fingerprint, load_split, sets_in
 from scnlib.data.layout import read_layout
 from tests.scnlib.data.test_nifti import IMAGE, MASK, SCRIBBLE, TOML, save, slices_first, tree
 
@@ -128,6 +128,51 @@ def test_validation_may_lack_masks_or_be_absent_with_a_note(tmp_path: Path, capl
     shutil.rmtree(folder / "test")
     with pytest.raises(FileNotFoundError, match=r"clinic/test/images: no such folder"):
         load_split("clinic", tmp_path, "test")
+
+
+def test_a_mask_that_only_some_volumes_have_is_asked_for(tmp_path: Path):
+    folder = own(tmp_path)
+    for split, first in (("val", 2), ("test", 3)):
+        save(folder / split / "images" / "more_DE.nii.gz", IMAGE)
+        more = save(folder / split / "labels" / "more_DE_scribble.nii.gz", SCRIBBLE)
+        with pytest.raises(
+            FileNotFoundError, match=r"more_DE_manual\.nii\.gz: no mask for .*add it"
+        ):
+            load_split("clinic", tmp_path, split)
+        # Where none has a mask, there is nothing to score, which training says.
+        (folder / split / "labels" / f"subject{first}_DE_manual.nii.gz").unlink()
+        save(folder / split / "labels" / f"subject{first}_DE_scribble.nii.gz", SCRIBBLE)
+        assert [case.label for case in load_split("clinic", tmp_path, split)] == [None, None]
+        more.unlink()
+
+
+@pytest.mark.parametrize("name", ["phantom", "acdc", "acdc_fold2", "mscmr"])
+def test_a_folder_named_as_a_built_in_set_is_not_read_in_its_place(tmp_path: Path, name: str):
+    own(tmp_path).rename(tmp_path / name)
+    for read in (lambda: load_split(name, tmp_path, "train"), lambda: sets_in(tmp_path)):
+        with pytest.raises(ValueError, match=rf"{name} is a built-in data set: rename the folder"):
+            read()
+
+
+def test_a_fingerprint_says_who_is_who_and_in_which_split(tmp_path: Path):
+    folder = own(tmp_path)
+    save(folder / "train" / "images" / "other_DE.nii.gz", IMAGE + 1)
+    before = fingerprint("clinic", tmp_path)
+    assert fingerprint("clinic", tmp_path) == before
+    for one, other in (
+        ("train/images/subject1_DE.nii.gz", "train/images/other_DE.nii.gz"),
+        ("train/images/other_DE.nii.gz", "val/images/subject2_DE.nii.gz"),
+    ):
+        swap(folder / one, folder / other)
+        assert fingerprint("clinic", tmp_path)["sha256"] != before["sha256"]
+        swap(folder / one, folder / other)
+    assert fingerprint("clinic", tmp_path) == before
+
+
+def swap(one: Path, other: Path) -> None:
+    one.rename(one.parent / "aside")
+    other.rename(one)
+    (one.parent / "aside").rename(other)
 
 
 @pytest.mark.parametrize(
