@@ -4,6 +4,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = REPOSITORY / "results"
+WEIGHTS = "weights.safetensors"
 SHORT = "short"  # the variant of runs that are compared with one another alone
 
 
@@ -28,5 +29,5 @@ def run_folder(
 
 def weights_file(out: Path, profile: str, dataset: str) -> Path:
     """SCN's seed-0 weights: those that a run left under `out`, else the committed ones."""
-    trained = run_folder(out, profile, dataset, "scn", 0) / "weights.safetensors"
+    trained = run_folder(out, profile, dataset, "scn", 0) / WEIGHTS
     return trained if trained.exists() else RESULTS / "weights" / f"{dataset}.safetensors"

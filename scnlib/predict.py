@@ -29,9 +29,10 @@ from scnlib.data.selection import SUFFIX, find_images
 from scnlib.data.volume import load_image, stem
 from scnlib.inference import label_volume
 from scnlib.label_files import is_written, like, origin_of, write_labels
-from scnlib.paths import results_root, weights_file
+from scnlib.paths import WEIGHTS, results_root, run_folder, weights_file
 from scnlib.weights import TrainedSCN, trained_network
 
+DEFAULT = "cpu"  # the profile of the committed weights
 ROWS_FIRST = (*ACDC, "phantom")  # trained on slices (y, x); those of a NIfTI array are (x, y)
 
 
@@ -98,7 +99,7 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
     add("images", type=Path, nargs="+", metavar="IMAGE", help="NIfTI files, or folders of them")
     add("--out", type=Path, required=True, metavar="DIR", help="for NAME_scn.nii.gz; made if new")
     add("--dataset", default="acdc", metavar="NAME", help="whose weights: acdc (default), mscmr ..")
-    add("--profile", default="cpu", help="profile that they were trained with (default: cpu)")
+    add("--profile", default=DEFAULT, help=f"that they were trained with (default: {DEFAULT})")
     add("--results", type=Path, metavar="DIR", help="run_all.sh's --out, if you gave it")
     add("--weights", type=Path, metavar="FILE", help="a weights.safetensors, in place of these")
     add("--layout", type=Path, metavar="FILE", help="dataset.toml: values to write, slice axis")
@@ -116,6 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped before the first image", file=sys.stderr)
+        return 130
     done, failed = 0, []
     try:
         for path in job.images:
@@ -149,9 +153,7 @@ class Task(NamedTuple):
 def prepare(options: Namespace) -> Task:
     """Read the weights, find the images and make the folder; ValueError or OSError if one fails."""
     out = options.out.expanduser()
-    results = results_root(options.results or "")
-    weights = options.weights or weights_file(results, options.profile, options.dataset)
-    weights = weights.expanduser()
+    weights = (options.weights or _weights(options)).expanduser()
     layout = read_layout(options.layout.expanduser()) if options.layout else None
     net = trained_network(weights)
     values = class_values(net, layout)
@@ -166,6 +168,14 @@ def prepare(options: Namespace) -> Task:
     print(f"{len(images)} images; values written: {written}", flush=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Task(net.to(device), weights, values, axis, images, out, options.overwrite)
+
+
+def _weights(options: Namespace) -> Path:
+    """A run's weights; the committed ones only where neither results nor profile were asked for."""
+    where = results_root(options.results or ""), options.profile, options.dataset
+    if options.results or options.profile != DEFAULT:
+        return run_folder(*where, "scn", 0) / WEIGHTS
+    return weights_file(*where)
 
 
 def attempt(job: Task, path: Path) -> bool:

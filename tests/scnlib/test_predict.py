@@ -306,13 +306,37 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, clinic: Path, monkeypatch):
     assert (tmp_path / "x" / "a_scn.nii.gz").exists() and not (tmp_path / "~").exists()
 
 
-def test_without_options_the_repositorys_results_are_meant(tmp_path: Path, monkeypatch):
-    asked = []
+def test_without_options_the_repositorys_results_are_meant(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(predict, "weights_file", lambda *where: asked.append(where) or where[0])
-    scn("none.nii.gz", "--out", "o")
-    scn("none.nii.gz", "--out", "o", "--results", "mine")
-    assert [place for place, *_ in asked] == [RESULTS, tmp_path / "mine"]
+    write(tmp_path / "a.nii.gz")
+    assert scn("a.nii.gz", "--out", "o") == 0
+    assert f"{RESULTS / 'weights' / 'acdc.safetensors'}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "looked_for"),
+    [
+        (["--results", "mine"], "mine/cpu/acdc"),
+        (["--profile", "nonsense"], "nonsense/acdc"),
+        (["--results", "mine", "--dataset", "mscmr"], "mine/cpu/mscmr"),
+    ],
+)
+def test_other_weights_than_those_asked_for_are_not_taken(
+    tmp_path: Path, monkeypatch, capsys, words: list[str], looked_for: str
+):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.nii.gz")
+    assert scn("a.nii.gz", "--out", "o", *words) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert f"{looked_for}/scn/seed0/weights.safetensors: no weights there" in error
+
+
+def test_an_interruption_while_the_images_are_sought_is_one_line(
+    tmp_path: Path, clinic: Path, monkeypatch, capsys
+):
+    monkeypatch.setattr(predict, "find_images", mock.Mock(side_effect=KeyboardInterrupt))
+    assert scn(tmp_path, "--out", tmp_path / "o", "--weights", clinic) == 130
+    assert capsys.readouterr().err == "stopped before the first image\n"
 
 
 def test_nothing_is_overwritten_unless_asked(tmp_path: Path, clinic: Path, capsys):
