@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from scnlib.config import Run
+from scnlib.data.checks import one_line
 from scnlib.differences import differences
 from scnlib.files import replace_bytes
 from scnlib.methods import Method
@@ -90,41 +91,56 @@ def unsealed(archive: bytes) -> bytes:
     return archive
 
 
-def load(folder: Path, run: Run, moving: Moving) -> State | None:
-    """Set the moving parts as checkpoint.pt has them, and return its state; None without one.
+def contents(path: Path) -> tuple[Run, State, dict[str, Any]]:
+    """A checkpoint's run, its state, and all that is in it by the names of `save`.
 
-    Raises `ValueError` naming the file if it can't be read or is of another run.
+    Raises `ValueError` naming the file if it can't be read or is of another version of this code.
     """
-    path = folder / CHECKPOINT
-    if not path.exists():
-        return None
     try:
         archive = io.BytesIO(unsealed(path.read_bytes()))
     except (ValueError, OSError) as error:
         raise ValueError(f"{path}: not a readable checkpoint ({error}); delete it") from error
     try:
         content = torch.load(archive, map_location="cpu", weights_only=True)
-        other, state = Run.from_json(content["run"]), State(**content["state"])
+        return Run.from_json(content["run"]), State(**content["state"]), content
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         first = str(error).splitlines()[0] if str(error) else "it ends early"
         raise ValueError(f"{path}: not a readable checkpoint ({first}); delete it") from error
     except (ValueError, TypeError, KeyError) as error:
-        first = str(error).splitlines()[0]
-        raise ValueError(
-            f"{path}: of another version of this code ({first}); delete it, or go back to that one"
-        ) from error
+        raise _of_other_code(path, error) from error
+
+
+def load(folder: Path, run: Run, moving: Moving) -> State | None:
+    """Set the moving parts as checkpoint.pt has them, and return its state; None without one.
+
+    Raises `ValueError` naming the file as `contents`, or if it is of another run.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    other, state, content = contents(path)
     if other != run:
         what = differences(other, run)
         raise ValueError(f"{path}: of another configuration ({what}); delete it or train elsewhere")
-    moving.method.load_state_dict(content["method"])
-    moving.optimiser.load_state_dict(content["optimiser"])
-    moving.schedule.load_state_dict(content["schedule"])
+    try:
+        moving.method.load_state_dict(content["method"])
+        moving.optimiser.load_state_dict(content["optimiser"])
+        moving.schedule.load_state_dict(content["schedule"])
+    except (ValueError, RuntimeError, KeyError) as error:
+        raise _of_other_code(path, error) from error
     moving.generator.set_state(content["generator"])
     torch.set_rng_state(content["torch_rng"])
     device = next(moving.method.parameters()).device
     if content["cuda_rng"] is not None and device.type == "cuda":
         torch.cuda.set_rng_state(content["cuda_rng"], device)
     return state
+
+
+def _of_other_code(path: Path, error: Exception) -> ValueError:
+    why = one_line(str(error))
+    return ValueError(
+        f"{path}: of another version of this code ({why}); delete it, or go back to that one"
+    )
 
 
 def _plain(value: Any) -> Any:

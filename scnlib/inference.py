@@ -24,7 +24,7 @@ def label_volume(predict: Predict, image: np.ndarray, size: int, batch: int) -> 
     with torch.inference_mode():
         for slices in small.split(batch):
             logits = predict(slices)
-            if logits.ndim != 4 or logits.shape[::2] != slices.shape[::2]:
+            if logits.ndim != 4 or logits[:, :1].shape != slices.shape:
                 raise ValueError(
                     f"logits must be ({len(slices)}, K, {size}, {size}), got {tuple(logits.shape)}"
                 )

@@ -25,6 +25,7 @@ from scnlib.evaluation import evaluate, summary
 from scnlib.files import held, remove_parts
 from scnlib.methods import Method, Now, get_method
 from scnlib.optimiser import make_optimiser
+from scnlib.paths import WEIGHTS
 from scnlib.progress import write_progress
 from scnlib.records import finished
 from scnlib.step import make_step
@@ -70,6 +71,8 @@ def train(
     # What it refuses leaves no folder behind.
     training = Training(run, folder, root, where, step=step)
     with held(folder):
+        if (done := finished(run, folder)) is not None:  # by another process, while data were read
+            return done
         training.resume()
         while training.state.iteration < run.profile.iterations:
             training.advance()
@@ -175,7 +178,8 @@ class Training:
         (self.names, values), self.state.order = self.step(self.state.order, now)
         self.schedule.step()
         self.method.after_step(now)
-        self.sums = values if self.counted == 0 else self.sums + values
+        # A graph's next replay writes over the values of this one.
+        self.sums = values.clone() if self.counted == 0 else self.sums + values
         self.counted, self.stepped = self.counted + 1, True
 
     def _note_step(self) -> None:
@@ -241,7 +245,7 @@ class Training:
             raise self._changed("record.json", state.data, now)
         notes += provenance.changes(state.processes)
         if run.method == "scn" and run.seed == 0 and not run.variant:
-            path = self.folder / "weights.safetensors"
+            path = self.folder / WEIGHTS
             save_weights(path, self.method, run, self.data.names)
         record = records.write(
             self.folder,

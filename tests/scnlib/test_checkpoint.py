@@ -18,7 +18,7 @@ from scnlib.config import Run
 from scnlib.files import held
 from scnlib.methods.base import Losses
 from scnlib.methods.pce import PCE
-from scnlib.training import train
+from scnlib.training import Training, train
 from tests.tiny_runs import begin, same, tiny
 
 pytestmark = pytest.mark.usefixtures("few_subjects")
@@ -90,13 +90,13 @@ def test_a_full_disk_keeps_the_checkpoint_before_and_leaves_no_part(
     assert begin(tiny(), tmp_path).state.iteration == 1
 
 
-@pytest.mark.parametrize("part", ["run", "state"])
+@pytest.mark.parametrize("part", ["run", "state", "method", "optimiser"])
 def test_checkpoint_of_another_version_of_the_code_is_named(part: str, tmp_path: Path) -> None:
     run, path = tiny(), tmp_path / "checkpoint.pt"
     begin(run, tmp_path).save()
     content = torch.load(path, weights_only=True)
     unknown = {"colour": "red"}
-    content |= {"run": '{"colour": "red"}'} if part == "run" else {"state": unknown}
+    content[part] = '{"colour": "red"}' if part == "run" else unknown
     memory = io.BytesIO()
     torch.save(content, memory)
     path.write_bytes(sealed(memory.getvalue()))
@@ -105,6 +105,23 @@ def test_checkpoint_of_another_version_of_the_code_is_named(part: str, tmp_path:
     ) as caught:
         begin(run, tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_run_that_another_process_just_finished_is_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, folder = tiny(), tmp_path / "run"
+    make = Training.__init__
+
+    def slow(self: Training, *given: Any, **named: Any) -> None:
+        make(self, *given, **named)
+        with monkeypatch.context() as patch:  # meanwhile the other process trains
+            patch.setattr(Training, "__init__", make)
+            train(run, folder)
+        monkeypatch.setattr(Training, "advance", None)
+
+    monkeypatch.setattr(Training, "__init__", slow)
+    assert train(run, folder).summary == records.read(folder).summary
 
 
 def test_two_processes_do_not_train_the_same_run(tmp_path: Path) -> None:

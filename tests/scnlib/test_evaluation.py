@@ -206,8 +206,9 @@ def test_last_batch_of_one_slice_and_the_batch_size_change_nothing() -> None:
 
 def test_bad_logits_are_refused() -> None:
     image = np.zeros((2, 8, 8), dtype=np.float32)
-    with pytest.raises(ValueError, match="logits must be"):
-        label_volume(lambda x: x[:1].expand(1, 4, 8, 8), image, size=8, batch=2)
+    for shape in ((1, 4, 8, 8), (2, 4, 7, 8), (2, 4, 8, 7), (2, 8, 8)):
+        with pytest.raises(ValueError, match="logits must be"):
+            label_volume(lambda x, shape=shape: x.new_zeros(shape), image, size=8, batch=2)
     with pytest.raises(ValueError, match="not finite"):
         label_volume(lambda x: x.expand(-1, 4, -1, -1) * math.nan, image, size=8, batch=2)
 

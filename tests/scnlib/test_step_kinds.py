@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -42,6 +43,18 @@ def losses(begun: Training, steps: int) -> list[list[float]]:
         begun.advance()
         seen.append(begun.sums.tolist())
     return seen
+
+
+def test_a_row_is_the_mean_of_steps_that_write_over_their_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, begun = torch.zeros(1), begin(tiny(iterations=20), tmp_path)
+    steps = Mock(side_effect=lambda order, now: ((["loss"], place.add_(1)), order), kind="graph")
+    monkeypatch.setattr(begun, "step", steps)
+    monkeypatch.setattr(begun, "schedule", Mock())
+    for _ in range(10):
+        begun.advance()
+    assert begun.state.curve[0]["loss"] == 5.5
 
 
 @pytest.fixture
