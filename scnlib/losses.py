@@ -1,6 +1,6 @@
 r"""The losses, one function each: Eq. 19, then the paper's others in its order.
 
-The compared methods' losses stand with their methods.
+The compared methods' losses stand with their methods, and are found here by name, too.
 
 | symbol | variable | shape |
 | --- | --- | --- |
@@ -17,6 +17,7 @@ all. Every loss is a scalar, finite also where nothing is labelled or trusted (t
 sums stand in the methods' files. An option that is none of those named is a `ValueError`.
 """
 
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -26,6 +27,20 @@ from torch.nn import functional as F
 
 from scnlib.confidence import one_hot
 from scnlib.config import SCNOptions
+
+# Losses of compared methods, and the file of each.
+_ELSEWHERE = {
+    "entropy": "meloss",
+    "gated_crf": "rloss",
+    "mumford_shah": "mloss",
+    "soft_dice": "dice",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"scnlib.methods.{_ELSEWHERE[name]}"), name)
 
 
 def check_choice(value: str, *choices: str) -> str:
@@ -279,6 +294,7 @@ def contrastive_loss(
     *,
     classes: int = 4,
     choices: SCNOptions = STUDYS,
+    valid: Tensor | None = None,
 ) -> Tensor:
     r"""Eq. 17: class-aware contrastive loss, its scribble and pseudo-label terms added.
 
@@ -289,10 +305,11 @@ def contrastive_loss(
     Args:
         features: (B, D, H, W) float, the last decoder block's output.
         scribble: (B, H, W) integer, K = `classes` = unlabelled.
-        labels, confident: pseudo-labels (B, H, W) and M (B, H, W) bool, after refinement; padding
-            is never in M.
+        labels, confident: pseudo-labels (B, H, W) and M (B, H, W) bool, after refinement.
         choices: the temperature T, normalise, detach_means, means_over and contrast_mean.
+        valid: (B, H, W) bool, False for padding, which leaves M; None where M has none.
     """
+    confident = confident if valid is None else confident & valid
     features = features if features.dtype == torch.float64 else features.float()
     log_p, present = _log_similarity(features, scribble, classes, choices)
     has_mean = present.gather(1, labels.long().flatten(1)).view_as(labels)

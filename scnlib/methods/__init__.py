@@ -1,11 +1,12 @@
 """The methods by name. A new one costs a file and a line here."""
 
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 
 from scnlib.methods.base import Batch, Method, Now
 
 # Name: the file here, and the class in it. A row of `study.experiments.RECIPES` is by SGD.
-METHODS = {
+PLACES = {
     "pce": "pce.PCE",
     "s2l": "s2l.S2L",
     "mloss": "mloss.MLoss",
@@ -28,9 +29,25 @@ METHODS = {
 __all__ = ["METHODS", "Batch", "Method", "Now", "get_method"]
 
 
+class _Methods(Mapping[str, type[Method]]):
+    """Name to method class, whose file is loaded only when the class is asked for."""
+
+    def __getitem__(self, name: str) -> type[Method]:
+        file, kind = PLACES[name].split(".")
+        return getattr(import_module(f"scnlib.methods.{file}"), kind)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(PLACES)
+
+    def __len__(self) -> int:
+        return len(PLACES)
+
+
+METHODS = _Methods()
+
+
 def get_method(name: str) -> type[Method]:
-    """The method class called `name`, its file loaded only now; `ValueError` lists the names."""
-    if name not in METHODS:
-        raise ValueError(f"unknown method {name!r}: choose one of {', '.join(METHODS)}")
-    file, kind = METHODS[name].split(".")
-    return getattr(import_module(f"scnlib.methods.{file}"), kind)
+    """The method class called `name`; `ValueError` lists the names."""
+    if name not in PLACES:
+        raise ValueError(f"unknown method {name!r}: choose one of {', '.join(PLACES)}")
+    return METHODS[name]

@@ -58,6 +58,10 @@ def test_an_import_spares_what_it_does_not_need(use: str, spared: tuple[str, ...
         "scnlib.data.stack",
         "scnlib.correlation.correlation_map",
         "scnlib.evaluation.evaluate",
+        "scnlib.losses.entropy",
+        "scnlib.losses.gated_crf",
+        "scnlib.losses.mumford_shah",
+        "scnlib.losses.soft_dice",
         "scnlib.methods.METHODS",
         "scnlib.methods.scn.SCN",
         "scnlib.predict.main",
@@ -71,7 +75,7 @@ def test_a_name_that_users_rely_on_is_there(name: str) -> None:
     assert hasattr(importlib.import_module(module), attribute)
 
 
-def test_a_name_that_is_nowhere_is_an_error_as_of_any_module() -> None:
-    data = importlib.import_module("scnlib.data")
-    with pytest.raises(AttributeError, match="no attribute 'read_dicom'"):
-        _ = data.read_dicom
+@pytest.mark.parametrize("module", ["scnlib.data", "scnlib.losses"])
+def test_a_name_that_is_nowhere_is_an_error_as_of_any_module(module: str) -> None:
+    with pytest.raises(AttributeError, match=f"'{module}' has no attribute 'read_dicom'"):
+        _ = importlib.import_module(module).read_dicom
