@@ -112,7 +112,8 @@ def warp_training(
     "background"  a background scribble, and valid, as the loader of S2L's public code and early
                   versions of its neighbours' fill it (later ones leave it unlabelled). True, as
                   nothing out there is heart, but nobody drew it, and there is more of it than of
-                  thin scribbles. Pixels that are partly in the image stay unlabelled, not valid.
+                  thin scribbles. It begins where a pixel's centre is outside the image; between
+                  there and the outermost pixels' centres all is unlabelled, and not valid.
 
     Raises `ValueError` for another padding.
     """
@@ -122,6 +123,6 @@ def warp_training(
     valid = within_frame(grid)
     marks = sample_labels(labels, grid, unlabelled)
     if padding == "background":
-        beyond = (grid.abs() > 1 + 1e-4).any(dim=3)  # wholly outside the image
+        beyond = (grid.abs() > 1 + 1e-4).any(dim=3)  # its centre is
         marks, valid = marks.masked_fill(beyond, 0), valid | beyond
     return sample_image(image, grid), marks, valid

@@ -53,6 +53,10 @@ class Profile:
     strokes: Strokes = "all"
     bf16: bool = True  # autocast where the processor or GPU computes in bfloat16
 
+    def __post_init__(self) -> None:
+        if (self.size, self.batch) == (16, 1):  # one value a channel at the coarsest level
+            raise ValueError("size 16 leaves nothing to normalise a batch of 1 by: take more")
+
     def validates_after(self, iteration: int) -> bool:
         """Whether a validation follows step `iteration` (from 1): `validations` of them, evenly
         spread, the last after the last step; one after each step where there are fewer."""
@@ -75,7 +79,8 @@ class SCNOptions:
     pap_pixels: Literal["all", "confident"] = "all"
     # Rows of C drawn for each image; 0 takes all (paper silent)
     rows: int = Field(default=128, ge=0)
-    mask_threshold: float | None = 0.5  # of the shape masks (paper silent); None takes CGTM's tau
+    # Of the shape masks (paper silent); None takes CGTM's tau
+    mask_threshold: float | None = Field(default=0.5, ge=0, le=1)
     # f2 is not spelled out: rows may be enlarged (bilinear) first
     mask_grid: Literal["cells", "pixels"] = "cells"
     connected: bool = False  # a mask keeps the part that holds its row's own cell (f2, likewise)

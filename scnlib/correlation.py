@@ -32,8 +32,8 @@ def correlation_map(f: Tensor, other: Tensor | None = None, *, scale_inside: boo
         C (B, N, N) float32 (float64 for float64 input): row i is cell i's affinity to every cell,
         in 0..1, summing to 1 (to 1/sqrt(D) as printed).
     """
-    cells = _cells(f)  # (B, N, D)
-    return _affinity(cells, cells if other is None else _cells(other), scale_inside)
+    queries = _cells(f)  # (B, N, D)
+    return _affinity(queries, queries if other is None else _cells(other), scale_inside)
 
 
 def correlation_rows(

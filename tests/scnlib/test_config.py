@@ -45,6 +45,7 @@ WRONG_OPTIONS: list[dict[str, Any]] = [
     {"tau_momentum": -0.1},
     {"temperature": 0.0},
     {"mask_threshold": "half"},
+    {"mask_threshold": 1.5},
     {"pap_target": "medium"},
     {"gate": True},
     {"normalise": 1},
@@ -78,6 +79,11 @@ def test_wrong_profile_is_refused_by_name(change: dict[str, Any]) -> None:
         Profile(**given)
     with pytest.raises(ValueError, match=next(iter(change))):
         make_run("phantom", "scn", **change)
+
+
+def test_one_value_a_channel_is_refused_before_training() -> None:
+    with pytest.raises(ValueError, match="size 16 leaves nothing to normalise a batch of 1 by"):
+        Profile(name="mine", size=16, batch=1)
 
 
 @pytest.mark.parametrize("change", WRONG_OPTIONS, ids=named)
