@@ -9,7 +9,9 @@ def exit_code(action: Callable[[], object]) -> int:
     try:
         action()
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        from scnlib.schema import why  # pydantic's errors have several lines
+
+        print(f"error: {why(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from scnlib.commandline import Parser
 from scnlib.files import replace_text
 from scnlib.schema import from_text, to_text, why
 
@@ -25,10 +26,16 @@ def migrate(path: Path) -> bool:
     return True
 
 
-def main(folders: Sequence[str]) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Rewrite all records in these folders; 1 if one could not be read."""
+    parser = Parser("python -m study.migrate", (__doc__ or "").split("\n")[0], __doc__ or "")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    folders = parser.parse_args(words).folders
+    for folder in folders:
+        if not folder.is_dir():
+            parser.error(f"{folder}: no such folder")
     failed = False
-    for path in sorted(path for folder in folders for path in Path(folder).rglob("record.json")):
+    for path in sorted(path for folder in folders for path in folder.rglob("record.json")):
         try:
             print(f"{path}: {'rewritten' if migrate(path) else 'is of this version'}")
         except (ValueError, TypeError, KeyError) as error:
@@ -38,4 +45,4 @@ def main(folders: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

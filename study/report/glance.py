@@ -59,7 +59,8 @@ def telling_slice(record: Record, truths: Mapping[str, np.ndarray]) -> tuple[str
 
 def fill(axes: Axes, labels: np.ndarray, alpha: float = 0.6) -> None:
     """Paint a label map (H, W) over the image in the classes' colours."""
-    colours = [to_rgba("black", 0.0), *(to_rgba(c, alpha) for c in class_colours(9))]
+    colours = [to_rgba("black", 0.0)]
+    colours += [to_rgba(c, alpha) for c in class_colours(1 + int(labels.max()))]
     axes.imshow(np.array(colours)[labels], interpolation="nearest")
 
 

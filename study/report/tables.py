@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from scnlib.files import replace_text
 from scnlib.records import Record
 from study.experiments import RECIPES, without_recipe
 from study.report import markdown
@@ -56,7 +57,7 @@ def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[
         }
         for suffix, text in texts.items():
             written.append(folder / f"table{number}.{suffix}")
-            written[-1].write_text(text, encoding="utf-8")
+            replace_text(written[-1], text)
     return written
 
 

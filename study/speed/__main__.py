@@ -61,6 +61,8 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="pytest's -k")
     parser.add_argument("--out", type=Path, default=RESULTS / "benchmarks")
     options = parser.parse_args(words)
+    if options.only and options.out == RESULTS / "benchmarks":
+        parser.error("--only leaves rows out of the committed file: give --out another folder, too")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     load = round(os.getloadavg()[0], 1)
     with tempfile.TemporaryDirectory() as folder:
@@ -69,7 +71,7 @@ def main(words: list[str] | None = None) -> int:
         command += ["-o", "python_functions=bench_*", "-k", options.only]
         command += [f"--rounds={options.rounds}", f"--benchmark-json={report}"]
         code = subprocess.run(command, cwd=REPOSITORY).returncode
-        if not report.exists() or not report.read_text():
+        if code or not report.exists():  # a file that is there has more rows than this would
             return code or 1
         found = rows(json.loads(report.read_text()))
     content = {
@@ -88,7 +90,7 @@ def main(words: list[str] | None = None) -> int:
     if any(row["name"].startswith("growth[") for row in found):
         save_figure(draw_growth(content), place.with_name(f"{place.stem}-growth.png"))
     print(place)
-    return code
+    return 0
 
 
 if __name__ == "__main__":

@@ -45,7 +45,8 @@ from scnlib import checkpoint, provenance
 from scnlib.commandline import Parser
 from scnlib.config import Run
 from scnlib.data import fingerprint, load_split
-from scnlib.files import replace_text
+from scnlib.files import replace_bytes, replace_text
+from scnlib.methods import get_method
 from scnlib.paths import REPOSITORY, run_folder
 from scnlib.step import STEPS
 from scnlib.training import Training
@@ -128,7 +129,11 @@ def unpack(pieces: Path, work: Path) -> Path:
 
 
 def run(options: Namespace) -> None:
-    """Profile, benchmark, and training until the seconds are over."""
+    """Profile, benchmark, and training until the seconds are over.
+
+    Raises ValueError for a run that can't be made before any of these costs time.
+    """
+    runs = {text: wanted(options, text) for text in options.runs}
     end = time.monotonic() + options.seconds
     options.work.mkdir(parents=True, exist_ok=True)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -141,17 +146,17 @@ def run(options: Namespace) -> None:
     for name, part in parts.items():
         if name not in options.skip:
             _report(options.out / f"{name}.json", part, device)
-    for text in options.runs:
-        train_in_budget(wanted(options, text), text, options, data, device, end)
+    for text, run in runs.items():
+        train_in_budget(run, text, options, data, device, end)
 
 
 def wanted(options: Namespace, text: str) -> Run:
-    """The run that "METHOD:SEED" stands for; ValueError for what is no such text."""
+    """The run that "METHOD:SEED" stands for; ValueError for another text, method or option."""
     method, _, seed = text.partition(":")
     if not seed.isdigit():
         raise ValueError(f"{text!r}: write a run as METHOD:SEED, as in scn:0")
-    protocol = {name: json.loads(value) for name, value in options.set}
-    return make_run(options.dataset, method, int(seed), options.profile, **protocol)
+    get_method(method)
+    return make_run(options.dataset, method, int(seed), options.profile, **dict(options.set))
 
 
 def _report(path: Path, part: Callable[[], Any], device: torch.device) -> None:
@@ -233,22 +238,16 @@ def train_in_budget(
         training.advance()
         if time.monotonic() - copied > COPY_SECONDS and training.at_row:
             training.save()
-            _hand_out(path, options.out / kept)
+            replace_bytes(options.out / kept, path.read_bytes())
             copied = time.monotonic()
     if state.iteration > first:
         training.save()
-    _hand_out(path, options.out / kept)
+    replace_bytes(options.out / kept, path.read_bytes())
     told = {"iteration": state.iteration, "of": run.profile.iterations, "step": training.step.kind}
     told |= {"seconds": round(state.seconds, 1), "from": first, "curve": state.curve[-200:]}
     told |= {"validation": state.validation, "memory": provenance.peak_memory_mb(device)}
     replace_text(options.out / f"{kept}.json", json.dumps(told, indent=1) + "\n")
     log.info("%s: %d of %d iterations", name, state.iteration, run.profile.iterations)
-
-
-def _hand_out(path: Path, place: Path) -> None:
-    beside = place.with_name(f".{place.name}")
-    shutil.copyfile(path, beside)
-    beside.replace(place)
 
 
 # --- back home ----------------------------------------------------------------------------------
@@ -260,8 +259,8 @@ def finish(options: Namespace) -> None:
     Raises ValueError for a checkpoint of a run that is not finished.
     """
     for path in options.checkpoints:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        run, done = Run.from_json(content["run"]), content["state"]["iteration"]
+        run, state, _ = checkpoint.contents(path)
+        done = state.iteration
         if done < run.profile.iterations:
             raise ValueError(
                 f"{path}: {done} of {run.profile.iterations} iterations: go on with it (--resume)"
@@ -325,9 +324,13 @@ class _SubParser(Parser):
         super().__init__(prog, "")
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value as JSON; a word that is none stands for itself."""
     name, _, value = text.partition("=")
-    return name, value
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def main(words: list[str] | None = None) -> int:

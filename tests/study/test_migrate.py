@@ -4,6 +4,8 @@ import dataclasses
 import json
 from pathlib import Path
 
+import pytest
+
 from scnlib import records, schema
 from study import migrate
 from tests.sample_record import write
@@ -28,6 +30,15 @@ def test_version_1_is_rewritten_in_the_current_one(tmp_path: Path, capsys) -> No
     (tmp_path / "b" / "record.json").write_text("{}")
     assert migrate.main([str(tmp_path)]) == 1
     assert f"error: {tmp_path / 'b' / 'record.json'}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["nowhere"]])
+def test_what_is_no_folder_is_said(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        migrate.main(words)
+    assert ended.value.code == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert ("nowhere: no such folder" if words else "FOLDER") in error
 
 
 def test_an_option_that_came_later_is_written_into_a_record_with_its_earlier_value(

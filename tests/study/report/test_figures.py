@@ -66,12 +66,12 @@ def filled(axes: Any) -> np.ndarray:
 
 def test_figure2_has_the_classes_of_the_data_set():
     labels = np.zeros((16, 16), np.uint8)
-    labels[2:5, 2:5], labels[8:11, 8:11] = 4, 8  # of eight classes beside the background
-    classes = ["background", *"abcdefgh"]
-    row = figure2.Row("one", labels / 8.0, labels, {"scn": labels})
+    labels[2:5, 2:5], labels[8:11, 8:11] = 4, 12  # of twelve classes beside the background
+    classes = ["background", *"abcdefghijkl"]
+    row = figure2.Row("one", labels / 12.0, labels, {"scn": labels})
     figure = figure2.figure2([row], ["scn"], classes)
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == [*"abcdefgh", "border of the truth"]
+    assert names == [*"abcdefghijkl", "border of the truth"]
     drawn = [len(axes.collections) for axes in figure.axes]
     assert drawn == [0, 0, 2]  # both classes' borders on the prediction; the truth is filled alone
     assert [axes.get_title() for axes in figure.axes] == ["image", "truth", "SCN, 100%"]

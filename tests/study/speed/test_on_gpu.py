@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from scnlib import records
+from scnlib import checkpoint, records
 from scnlib.paths import REPOSITORY
 from study.speed import on_gpu
 from tests.tiny_runs import cases
@@ -101,6 +101,38 @@ def test_trouble_in_the_benchmark_does_not_keep_the_training(
     told = json.loads((tmp_path / "out" / "profile.json").read_text())
     assert told["trouble"] == "OutOfMemoryError: 4 GB are too few"
     assert (tmp_path / "out" / "pce-0.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--runs", "scn:0", "scm:0"], "unknown method 'scm'"),
+        (["--runs", "scn:0", "pce"], "METHOD:SEED"),
+        (["--runs", "scn:0", "--set", "optimiser=sdg"], "optimiser"),
+    ],
+)
+def test_what_can_not_be_trained_is_said_before_any_time_is_spent(
+    borrowed, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], why: str
+) -> None:
+    assert borrowed("work", *words) == 1
+    (error,) = (line for line in capsys.readouterr().err.splitlines() if "error" in line)
+    assert why in error and not (tmp_path / "out").exists()
+
+
+def test_a_word_of_the_profile_needs_no_quotes(borrowed, tmp_path: Path) -> None:
+    skip = ["--skip", "profile", "benchmark"]
+    assert borrowed("work", *skip, "--runs", "pce:0", "--set", *TINY, "optimiser=sgd") == 0
+    run, _, _ = checkpoint.contents(tmp_path / "out" / "pce-0.pt")
+    assert run.profile.optimiser == "sgd"
+
+
+def test_a_damaged_checkpoint_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "scn-0.pt").write_bytes(b"cut off")
+    assert on_gpu.main(["finish", "--out", str(tmp_path), str(tmp_path / "scn-0.pt")]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "scn-0.pt: not a readable checkpoint" in error
 
 
 def test_the_pieces_hold_what_is_trained_on_and_no_test_volume(

@@ -50,6 +50,23 @@ def test_the_file_names_the_machine_and_each_benchmark(monkeypatch: pytest.Monke
     ]
 
 
+def test_some_rows_do_not_replace_the_committed_file(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        speed.main(["--only", "plain"])
+    assert ended.value.code == 2 and "give --out another folder" in capsys.readouterr().err
+
+
+def test_a_benchmark_that_fails_leaves_the_file(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bench_plain.py").write_text("def bench_none():\n    assert False\n")
+    monkeypatch.setattr(speed, "PLAIN_STEP", tmp_path / "bench_plain.py")
+    monkeypatch.setattr(speed, "BENCHMARKS", tmp_path)
+    kept = tmp_path / f"{speed.machine(torch.device('cpu'))}.json"
+    kept.write_text("all rows")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert speed.main(["--out", str(tmp_path)]) != 0
+    assert kept.read_text() == "all rows"
+
+
 def step_row(method: str, size: int, seconds: float) -> dict[str, Any]:
     return {"name": f"step[{method}-{size}]", "method": method, "size": size, "least_s": seconds}
 
