@@ -46,7 +46,8 @@ def why(error: Exception) -> str:
     """What is wrong, in one line, also where pydantic says it in several."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        place = ".".join(map(str, first["loc"]))
+        return f"{place}: {first['msg']}" if place else str(first["msg"])
     if isinstance(error, KeyError):
         return f"no {error}"
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from scnlib.data.cases import HEART, Case
 from scnlib.data.phantom import draw_subject
+from scnlib.schema import why
 
 _STRICT = ConfigDict(extra="forbid")
 _Number = Annotated[float, Field(allow_inf_nan=False, ge=-4096, le=4096)]
@@ -57,11 +58,8 @@ def read_drawing(text: str, where: str = "strokes") -> Drawing:
     try:
         drawing = TypeAdapter(Drawing).validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
         raise ValueError(
-            f"{where}: not a file of strokes ({place + ': ' if place else ''}{first['msg']}); "
-            "load one that was saved here"
+            f"{where}: not a file of strokes ({why(error)}); load one that was saved here"
         ) from None
     if tuple(drawing.classes) != HEART:
         raise ValueError(f"{where}: its classes are {drawing.classes}, not {list(HEART)}")

@@ -22,24 +22,7 @@ from scnlib.evaluation import dice
 from scnlib.methods.base import Batch, Now
 from scnlib.methods.scn import SCN
 from scnlib.propagation import dominant_class, grid_labels, overlap_ratio, shape_masks
-from scnlib.weights import trained_network
-
-__all__ = [
-    "Maps",
-    "Slice",
-    "added",
-    "candidates",
-    "gather",
-    "largest_mask",
-    "most_voted",
-    "pick_slice",
-    "random_network",
-    "scores",
-    "spread_slices",
-    "trained_network",
-    "typical_cells",
-    "votes",
-]
+from scnlib.weights import trained_network as trained_network  # which notebook 02b needs, too
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 python -m study.run.notebook NOTEBOOK OUTPUT -p NAME VALUE ...
 """
 
-import argparse
 import logging
 import os
 import sys
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from scnlib.commandline import Parser
 from scnlib.paths import REPOSITORY
 from study.commands import first_line
 from study.run.executed import failure, tidy
@@ -129,7 +129,7 @@ def _gpu() -> Iterator[None]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one notebook from the command line; 1 after one line if it can't be run or fails."""
-    parser = argparse.ArgumentParser("python -m study.run.notebook", description=__doc__)
+    parser = Parser("python -m study.run.notebook", (__doc__ or "").split("\n")[0], __doc__ or "")
     parser.add_argument("notebook", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))

@@ -7,7 +7,6 @@ for screen readers), pictures are inside the pages or copied, and a policy in ea
 rest to the browser. A site with a dead link is not built.
 """
 
-import argparse
 import html
 import re
 import shutil
@@ -19,7 +18,9 @@ from urllib.parse import quote, unquote, urlsplit
 from bs4 import BeautifulSoup
 from pygments.formatters import HtmlFormatter
 
+from scnlib.commandline import Parser
 from scnlib.paths import REPOSITORY
+from study.commands import exit_code
 from study.experiments import PROFILES
 from study.run.executed import failure
 from study.site.links import problems
@@ -215,18 +216,17 @@ def _write_all(site: _Site, books: list[Path]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Build the site from the command line; 1 after one line if it can't be."""
-    parser = argparse.ArgumentParser("python -m study.site", description=__doc__)
+    parser = Parser("python -m study.site", (__doc__ or "").split("\n")[0], __doc__ or "")
     parser.add_argument("--profile", choices=list(PROFILES), default="cpu")
     parser.add_argument("--results", type=Path, metavar="DIR", help="(default: results)")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "site", metavar="DIR")
     options = parser.parse_args(arguments)
-    try:
+
+    def action() -> None:
         pages = build(options.profile, options.out, results=options.results)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"{len(pages)} pages: open {options.out / 'index.html'}")
-    return 0
+        print(f"{len(pages)} pages: open {options.out / 'index.html'}")
+
+    return exit_code(action)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 import torch
-from matplotlib.figure import Figure
 
 from study.experiments import make_run
 from study.lessons import walkthrough as walk
@@ -43,12 +42,6 @@ def test_tables_have_a_row_for_each_structure(chosen: walk.Slice, maps: walk.Map
     cells = walk.typical_cells(chosen, (8, 8))
     assert list(walk.scores(maps, chosen).index) == ["RV", "MYO", "LV"]
     assert len(walk.votes(maps, chosen, cells, 0.5)) == 3
-
-
-def test_drawings_are_figures(chosen: walk.Slice, maps: walk.Maps) -> None:
-    cells = walk.typical_cells(chosen, (8, 8))
-    assert isinstance(figures.draw_affinity(chosen, [maps, maps], cells), Figure)
-    assert isinstance(figures.draw_masks(chosen, maps, cells, 0.5), Figure)
 
 
 def test_the_largest_mask_is_found_and_counted(chosen: walk.Slice, maps: walk.Maps) -> None:

@@ -83,7 +83,7 @@ def test_a_container_with_everything_installed_needs_no_environment(house, monke
     assert environment.choose(house.root) == "/usr/bin/python3"
 
 
-def test_the_present_environment_has_what_the_lock_names():
+def test_the_lock_names_one_version_of_each_package():
     locked = (ROOT / "requirements.lock").read_text().splitlines()
     pins = [line for line in locked if line and not line.startswith("#")]
     assert all(line.count("==") == 1 and "+" not in line and "/" not in line for line in pins)
