@@ -112,7 +112,9 @@ def check_batch(place: Path, volumes: list[Seen], profile: str, faults: Faults) 
     if short:
         note = faults.error if len(short) == len(asked) else faults.warning
         batches = ", ".join(f"{batch} of profile {name}" for name, batch in short.items())
-        note(f"{place}: {slices} readable slices do not fill a batch ({batches}): add some")
+        enough = ", ".join(p.name for p in asked if p.name not in short)
+        others = f", or train with one that they fill: {enough}" if enough else ""
+        note(f"{place}: {slices} readable slices do not fill a batch ({batches}): add some{others}")
 
 
 def check_splits(volumes: list[Seen], names: Names, faults: Faults) -> None:

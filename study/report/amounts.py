@@ -84,7 +84,8 @@ def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
         share.plot(*zip(*kept, strict=True), label=title(method), **look)
         lost = [(c, effects[c]) for c in faults if c in effects]
         points = [float(np.mean(effect.changes)) for _, effect in lost]
-        fault.plot(points, [faults.index(c) for c, _ in lost], ls="", ms=8, **look)
+        apart = 0.16 * (number - (len(grouped) - 1) / 2)  # or one mark hides another
+        fault.plot(points, [faults.index(c) + apart for c, _ in lost], ls="", ms=8, **look)
     share.set_xscale("log")
     share.set_xticks([10, 25, 50, 100], ["10", "25", "50", "100"])
     share.minorticks_off()
@@ -96,7 +97,7 @@ def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
     fault.set_yticks(range(len(faults)), [FAULTS[c] for c in faults])
     fault.set(
         ylim=(max(len(faults), 1) - 0.5, -0.5),
-        xlabel="points of mean validation Dice, to the run on all strokes",
+        xlabel="points of mean validation Dice, to the run on all strokes (no mark: not run)",
     )
     fault.axvline(0, color="black", lw=0.8)
     for axes in (share, fault):

@@ -93,10 +93,10 @@ the picture.
 {judged}
 
 """
-_AMOUNTS = """## How much must be scribbled
+_AMOUNTS = """## How much must be scribbled, on {data}
 
 Short runs on training scribbles with less in them, or with mistakes; mean Dice on validation
-subjects of {data}, percent, {seeds}. Notebook 05, section 11, says how they were made{picture}.
+subjects, percent, {seeds}. Notebook 05, section 11, says how they were made{picture}.
 
 {table}
 

@@ -13,10 +13,10 @@ from scnlib.records import Record
 from study.report import lost_points, own_rival, resolution, sensitivity
 from study.report.amounts import amounts_told
 from study.report.findings import ablation_steps
-from study.report.means import difference, mean_dice, per_seed, seeds_text
+from study.report.means import difference, mean_dice, per_seed
 from study.report.paper import paper_table
 from study.report.titles import NAMES, data_title, in_order, row_title, title
-from study.report.verdicts import ahead_of_scn, tests_against_scn
+from study.report.verdicts import UNITS, ahead_of_scn, tests_against_scn
 
 LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
 
@@ -35,14 +35,13 @@ def headlines(
     at the printed resolution.
     """
     found = [
+        _in_short(records),
         floods(records, lost),
         corners(short, records, variants),
         own_rival.rival_told(records, lost, fine),
         amounts_told(sensitivity.effects(short), data_title("acdc"), full=False),
-        _level(records),
         resolution.sizes_told(records, fine),
         _ahead(records),
-        _parts(records),
     ]
     return [text for text in found if text]
 
@@ -52,7 +51,7 @@ def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) ->
 
     Where `full`, also how far that goes beyond the one seed it is told of.
     """
-    text = lost_points.headline(lost)
+    text = lost_points.headline(lost, _gains_of_all(records))
     if not text:
         return ""
     ruined, runs = lost_points.ruined(lost)
@@ -70,9 +69,13 @@ def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) ->
         return text
     place = sorted(seeds.values(), reverse=True).index(told) + 1
     rank = f"{place}. best" if place > 1 else "best"
-    gain, shared = difference(records, "acdc", "pce", "scn")
-    over = f" (gain over {seeds_text(shared)}: {gain:.1f})" if len(shared) > 1 else ""
-    return f"{text} On ACDC that seed is PCE's {rank} of {len(seeds)}{over}."
+    return f"{text} On ACDC that seed is PCE's {rank} of {len(seeds)}."
+
+
+def _gains_of_all(records: Sequence[Record]) -> dict[str, float]:
+    """SCN's points over PCE on each data set where both have several seeds."""
+    gains = {name: difference(records, name, "pce", "scn") for name in NAMES}
+    return {name: gain for name, (gain, shared) in gains.items() if len(shared) > 1}
 
 
 def _beaten_by_all(records: Sequence[Record]) -> str:
@@ -99,8 +102,8 @@ def numbered(
     return "\n".join(f"{i}. {text}" for i, text in enumerate(found, 1))
 
 
-def _level(records: Sequence[Record]) -> str:
-    """How good SCN is, beside the print and its upper bound."""
+def _in_short(records: Sequence[Record]) -> str:
+    """How good SCN is, beside the print and its upper bound, and what its parts add."""
     parts = []
     for number, dataset in ((1, "acdc"), (2, "mscmr")):
         ours = mean_dice(records, dataset).get("scn")
@@ -111,7 +114,8 @@ def _level(records: Sequence[Record]) -> str:
         points, seeds = difference(records, dataset, "full", "scn")
         text += f"; {points:+.2f} against full supervision" if seeds else ""
         parts.append(f"{text})")
-    return f"**Mean Dice of SCN**: {', '.join(parts)}." if parts else ""
+    level = f"**SCN's mean Dice** is {' and '.join(parts)}." if parts else ""
+    return " ".join(text for text in (level, _parts(records)) if text)
 
 
 def _ahead(records: Sequence[Record]) -> str:
@@ -121,24 +125,28 @@ def _ahead(records: Sequence[Record]) -> str:
         return ""
     ahead = ahead_of_scn(tests)
     named = []
-    for dataset, rows in ahead.groupby("dataset", sort=False):
-        methods = ", ".join(row_title(1, m) for m in in_order(rows["method"].tolist()))
-        named.append(f"{methods} on {data_title(str(dataset))}")
+    for metric, (quantity, _, _) in UNITS.items():
+        found: Any = ahead[ahead["metric"] == metric]
+        on = {
+            str(name): ", ".join(row_title(1, m) for m in in_order(rows["method"].tolist()))
+            for name, rows in found.groupby("dataset", sort=False)
+        }
+        each = ", ".join(f"{methods} ({data_title(name)})" for name, methods in on.items())
+        named += [f"in {quantity} {each}"] if each else []
     proven = ahead["verdict"].tolist().count("better")
     return (
-        "**The paper's rows ahead of SCN** in mean Dice or 95HD: "
-        f"{'; '.join(named) or 'no row'}; {len(ahead)} of {len(tests)} comparisons, "
-        f"{proven or 'none'} significant."
+        f"**The paper's rows with a better mean than SCN**: {'; '.join(named) or 'none'}; "
+        f"{len(ahead)} of {len(tests)} comparisons, {proven or 'none'} significant."
     )
 
 
 def _parts(records: Sequence[Record]) -> str:
     """What each part adds beside the printed gain."""
     parts = [
-        f"{one} to {two} {gain:+.2f} ({printed:+.2f} printed)"
+        f"{two} {gain:+.2f} from {one} ({printed:+.2f} printed)"
         for one, two, gain, _, printed in ablation_steps(records)
     ]
-    return f"**What the parts add** on ACDC, points: {', '.join(parts)}." if parts else ""
+    return f"On ACDC, in points: {', '.join(parts)}." if parts else ""
 
 
 def corners(short: Sequence[Record], records: Sequence[Record], variants: Sequence[Record]) -> str:
@@ -170,13 +178,16 @@ def _run_by_run(found: Sequence[sensitivity.Effect]) -> str:
         for change, seed in zip(one.changes, one.seeds, strict=True)
     ]
     runs.sort(key=lambda run: -run[0])
-    moved = [run for run in runs if abs(run[0]) >= LITTLE]
-    said = [
-        f"{title(one.method)} seed {seed} {one.before[seed]:.1f} to {one.after[seed]:.1f}"
-        for _, one, seed in moved
-    ]
-    if kept := len(runs) - len(moved):
-        said.append(f"{kept} other{'s' * (kept > 1)} by less than {LITTLE:g}")
+    said, kept = [], {}
+    for change, one, seed in runs:
+        if abs(change) < LITTLE:
+            kept.setdefault(seed, []).append(title(one.method))
+        else:
+            values = f"{one.before[seed]:.1f} to {one.after[seed]:.1f}"
+            said.append(f"{title(one.method)} seed {seed} {values}")
+    if kept:
+        each = ", ".join(f"{', '.join(names)} (seed {seed})" for seed, names in kept.items())
+        said.append(f"{each} by less than {LITTLE:g}")
     said += [
         f"SCN {', '.join(f'{change:+.1f}' for change in one.changes)} by seed"
         for one in found

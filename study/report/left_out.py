@@ -80,18 +80,20 @@ def told(records: Sequence[Record], variants: Sequence[Record], dataset: str = "
     found = costs(records, variants, dataset)
     if not found:
         return "No run without a part of SCN has been validated beside SCN."
-    losing = [cost for cost in found if cost.high < 0]
-    free = [cost for cost in found if cost.high >= 0]
+    once = [cost for cost in found if len(cost.seeds) < 2]
+    losing = [cost for cost in found if cost.high < 0 and cost not in once]
+    free = [cost for cost in found if cost.high >= 0 and cost not in once]
     text = ["Of the parts of SCN, left out one at a time, "]
-    text.append(f"the dearest is **{losing[0]}**" if losing else "none has a cost")
+    text.append(f"the dearest is **{losing[0]}**" if losing else "none has a cost in several seeds")
     text += [f"; less dear: {_listed(losing[1:])}" if losing[1:] else ""]
-    text += [f"; no cost (the range reaches zero or lies above): {_listed(free)}." if free else "."]
+    text += [f"; no cost (the range reaches zero or lies above): {_listed(free)}" if free else ""]
+    text += [f"; in one run each, which may be chance: {_listed(once)}." if once else "."]
     others = other_costs(variants, records, dataset)
     if others:
         text.append(f" Other choices, from the dearest: {_listed(others)}.")
     text.append(
         " These are points of mean validation Dice against SCN, with the range over all pairs of "
-        "seeds where there are several; one run alone may be chance."
+        "seeds where there are several."
     )
     return "".join(text) + _tested(records, dataset)
 

@@ -23,10 +23,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import ndimage
+from skimage.segmentation import find_boundaries
 
 from scnlib.data.cases import Case
 from scnlib.evaluation import dice
+from scnlib.files import replace_text
 from scnlib.records import Record
+from study.report.means import seeds_count
 from study.report.statistics import compare
 from study.report.titles import NAMES, UNPRINTED, data_title, in_order, title
 
@@ -82,13 +85,7 @@ def far_from(truth: np.ndarray, spacing: Sequence[float], limit: float = FAR) ->
 
 def near_border(truth: np.ndarray) -> np.ndarray:
     """Pixels within one pixel of a border between classes, in the slice: bool (n, H, W)."""
-    border = np.zeros(truth.shape, dtype=np.bool_)
-    down, across = truth[:, 1:] != truth[:, :-1], truth[:, :, 1:] != truth[:, :, :-1]
-    border[:, 1:] |= down
-    border[:, :-1] |= down
-    border[:, :, 1:] |= across
-    border[:, :, :-1] |= across
-    return border
+    return np.stack([find_boundaries(labels, connectivity=1, mode="thick") for labels in truth])
 
 
 def mended(prediction: np.ndarray, truth: np.ndarray, far: np.ndarray) -> Iterator[np.ndarray]:
@@ -200,7 +197,7 @@ def keep(records: Sequence[Record], cases: Mapping[str, Sequence[Case]], folder:
     if len(old):
         new = pd.concat([old[~old["dataset"].isin(list(cases))], new], ignore_index=True)
     folder.mkdir(parents=True, exist_ok=True)
-    new.to_csv(folder / FILE, index=False, float_format="%.6f", lineterminator="\n")
+    replace_text(folder / FILE, new.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
     return folder / FILE
 
 
@@ -223,7 +220,8 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
         f"heart PCE has {pce['near the heart']:.1f} and SCN {scn['near the heart']:.1f}.",
         f"PCE with only the largest connected part kept: {pce['with heart']:.1f} (alone "
         f"{pce['Dice']:.1f}); SCN with the same: {scn['with heart']:.1f} (alone "
-        f"{scn['Dice']:.1f}). Difference by patients {mean:+.2f} [{low:+.2f}, {high:+.2f}], "
+        f"{scn['Dice']:.1f}). Of PCE {seeds_count(int(row['seeds']))}, of SCN "
+        f"{row['reference_seeds']}. Difference by patients {mean:+.2f} [{low:+.2f}, {high:+.2f}], "
         f"p = {row['p_holm']:.2g} with Holm's adjustment: {row['verdict']}.",
     ]
 
@@ -245,7 +243,7 @@ def ruined(rows: pd.DataFrame, prior: str = "heart") -> tuple[list[str], int]:
 
 def wins(rows: pd.DataFrame, dataset: str, prior: str = "heart") -> tuple[int, int, int]:
     """How many of the paper's rows SCN beats significantly in Dice as they are, with a prior in
-    both, and how many there are; of the same runs."""
+    both, and how many there are; of all seeds among these rows."""
     mine: Any = _of(rows, dataset)
     mine = mine[~mine["method"].isin(UNPRINTED)]
     found = [compare(mine, metrics=["dice"]), against_scn(mine, prior)]
@@ -253,22 +251,28 @@ def wins(rows: pd.DataFrame, dataset: str, prior: str = "heart") -> tuple[int, i
     return alone, kept, len(found[0])
 
 
-def headline(rows: pd.DataFrame) -> str:
-    """The finding in a line of Markdown, on each data set with rows of PCE and SCN; or ""."""
+def headline(rows: pd.DataFrame, overall: Mapping[str, float] | None = None) -> str:
+    """The finding in a line of Markdown, on each data set with rows of PCE and SCN; or "".
+
+    The decomposition is of the first seed, the comparisons of all seeds among the rows. `overall`
+    is SCN's gain over all seeds of the tables, in points by data set, where that is another.
+    """
     gains: list[str] = []
     beaten: list[str] = []
     left: dict[str, list[str]] = {"pce": [], "scn": []}
     seed = rows["seed"].min() if len(rows) else 0
     for dataset in NAMES:
-        mine: Any = _of(rows, dataset)
-        mine = mine[mine["seed"] == seed] if len(mine) else mine
+        every: Any = _of(rows, dataset)
+        mine: Any = every[every["seed"] == seed] if len(every) else every
         if mine.empty or not left.keys() <= set(mine["method"]):
             continue
         table = losses(mine, dataset)
         pce, scn = table.loc[title("pce")], table.loc[title("scn")]
         far, gain = pce["far"] - scn["far"], scn["Dice"] - pce["Dice"]
-        gains.append(f"{far:.1f} of {gain:.1f} points on {data_title(dataset)}")
-        alone, kept, count = wins(mine, dataset)
+        whole = (overall or {}).get(dataset)
+        more = "" if whole is None else f" ({whole:.1f} over all seeds)"
+        gains.append(f"{far:.1f} of {gain:.1f} points on {data_title(dataset)}{more}")
+        alone, kept, count = wins(every, dataset)
         alone = f"{alone}{'' if beaten else ' as they are'}"
         beaten.append(f"{kept} of {count} on {data_title(dataset)} ({alone})")
         for method, values in left.items():
@@ -277,8 +281,8 @@ def headline(rows: pd.DataFrame) -> str:
         return ""
     with_pce, with_scn = (" and ".join(values) for values in left.values())
     return (
-        f"**SCN's gain over PCE lies far from the heart**: {', '.join(gains)} are floods over "
-        f"{FAR:g} mm away (seed {seed}). With only the largest part kept in all, PCE "
-        f"has {with_pce}, SCN {with_scn}, and of these runs SCN significantly beats "
+        f"**In seed {seed}, SCN's gain over PCE lies far from the heart**: {', '.join(gains)} are "
+        f"floods over {FAR:g} mm away. With only the largest connected part kept, PCE has "
+        f"{with_pce}, SCN {with_scn}; with all kept seeds SCN then significantly beats "
         f"{' and '.join(beaten)}."
     )

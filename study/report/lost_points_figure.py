@@ -51,7 +51,7 @@ def bars(table: pd.DataFrame, heading: str) -> Figure:
     axes.set(
         xlim=(0, end),
         ylim=(len(table) - 0.5, -0.5),
-        xlabel="points of mean Dice lost (in brackets: seeds that kept predictions)",
+        xlabel="points of mean Dice lost (in brackets: seeds; no ranking where they differ)",
     )
     axes.grid(axis="x", alpha=0.3)
     figure.suptitle(heading, fontsize=11)

@@ -1,6 +1,6 @@
 """The study's own rival, PCE+box, beside SCN, and SCN with the same prior, in words.
 
-Tests are those of the tables: rows that the paper has not are adjusted among themselves.
+Tests are those of the tables: the study's own rows are adjusted among themselves.
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ def rival_told(records: Sequence[Record], lost: pd.DataFrame, fine: Sequence[Rec
     kept = with_one_part(lost, full=False)
     kept = f" With one part kept in both: {kept}." if kept else ""
     printed = _listed(compare(fine).to_dict("records")) if fine else ""
-    printed = f" At the printed 256x256: {printed}." if printed else ""
-    return text + _on_validation(records) + kept + printed + _combined(records, tests, full=False)
+    printed = f" At 256x256: {printed}." if printed else ""
+    return text + _on_validation(records) + kept + printed
 
 
 def told_in_full(records: Sequence[Record]) -> str:
@@ -38,7 +38,7 @@ def told_in_full(records: Sequence[Record]) -> str:
     tests = compare(records).to_dict("records")
     if not (text := _alone(records, tests, full=True)):
         return ""
-    return text + _in_full(records, tests) + _combined(records, tests, full=True)
+    return text + _in_full(records, tests) + _combined(records, tests)
 
 
 def with_one_part(lost: pd.DataFrame, full: bool = True) -> str:
@@ -57,9 +57,9 @@ def with_one_part(lost: pd.DataFrame, full: bool = True) -> str:
 
 
 def _listed(tests: Sequence[Any]) -> str:
-    """The rival's points to SCN in short, each with its p and the seeds."""
+    """The rival's points to SCN in short, each with its interval, adjusted p and the seeds."""
     return ", ".join(
-        f"{100 * row['mean_difference']:+.2f} on {data_title(row['dataset'])} "
+        f"{interval(row, 100)} on {data_title(row['dataset'])} "
         f"(p {row['p_holm']:.3f}, {_seeds(row, short=True)})"
         for row in _of(tests, "box", "dice")
     )
@@ -78,22 +78,14 @@ def _alone(records: Sequence[Record], tests: Sequence[Any], full: bool) -> str:
     )
     return (
         f"**{name}**: PCE that also learns background outside a box around a slice's foreground "
-        f"strokes, everywhere if there are none (PCE+box), has {'; '.join(parts)}."
+        f"strokes, everywhere without any (PCE+box), has {'; '.join(parts)}."
     )
 
 
-def _combined(records: Sequence[Record], tests: Sequence[Any], full: bool) -> str:
+def _combined(records: Sequence[Record], tests: Sequence[Any]) -> str:
     """What the prior adds to SCN; "" where the two were not trained together."""
-    if full:
-        parts = _beside(records, "scn_box", tests, full=True)
-    else:  # of one finding among others the differences are enough
-        parts = [
-            f"{100 * row['mean_difference']:+.2f} on {data_title(row['dataset'])} "
-            f"({_seeds(row, short=True)})"
-            for row in _of(tests, "scn_box", "dice")
-        ]
-    name = " SCN with the same box (SCN+box)" + ", to SCN" * (not full)
-    return f"{name}: {'; '.join(parts)}." if parts else ""
+    parts = _beside(records, "scn_box", tests, full=True)
+    return f" SCN with the same box (SCN+box): {'; '.join(parts)}." if parts else ""
 
 
 def _of(tests: Sequence[Any], method: str, metric: str) -> list[Any]:
@@ -148,12 +140,13 @@ def _in_full(records: Sequence[Record], tests: Sequence[Any]) -> str:
         for row in _of(tests, "box", "hd95_voxel")
     ]
     text = f" In 95HD it is {'; '.join(apart)}. It is tested apart from the paper's rows."
-    kinds = set()
+    kinds: dict[str, list[str]] = {}
     for rival, scn in _pairs(records):
-        kinds.add(f"{rival.dtype} against {scn.dtype}")
+        run = f"{data_title(rival.run.dataset)} seed {rival.run.seed}"
+        kinds.setdefault(f"{rival.dtype} against {scn.dtype}", []).append(run)
         if rival.validation["best"] and scn.validation["best"]:
             dice = [f"{100 * r.validation['best']['dice']:.2f}%" for r in (rival, scn)]
             where = f"{data_title(rival.run.dataset)}, seed {rival.run.seed}"
             text += f" Best validation Dice, {where}: {dice[0]}, SCN {dice[1]}."
-    formats = f" Number formats, PCE+box against SCN: {'; '.join(sorted(kinds))}."
-    return text + formats * bool(kinds)
+    each = "; ".join(f"{kind} ({', '.join(runs)})" for kind, runs in sorted(kinds.items()))
+    return text + f" Number formats, PCE+box against SCN: {each}." * bool(kinds)

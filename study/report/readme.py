@@ -105,7 +105,7 @@ def replace_block(path: Path, block: str, name: str) -> None:
     if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
         raise ValueError(f"{path}: needs the line {start} and, below it, the line {end}, once each")
     before, after = text.split(start)[0], text.split(end)[1]
-    path.write_text(f"{before}{start}\n{block.strip()}\n{end}{after}", encoding="utf-8")
+    replace_text(path, f"{before}{start}\n{block.strip()}\n{end}{after}")
 
 
 def main(path: Path = README) -> None:

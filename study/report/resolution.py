@@ -67,7 +67,8 @@ def sizes_told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
     if not parts:
         return ""
     return (
-        f"**At the printed 256x256** (profile `{FINE}`), mean Dice and 95HD (at 128x128): "
+        f"**At 256x256, with a tenth of the printed training** (profile `{FINE}`), mean Dice and "
+        "95HD (at 128x128): "
         f"{'; '.join(parts)}."
     )
 

@@ -299,7 +299,7 @@ def picture(found: Sequence[Effect], heading: str) -> Figure:
         Line2D([], [], marker="o", ms=9, mfc=OPEN, **look, label="corners unlabelled"),
         Line2D([], [], marker="s", ms=9, mfc=LABELLED, **look, label="corners labelled background"),
         Line2D([], [], marker="D", ms=8, mfc="black", **look, label="choice minus default's mean"),
-        Line2D([], [], marker="D", ms=8, mfc="white", **look, label="the same of one seed"),
+        Line2D([], [], marker="D", ms=8, mfc="white", **look, label="hollow: of one seed"),
         Line2D([], [], marker=".", **look, label="a seed"),
         Patch(color="#d0d0d0", label="chance, 3 seeds"),
         Patch(color="#eeeeee", label="chance, 1 seed"),
@@ -316,7 +316,8 @@ def _fills(axes: Axes, found: Sequence[Effect]) -> None:
             *("os", (OPEN, LABELLED), (effect.before, effect.after), effect.means, (0.14, -0.14)),
             strict=True,
         ):
-            axes.plot(mean, y + up, mark, ms=9, mfc=colour, mec="black", zorder=2)
+            fill, edge = (colour, "black") if len(effect.seeds) > 1 else ("white", colour)
+            axes.plot(mean, y + up, mark, ms=9, mfc=fill, mec=edge, zorder=2)
             each = [dice[seed] for seed in effect.seeds]
             axes.plot(each, [y + up] * len(each), ".", color="black", ms=4, zorder=3)
     axes.set_yticks(range(len(found)), [title(effect.method) for effect in found])

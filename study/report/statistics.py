@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from scnlib.records import Record
-from study.report.titles import UNPRINTED
+from study.report.titles import OURS, UNPRINTED
 
 LOWER_IS_BETTER = {"hd95_voxel", "hd95_mm"}
 ALPHA = 0.05
@@ -118,9 +118,10 @@ def compare(
     `records`, or a frame as `long_frame` makes it. Columns: dataset, metric, method, seeds,
     reference_seeds, patients (pairs tested), dropped, mean_difference (method minus reference) with
     low and high (95% bootstrap), seeds_apart (how far the differences of single seeds, each to
-    each, lie apart; nan with one on either side), p, p_holm (over all comparisons within one data
-    set and metric; rows that the paper has not are another question, adjusted among themselves),
-    verdict (`judge`). Dice is a fraction. A data set without a run of the reference gives no rows.
+    each, lie apart; nan with one on either side), p, p_holm (within one data set and metric, over
+    the paper's rows; the study's own rivals are another question, and full supervision with the
+    footnotes a third, each adjusted among themselves), verdict
+    (`judge`). Dice is a fraction. A data set without a run of the reference gives no rows.
     """
     rows = records if isinstance(records, pd.DataFrame) else long_frame(records)
     found = []
@@ -128,17 +129,22 @@ def compare(
         runs = {str(method): part for method, part in group.groupby("method", sort=False)}
         if reference not in runs:
             continue
-        for metric, beside in product(metrics, (False, True)):
+        for metric, family in product(metrics, ("printed", "own", "beside")):
             block = [
                 {"dataset": dataset, "metric": metric, "method": method}
                 | _comparison(part, runs[reference], metric)
                 for method, part in runs.items()
-                if method != reference and (method in UNPRINTED) == beside
+                if method != reference and _family(method) == family
             ]
             for row, adjusted in zip(block, holm([row["p"] for row in block]), strict=True):
                 words = judge(row.pop("differences"), float(adjusted), metric)
                 found.append(row | {"p_holm": float(adjusted), "verdict": words})
     return pd.DataFrame(found, columns=list(COLUMNS))
+
+
+def _family(method: str) -> str:
+    """Which question a method's row belongs to; rows that are no answer to it don't count in it."""
+    return "own" if method in OURS else "beside" if method in UNPRINTED else "printed"
 
 
 def judge(differences: np.ndarray, adjusted: float, metric: str) -> str:

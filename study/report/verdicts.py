@@ -129,10 +129,10 @@ def _by_seed(records: Sequence[Record], tests: pd.DataFrame) -> list[str]:
     return [f"{told}{'; '.join(found)}."] if found else []
 
 
-def interval(row: Any, factor: float, unit: str) -> str:
+def interval(row: Any, factor: float, unit: str = "") -> str:
     """A row of `compare` in words: the mean difference with its 95% bootstrap interval."""
     mean, low, high = (factor * float(row[name]) for name in ("mean_difference", "low", "high"))
-    return f"{mean:+.2f} {unit} [{low:+.2f}, {high:+.2f}]"
+    return f"{mean:+.2f}{' ' * bool(unit)}{unit} [{low:+.2f}, {high:+.2f}]"
 
 
 def _titles(methods: Sequence[str]) -> str:

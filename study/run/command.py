@@ -59,8 +59,8 @@ def _add_what(add: Callable[..., Any]) -> None:
         choices=["demo", "cpu", "night", "paper"],
         default="demo",
         help="demo: 64x64 phantom, minutes; cpu: real data at 128x128; night: at 256x256 as "
-        "printed, for two fast cores; paper: the printed batch and steps too, for a GPU (default: "
-        "demo)",
+        "printed, a tenth of the training, for two fast cores; paper: the printed batch and steps "
+        "too, for a GPU (default: demo)",
     )
     add("--data", type=Path, metavar="DIR", help="folder with ACDC, MSCMR or your own data sets")
     add(

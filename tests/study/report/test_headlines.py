@@ -7,7 +7,6 @@ import pandas as pd
 from scnlib.paths import RESULTS
 from study.report import lost_points
 from study.report.headlines import corners, floods, headlines, numbered
-from tests.study.report.test_claims import validated
 from tests.study.report.test_sensitivity import RUNS, short
 from tests.study.report.test_tables import record
 
@@ -22,11 +21,11 @@ def test_each_finding_is_one_line_with_the_records_numbers():
     # `record` adds 0.1 to LV: the mean is a thirtieth more than the number given.
     runs = [record("pce", 0.4), record("cale", 0.8), record("scn", 0.7), record("full", 0.8)]
     runs += [record("dmpls", 0.1), record("dmpls_sgd", 0.6), record("pce", 0.6, seed=1)]
-    level, ahead, parts = headlines(runs, NO_ROWS)
+    level, ahead = headlines(runs, NO_ROWS)
     assert "73.33% on ACDC (88.51% printed; -10.00 against full" in level
     assert "MSCMR" not in level
-    assert "PCE+CALE on ACDC; 2 of 6 comparisons, none significant" in ahead
-    assert "PCE+CALE to PCE+CALE+CACL -10.00 (+0.16 printed)" in parts
+    assert "PCE+CALE+CACL -10.00 from PCE+CALE (+0.16 printed)" in level
+    assert "SCN**: in Dice PCE+CALE (ACDC); in 95HD PCE+CALE (ACDC); 2 of 6 comparisons" in ahead
     assert not any("\n" in line for line in headlines(runs, NO_ROWS))
 
 
@@ -48,8 +47,7 @@ def test_the_first_finding_says_how_its_seed_ranks_and_what_the_rule_ruins():
     mean = " Of all seeds' means, as they are, SCN is significantly above 1 of 1 on ACDC."
     assert mean in floods([*runs, record("scn", 0.8)], lost, full=True)
     runs += [record("scn", 0.8, seed=seed) for seed in (0, 1)]
-    whole = floods(runs, lost, full=True)
-    assert whole.endswith("2. best of 3 (gain over seeds 0, 1: 25.0).")
+    assert "points on ACDC (25.0 over all seeds), " in floods(runs, lost)
     other = [record("pce", 0.5, seed=seed) for seed in (3, 4)]  # not of the seed that is told
     assert floods(other, lost, full=True) == named
     mscmr = lost[lost["dataset"] == "mscmr"]
@@ -58,19 +56,14 @@ def test_the_first_finding_says_how_its_seed_ranks_and_what_the_rule_ruins():
 
 def test_nobody_ahead_is_said():
     lines = headlines([record("scn", 0.8), record("pce", 0.3)], NO_ROWS)
-    assert any("no row; 0 of 2 comparisons, none significant" in line for line in lines)
+    assert any("SCN**: none; 0 of 2 comparisons, none significant" in line for line in lines)
 
 
-def test_a_row_under_its_own_optimiser_needs_the_shared_one():
-    lines = headlines([validated("dmpls_sgd", 0.8, "", 0.7)], NO_ROWS)
-    assert not any("optimiser" in line for line in lines)
-
-
-def test_where_points_are_lost_is_the_first_finding():
+def test_how_good_scn_is_comes_first_and_where_points_are_lost_second():
     lost = lost_points.read_rows(RESULTS / "cpu")
     first, second = numbered([record("scn", 0.8)], lost).splitlines()[:2]
-    assert first.startswith(f"1. {lost_points.headline(lost)}") and "far from the heart" in first
-    assert second.startswith("2. **Mean Dice of SCN**")
+    assert first.startswith("1. **SCN's mean Dice** is 83.33% on ACDC (88.51% printed).")
+    assert second.startswith(f"2. {lost_points.headline(lost)}") and "far from the" in second
 
 
 def test_what_labelled_corners_do_is_told_of_each_method():
@@ -91,7 +84,7 @@ def test_where_whole_runs_have_labelled_corners_short_ones_are_not_told():
     whole += short("meloss_sgd", "", 0.6, dataset="mscmr")
     labelled += short("meloss_sgd", "background", 0.87, dataset="mscmr")
     assert corners(brief, whole, labelled).split(", validation: ")[1] == (
-        "ACDC, S2L seed 0 50.0 to 70.0, 1 other by less than 2, SCN -1.0 by seed; "
+        "ACDC, S2L seed 0 50.0 to 70.0, S2L (seed 1) by less than 2, SCN -1.0 by seed; "
         "MSCMR, MELoss seed 0 60.0 to 87.0."
     )
     labelled = [*short("s2l", "background", 0.95), *short("scn", "background", 0.79)]

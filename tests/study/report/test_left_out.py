@@ -30,23 +30,33 @@ def test_a_cost_is_of_the_same_seeds_and_its_range_is_of_all_pairs() -> None:
     assert [cost.points, cost.low, cost.high] == pytest.approx([1.0, -1.0, 3.0])
 
 
+def both(dice: float, variant: str = "", method: str = "scn") -> list[Any]:
+    """Two seeds that are as good."""
+    return [validated(dice, method, variant, seed) for seed in (0, 1)]
+
+
 def test_the_dearest_part_and_the_free_ones_are_named() -> None:
-    variants = [validated(0.70, variant="norsr"), validated(0.81, variant="nopap")]
-    text = told(PROTOCOL, variants)
-    assert "the dearest is **RSR's term -10.00 (seed 0)**; no cost" in text
-    assert "above): PAP's term +1.00 (seed 0)." in text
+    text = told(PROTOCOL, [*both(0.70, "norsr"), *both(0.81, "nopap")])
+    assert "the dearest is **RSR's term -11.00 [-12.00, -10.00] (seeds 0, 1)**; no cost" in text
+    assert "above): PAP's term +0.00 [-1.00, +1.00] (seeds 0, 1)." in text
 
 
 def test_parts_that_cost_less_than_the_dearest_are_listed_by_their_cost() -> None:
-    variants = [validated(0.75, variant="nopap"), validated(0.70, variant="norsr")]
-    text = told([*PROTOCOL, validated(0.78, "cale")], variants)
+    cale = both(0.78, method="cale")
+    text = told([*PROTOCOL, *cale], [*both(0.75, "nopap"), *both(0.70, "norsr")])
     assert text.index("RSR's") < text.index("less dear: PAP's") < text.index("CACL's")
     assert "no cost" not in text
 
 
 def test_where_no_part_costs_it_is_said() -> None:
-    text = told(PROTOCOL, [validated(0.83, variant="nopap")])
-    assert "none has a cost; no cost (the range reaches zero or lies above): PAP's" in text
+    text = told(PROTOCOL, both(0.83, "nopap"))
+    assert "none has a cost in several seeds; no cost (the range reaches zero or" in text
+
+
+def test_one_run_ranks_no_part() -> None:
+    text = told(PROTOCOL, [validated(0.70, variant="norsr"), *both(0.83, "nopap")])
+    assert "none has a cost in several seeds; no cost" in text and "**" not in text
+    assert "; in one run each, which may be chance: RSR's term -10.00 (seed 0)." in text
 
 
 def test_other_choices_are_told_from_the_dearest() -> None:

@@ -13,7 +13,7 @@ from tests.study.report.test_tables import record
 def test_the_own_rival_stands_beside_scn_with_its_interval():
     # All patients differ by as much, so that the interval has no width.
     runs = [record("scn", 0.7), record("box", 0.72), record("scn", 0.6, dataset="mscmr")]
-    line = headlines(runs, NO_ROWS)[0]
+    line = headlines(runs, NO_ROWS)[1]
     assert "has 75.33% on ACDC, +2.00 points [+2.00, +2.00] to SCN (better" in line
     assert line.startswith("**A prior in place of SCN**") and "(better, 1 seed against 1)." in line
     apart = "+2.00 points [+2.00, +2.00] to SCN (p 0.031: better, 1 seed against 1)."
@@ -26,7 +26,9 @@ def test_the_own_rival_in_full_has_validation_and_number_formats():
     ours.dtype, theirs.dtype = "float32", "bfloat16"
     text = told_in_full([ours, theirs])
     assert "Best validation Dice, ACDC, seed 0: 60.00%, SCN 75.00%." in text
-    assert text.endswith("Number formats, PCE+box against SCN: float32 against bfloat16.")
+    assert text.endswith(
+        "Number formats, PCE+box against SCN: float32 against bfloat16 (ACDC seed 0)."
+    )
     assert told_in_full([theirs]) == ""
 
 
@@ -55,10 +57,11 @@ def test_the_own_rival_is_told_with_one_part_kept_where_a_test_parts_them():
         for method, dice in (("scn", 0.8), ("box", box))
         for n in range(10)
     ]
-    line = headlines([record("scn", 0.7), record("box", 0.7)], pd.DataFrame(rows))[0]
+    line = headlines([record("scn", 0.7), record("box", 0.7)], pd.DataFrame(rows))[1]
     kept = line.split("With one part kept in both: ")[1]
     assert kept.startswith(
-        "-20.00 on ACDC (p 0.002, 1 against 1), +0.00 on MSCMR (p 1.000, 1 against 1)."
+        "-20.00 [-20.00, -20.00] on ACDC (p 0.002, 1 against 1), "
+        "+0.00 [+0.00, +0.00] on MSCMR (p 1.000, 1 against 1)."
     )
     told_of = with_one_part(pd.DataFrame(rows))
     assert "-20.00 points [-20.00, -20.00] on ACDC (p 0.002, 1 seed against 1); " in told_of
@@ -68,17 +71,13 @@ def test_the_printed_size_is_told_too_where_both_were_run():
     runs = [record("scn", 0.7), record("box", 0.7)]
     fine = [record("scn", 0.7, profile="night"), record("box", 0.8, profile="night")]
     line = rival_told(runs, NO_ROWS, fine)
-    assert " At the printed 256x256: +10.00 on ACDC (p " in line and "1 against 1)." in line
+    assert " At 256x256: +10.00 [+10.00, +10.00] on ACDC (p " in line and "1 against 1)." in line
     assert "256" not in rival_told(runs, NO_ROWS, fine[:1])
 
 
 def test_scn_with_the_prior_stands_beside_scn_where_it_was_run():
     runs = [record("scn", 0.7), record("box", 0.7), record("scn_box", 0.75)]
-    line = rival_told(runs, NO_ROWS)
-    assert line.endswith("SCN with the same box (SCN+box), to SCN: +5.00 on ACDC (1 against 1).")
-    assert "has 73.33% on ACDC" in line, "the rival alone is as it was"
-    assert (
-        "SCN+box" not in rival_told(runs[:2], NO_ROWS)
-        and rival_told([runs[0], runs[2]], NO_ROWS) == ""
-    )
+    assert "has 73.33% on ACDC" in (line := rival_told(runs, NO_ROWS)), "as it was"
+    assert "SCN+box" not in line and rival_told([runs[0], runs[2]], NO_ROWS) == ""
+    assert "SCN with the same box (SCN+box): 78.33% on ACDC, +5.00 points" in told_in_full(runs)
     assert told_in_full(runs).endswith("(p 0.062: not significant, 1 seed against 1).")
