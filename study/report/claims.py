@@ -1,13 +1,13 @@
 """The paper's claims, answered in sentences: every number in them is computed from the records."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import findings, own_rival, recipes
+from study.report import findings, own_rival, recipes, sensitivity
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table, printed_inconsistencies
 from study.report.titles import (
@@ -169,42 +169,30 @@ def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
 
 def _corners(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
     """What it is worth to label the corners that a rotation brings in, on validation subjects."""
-    labelled = [r for r in variants if r.run.variant == "background"]
-    table: Any = findings.variants_table(records, labelled).dropna()
-    best = {
-        (row["data set"], row["method"], row["seed"]): (
-            row["default's (%)"],
-            row["validation Dice (%)"],
-        )
-        for row in table.to_dict("records")
+    found = {name: sensitivity.whole_fills(records, variants, name) for name in NAMES}
+    compared = {
+        (name, one.method, seed): (one.before[seed], one.after[seed])
+        for name, effects in found.items()
+        for one in effects
+        for seed in one.seeds
     }
+    if not compared:
+        return []
     parts = [
         f"{row_title(1, method)} on {data_title(dataset)} {after:.2f}% instead of {before:.2f}% "
         f"(seed {seed})"
-        for (dataset, method, seed), (before, after) in best.items()
+        for (dataset, method, seed), (before, after) in compared.items()
     ]
-    if not parts:
-        return []
     text = (
         "**Labels that nobody drew.** With the corners that a rotation brings in labelled as "
         "background, as in S2L's public code, best Dice on validation subjects: "
         f"{'; '.join(parts)}."
     )
-    return [text + _lead_with_corners(best) + _other_formats(records, labelled, best)]
-
-
-def _lead_with_corners(best: Mapping[tuple[str, str, int], tuple[float, float]]) -> str:
-    """What labelled corners leave of SCN's lead over PCE, where both have such a run."""
-    text = ""
-    for (dataset, method, seed), ours in best.items():
-        base = best.get((dataset, "pce", seed))
-        if method == "scn" and base:
-            before, after = (one - other for one, other in zip(ours, base, strict=True))
-            text += (
-                f" SCN's lead over PCE there is then {after:+.2f} points, not {before:+.2f} "
-                f"({data_title(dataset)}, seed {seed})."
-            )
-    return text
+    for name, effects in found.items():
+        if lead := sensitivity.lead_over_pce({one.method: one for one in effects}):
+            text += f" On {data_title(name)} {lead}"
+    labelled = [r for r in variants if r.run.variant == sensitivity.FILL]
+    return [text + _other_formats(records, labelled, compared)]
 
 
 def _other_formats(
@@ -223,7 +211,7 @@ def _other_formats(
 
 def _choices(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
     """How much of SCN hangs on what the paper leaves open, on validation subjects."""
-    changed = [r for r in variants if r.run.method == "scn"]
+    changed = [r for r in variants if r.run.method == "scn" and r.run.variant != sensitivity.FILL]
     table = findings.variants_table(records, changed) if changed else pd.DataFrame()
     parts = [
         f"{row['changed']} on {data_title(row['data set'])} {row['validation Dice (%)']:.2f}% "

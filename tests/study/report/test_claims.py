@@ -56,7 +56,7 @@ def test_labelled_corners_are_compared_with_the_same_seed_and_move_the_lead():
     assert (
         "SCN on ACDC 86.00% instead of 85.00% (seed 0)" in text and "S2L" not in text.split(":")[1]
     )
-    assert "is then +8.00 points, not +15.00 (ACDC, seed 0)" in text
+    assert "On ACDC SCN's lead over PCE is 15.0 points without and 8.0 with them (seed 0)." in text
     assert text.endswith(
         "Of another number format than the default's: PCE on ACDC, seed 0 (float32 against "
         "bfloat16); SCN on ACDC, seed 0 (float32 against bfloat16)."
