@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import lost_points, own_rival, resolution, sensitivity
+from study.report import left_out, lost_points, own_rival, resolution, sensitivity
 from study.report.amounts import amounts_told
 from study.report.findings import ablation_steps
 from study.report.means import difference, mean_dice, per_seed
@@ -36,6 +36,7 @@ def headlines(
     """
     found = [
         _in_short(records),
+        left_out.in_short(records, variants),
         floods(records, lost),
         corners(short, records, variants),
         own_rival.rival_told(records, lost, fine),
@@ -127,11 +128,11 @@ def _ahead(records: Sequence[Record]) -> str:
     named = []
     for metric, (quantity, _, _) in UNITS.items():
         found: Any = ahead[ahead["metric"] == metric]
-        on = {
-            str(name): ", ".join(row_title(1, m) for m in in_order(rows["method"].tolist()))
-            for name, rows in found.groupby("dataset", sort=False)
-        }
-        each = ", ".join(f"{methods} ({data_title(name)})" for name, methods in on.items())
+        by: dict[str, list[str]] = {}  # the sets that rows are ahead on, and these rows
+        for method in in_order(found["method"].tolist()):
+            where = found.loc[found["method"] == method, "dataset"]
+            by.setdefault(", ".join(map(data_title, where)), []).append(row_title(1, method))
+        each = ", ".join(f"{', '.join(rows)} ({where})" for where, rows in by.items())
         named += [f"in {quantity} {each}"] if each else []
     proven = ahead["verdict"].tolist().count("better")
     return (
@@ -143,10 +144,10 @@ def _ahead(records: Sequence[Record]) -> str:
 def _parts(records: Sequence[Record]) -> str:
     """What each part adds beside the printed gain."""
     parts = [
-        f"{two} {gain:+.2f} from {one} ({printed:+.2f} printed)"
+        f"{two.removeprefix(f'{one}+')} {gain:+.2f} ({printed:+.2f} printed)"
         for one, two, gain, _, printed in ablation_steps(records)
     ]
-    return f"On ACDC, in points: {', '.join(parts)}." if parts else ""
+    return f"On ACDC the parts add, in points: {', '.join(parts)}." if parts else ""
 
 
 def corners(short: Sequence[Record], records: Sequence[Record], variants: Sequence[Record]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from scnlib.records import Record
 from study.report.means import seeds_text
 from study.report.statistics import compare
+from study.report.titles import data_title
 
 # Method and variant of the runs without the part.
 LEFT_OUT = {
@@ -96,6 +97,17 @@ def told(records: Sequence[Record], variants: Sequence[Record], dataset: str = "
         "seeds where there are several."
     )
     return "".join(text) + _tested(records, dataset)
+
+
+def in_short(records: Sequence[Record], variants: Sequence[Record], dataset: str = "acdc") -> str:
+    """The parts' costs in a line of Markdown, the dearest first; "" where none was left out."""
+    found = costs(records, variants, dataset)
+    if not found:
+        return ""
+    return (
+        f"**Which of SCN's terms count** (points of Dice without one, {data_title(dataset)}, "
+        f"validation, range over pairs of seeds): {_listed(found)}."
+    )
 
 
 def _tested(records: Sequence[Record], dataset: str) -> str:

@@ -282,7 +282,7 @@ def headline(rows: pd.DataFrame, overall: Mapping[str, float] | None = None) -> 
     with_pce, with_scn = (" and ".join(values) for values in left.values())
     return (
         f"**In seed {seed}, SCN's gain over PCE lies far from the heart**: {', '.join(gains)} are "
-        f"floods over {FAR:g} mm away. With only the largest connected part kept, PCE has "
+        f"floods over {FAR:g} mm away. With only the largest part kept, PCE has "
         f"{with_pce}, SCN {with_scn}; with all kept seeds SCN then significantly beats "
         f"{' and '.join(beaten)}."
     )

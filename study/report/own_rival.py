@@ -78,7 +78,7 @@ def _alone(records: Sequence[Record], tests: Sequence[Any], full: bool) -> str:
     )
     return (
         f"**{name}**: PCE that also learns background outside a box around a slice's foreground "
-        f"strokes, everywhere without any (PCE+box), has {'; '.join(parts)}."
+        f"strokes (PCE+box), has {'; '.join(parts)}."
     )
 
 

@@ -61,9 +61,7 @@ def sizes_told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
         rows = [pair for pair in found if pair.dataset == dataset]
         usual = mode(seeds_text(pair.seeds) for pair in rows)
         said = [f"{title(p.method)} {_beside(p)}{_unless(usual, p.seeds)}" for p in rows]
-        parts.append(
-            f"{data_title(dataset)}, {usual}: {', '.join(said)}{_gap(rows, coarse, fine, usual)}"
-        )
+        parts.append(f"{data_title(dataset)}, {usual}: {', '.join(said)}")
     if not parts:
         return ""
     return (
@@ -91,23 +89,6 @@ def _printed(dataset: str, method: str) -> float:
         if row in page.index:
             return float(page.loc[row]["Dice", "Mean"])
     return float("nan")
-
-
-def _gap(
-    rows: Sequence[BothSizes], coarse: Sequence[Record], fine: Sequence[Record], usual: str
-) -> str:
-    """How far SCN stays below full supervision at both sizes, over seeds of both; "" without any.
-
-    `rows` are of one data set.
-    """
-    by = {pair.method: set(pair.seeds) for pair in rows}
-    shared = by.get("scn", set()) & by.get("full", set())
-    if not shared:
-        return ""
-    same = [[r for r in records if r.run.seed in shared] for records in (coarse, fine)]
-    both = {p.method: p.dice for p in pairs(*same) if p.dataset == rows[0].dataset}
-    apart = (number_text(full - scn) for scn, full in zip(both["scn"], both["full"], strict=True))
-    return f"; from SCN to full {_bracketed(*apart)}{_unless(usual, sorted(shared))}"
 
 
 def _unless(usual: str, seeds: Sequence[int]) -> str:

@@ -3,10 +3,11 @@
 The numbers are from `scores` (ours) and `paper` (printed).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scnlib.files import replace_text
@@ -158,7 +159,7 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
     PCE+CALE, a row of Table 3, stands before SCN in the table of the same data set. A method under
     a recipe that is not its own is a footnote.
     """
-    parts, notes = [], []
+    parts, by_adam = [], {}
     shared = {title(without_recipe(method)): title(method) for method in RECIPES}
     for number in (1, 2):
         table = side_by_side(number, records, profile)
@@ -168,13 +169,22 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
             table = pd.concat([table.iloc[:place], cale, table.iloc[place:]])
         name = data_title(table_dataset(number, records, profile))
         parts.append(_means(table.drop(index=list(shared), errors="ignore"), name))
-        found = table["Dice ours", "Mean"].reindex(list(shared)).dropna().rename(shared)
-        said = ", ".join(f"{row} {value:.2f}" for row, value in found.items())
-        notes += [f"{said} on {name}"] if said else []
-    text = f"{', '.join(shared.values())}: by their public code's SGD; by Adam {'; '.join(notes)}."
-    last = [text] if notes else []
-    last += filter(None, [uneven_told(records)])
-    return "\n\n".join([*parts, " ".join(last)] if last else parts)
+        by_adam[name] = table["Dice ours", "Mean"].reindex(list(shared)).rename(shared)
+    last = filter(None, [_told_by_adam(pd.DataFrame(by_adam), shared), uneven_told(records)])
+    last = " ".join(last)
+    return "\n\n".join([*parts, last] if last else parts)
+
+
+def _told_by_adam(dice: pd.DataFrame, shared: Mapping[str, str]) -> str:
+    """The footnote on the rows by SGD: Dice by Adam, a column a data set; "" without any."""
+    if not (found := dice.dropna(how="all")).size:
+        return ""
+    each = "; ".join(
+        f"{row} {', '.join('-' if np.isnan(value) else f'{value:.2f}' for value in values)}"
+        for row, *values in found.itertuples()
+    )
+    by = f"by Adam ({', '.join(map(str, dice.columns))}) {each}"
+    return f"{', '.join(shared.values())}: by their public code's SGD; {by}."
 
 
 def _means(table: pd.DataFrame, name: str) -> str:

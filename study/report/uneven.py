@@ -26,7 +26,7 @@ def uneven_told(records: Sequence[Record]) -> str:
         ]
         if rows:
             said.append(f"{kind[0].upper()}{kind[1:]}: {'; '.join(rows)}")
-    return f"Some means hide parts far apart. {'. '.join(said)}." if said else ""
+    return f"{'. '.join(said)}." if said else ""
 
 
 def odd_means(records: Sequence[Record], dataset: str) -> dict[tuple[str, str], str]:

@@ -24,7 +24,7 @@ def test_each_finding_is_one_line_with_the_records_numbers():
     level, ahead = headlines(runs, NO_ROWS)
     assert "73.33% on ACDC (88.51% printed; -10.00 against full" in level
     assert "MSCMR" not in level
-    assert "PCE+CALE+CACL -10.00 from PCE+CALE (+0.16 printed)" in level
+    assert "points: CALE +40.00 (+20.33 printed), CACL -10.00 (+0.16 printed)." in level
     assert "SCN**: in Dice PCE+CALE (ACDC); in 95HD PCE+CALE (ACDC); 2 of 6 comparisons" in ahead
     assert not any("\n" in line for line in headlines(runs, NO_ROWS))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from study.report.left_out import costs, other_costs, told
+from study.report.left_out import costs, in_short, other_costs, told
 from tests.study.report.test_tables import record
 
 
@@ -46,6 +46,16 @@ def test_parts_that_cost_less_than_the_dearest_are_listed_by_their_cost() -> Non
     text = told([*PROTOCOL, *cale], [*both(0.75, "nopap"), *both(0.70, "norsr")])
     assert text.index("RSR's") < text.index("less dear: PAP's") < text.index("CACL's")
     assert "no cost" not in text
+
+
+def test_in_short_every_part_stands_with_its_seeds_the_dearest_first() -> None:
+    text = in_short(PROTOCOL, [*both(0.70, "norsr"), validated(0.81, variant="nopap")])
+    assert text == (
+        "**Which of SCN's terms count** (points of Dice without one, ACDC, validation, range over "
+        "pairs of seeds): RSR's term -11.00 [-12.00, -10.00] (seeds 0, 1), PAP's term +1.00 "
+        "(seed 0)."
+    )
+    assert in_short(PROTOCOL, []) == ""
 
 
 def test_where_no_part_costs_it_is_said() -> None:

@@ -104,7 +104,7 @@ def test_a_method_by_its_own_recipe_is_the_papers_row_and_the_other_a_footnote()
     assert table.index[-1] == "DMPLS (Adam)" and pd.isna(table["Dice paper", "Mean"].iloc[-1])
     text = means_tables(records, "cpu")
     assert "DMPLS (Adam)" not in text and "| DMPLS | 83.33 | 87.20 | -3.87 |" in text
-    assert text.endswith("SGD; by Adam DMPLS 13.33 on ACDC.")
+    assert text.endswith("SGD; by Adam (ACDC, MSCMR) DMPLS 13.33, -.")
 
 
 def test_a_method_that_a_user_added_stands_below_the_papers() -> None:
@@ -328,7 +328,7 @@ def test_the_means_stand_with_the_printed_ones_their_difference_and_the_seeds() 
     runs = [record("scn", 0.6), record("scn", 0.8, seed=1), record("cale", 0.7)]
     *tables, note = means_tables(runs, "cpu").split("\n\n")
     first, second = (table.splitlines() for table in tables)
-    assert note == "Some means hide parts far apart. By seed: SCN on ACDC 63.3, 83.3."
+    assert note == "By seed: SCN on ACDC 63.3, 83.3."
     # Means over structures are 63.33 and 83.33; 95HD is 20 (1 - Dice): 7.33 and 3.33.
     dice, hd95 = "73.33 ± 14.14 | 88.51 | -15.18", "5.33 ± 2.83"
     assert f"| SCN | {dice} | {hd95} | 2 |" in first
