@@ -97,7 +97,7 @@ def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
     fault.set_yticks(range(len(faults)), [FAULTS[c] for c in faults])
     fault.set(
         ylim=(max(len(faults), 1) - 0.5, -0.5),
-        xlabel="points of mean validation Dice, to the run on all strokes (no mark: not run)",
+        xlabel="points of mean validation Dice, to the run on all strokes\n(no mark: not run)",
     )
     fault.axvline(0, color="black", lw=0.8)
     for axes in (share, fault):

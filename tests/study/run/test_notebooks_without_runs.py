@@ -63,7 +63,7 @@ def said_by_file(said: list[str]) -> set[str]:
     ("name", "content"),
     [
         ("04_tables_and_figure", "# Table 1: all methods on ACDC, profile cpu"),
-        ("05_open_choices", "the dearest is **RSR's term"),
+        ("05_open_choices", "in one run each, which may be chance: RSR's term"),
     ],
 )
 def test_tables_are_the_committed_ones(
