@@ -1,6 +1,7 @@
 """What a picture of the committed records says is within it, and not cut off at its edge."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
@@ -20,7 +21,7 @@ def curves() -> Figure:
 
 
 def forest() -> Figure:
-    tests = compare(collect(RESULTS, "cpu"))
+    tests: Any = compare(collect(RESULTS, "cpu"))
     return comparison_figures.forest(tests[tests["dataset"] == "acdc"], "ACDC")
 
 
