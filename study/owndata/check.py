@@ -16,7 +16,7 @@ from nibabel.orientations import aff2axcodes, io_orientation
 from scnlib.commandline import Parser, print_any_name
 from scnlib.data.cases import SPLITS
 from scnlib.data.checks import log
-from scnlib.data.folders import ACDC
+from scnlib.data.folders import BUILT_IN
 from scnlib.data.identity import Names, identify, note_crowd
 from scnlib.data.layout import Layout, parse_layout
 from scnlib.data.nifti import split_files
@@ -71,7 +71,7 @@ def check_names(folder: Path, faults: Faults) -> None:
         faults.error(
             f"{folder}: rename it: letters, digits, - and _ only, and none of {', '.join(TAKEN)}"
         )
-    if name in ("phantom", "mscmr", *ACDC):
+    if name in BUILT_IN:
         faults.error(f"{folder}: {name} is a built-in data set: rename the folder")
     known = {"train", "val", "test", "TestSet"}
     for path in sorted(p for p in folder.iterdir() if p.is_dir() and p.name not in known):
