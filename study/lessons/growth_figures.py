@@ -12,7 +12,7 @@ from PIL import Image
 
 from study.lessons.growth import CALLED, SOURCES, Growth, shares
 from study.lessons.walkthrough import Slice
-from study.report.display import key
+from study.report.display import key, legend_below
 from study.report.figures import make_grid
 from study.report.glance import fill, truth_border, whole_slice
 
@@ -46,7 +46,7 @@ def draw_shares(growth: Growth) -> Figure:
     grid[0][0].set_ylim(-3, 103)
     grid[1][len(names) // 2].set_xlabel("iteration")
     handles, labels = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    legend_below(figure, len(labels), handles=handles, labels=labels)
     return figure
 
 

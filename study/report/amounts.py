@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from scnlib.data import scribble_amount
 from study.report import markdown
+from study.report.display import legend_below
 from study.report.means import seeds_text
 from study.report.sensitivity import AMOUNTS, Effect
 from study.report.titles import title
@@ -103,7 +104,7 @@ def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
     for axes in (share, fault):
         axes.grid(alpha=0.3)
     figure.suptitle(f"{heading}, {seeds_of(found)}", fontsize=11)
-    figure.legend(loc="outside lower center", ncols=6, fontsize=9, frameon=False)
+    legend_below(figure, 6, fontsize=9, frameon=False)
     plt.close(figure)
     return figure
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from scnlib.data.cases import Case
 from scnlib.records import Record
-from study.report.display import key
+from study.report.display import key, legend_below
 from study.report.failures import what_went_wrong, worst_slice, worst_volumes
 from study.report.figures import heart_box, make_grid, note_outside, share_outside
 from study.report.glance import fill, truth_border, whole_slice
@@ -113,7 +113,7 @@ def _forest_key(figure: Figure) -> None:
         Line2D([], [], **look, mfc="white", label="not significant"),
         Line2D([], [], color="black", marker=">", ls="none", label="beyond the axis"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
+    legend_below(figure, 3, handles=handles, fontsize=9)
 
 
 def failures(

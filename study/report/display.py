@@ -58,7 +58,16 @@ def key(
         handles.append(Patch(**look, label="border of the truth"))
     if handles:
         columns = len(handles) if len(handles) <= 5 else (len(handles) + 1) // 2
-        figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=10)
+        legend_below(figure, columns, handles=handles, fontsize=10)
+
+
+def legend_below(figure: Figure, columns: int, **look: Any) -> None:
+    """A legend under a figure in `columns`, or in as many fewer as its width has room for."""
+    for n in range(columns, 0, -1):
+        legend = figure.legend(loc="outside lower center", ncols=n, **look)
+        if n == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 
 from scnlib.data.cases import Case
 from scnlib.records import Record
-from study.report.display import dark_edge, key, scribble_colours
+from study.report.display import dark_edge, key, legend_below, scribble_colours
 from study.report.titles import data_title, in_order, title
 
 # Of the losses' curves: of the colour-blind palette what is not like a class's colour.
@@ -112,8 +112,7 @@ def histograms(cases: Sequence[Case], title: str) -> Figure:
         axes.set(title=f"{title}: {name}", xlabel="intensity (0 to 1)", xlim=(0, 1.02))
     grid[0, 0].set_ylabel("density")
     lines = [Line2D([], [], label=classes[k], **looks[k]) for k in sorted(seen)]
-    place: Any = {"loc": "outside lower center", "ncols": 4, "fontsize": 10, "handlelength": 4}
-    figure.legend(handles=lines, **place)
+    legend_below(figure, 4, handles=lines, fontsize=10, handlelength=4)
     return figure
 
 

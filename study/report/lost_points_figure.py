@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from study.report.display import legend_below
 from study.report.lost_points import MENDINGS
 
 LABELS = {
@@ -55,7 +56,7 @@ def bars(table: pd.DataFrame, heading: str) -> Figure:
     )
     axes.grid(axis="x", alpha=0.3)
     figure.suptitle(heading, fontsize=11)
-    figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    legend_below(figure, 2, fontsize=9, frameon=False)
     plt.close(figure)
     return figure
 

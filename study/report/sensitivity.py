@@ -19,6 +19,7 @@ from scipy import stats
 from scnlib.config import Strokes
 from scnlib.records import Record
 from study.report import markdown
+from study.report.display import legend_below
 from study.report.left_out import best_by_seed
 from study.report.means import seeds_count, seeds_text
 from study.report.titles import data_title, in_order, title
@@ -304,7 +305,7 @@ def picture(found: Sequence[Effect], heading: str) -> Figure:
         Patch(color="#d0d0d0", label="chance, 3 seeds"),
         Patch(color="#eeeeee", label="chance, 1 seed"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=9, frameon=False)
+    legend_below(figure, 4, handles=handles, fontsize=9, frameon=False)
     plt.close(figure)
     return figure
 

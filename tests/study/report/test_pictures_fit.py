@@ -1,12 +1,14 @@
-"""What a picture of the committed records says is within it, and not cut off at its edge."""
+"""What a picture says is within it, and not cut off at its edge."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from scnlib.data.cases import Case
 from scnlib.paths import RESULTS
 from study.collected import collect
 from study.report import amounts, comparison_figures, figures, lost_points, sensitivity
@@ -34,7 +36,19 @@ def lost() -> Figure:
     return bars(lost_points.losses(rows, "acdc"), "ACDC, test subjects")
 
 
+def own(*classes: str) -> Case:
+    """A case of one small slice with strokes of all classes and without a mask."""
+    scribble = np.arange(64, dtype=np.uint8).reshape(1, 8, 8) % len(classes)
+    return Case("p1", "ED", np.zeros((1, 8, 8), np.float32), scribble, None, (1, 1, 1), "", classes)
+
+
+LONG = ("background", "left ventricular myocardium", "right atrial appendage", "descending aorta")
+WHOLE = (slice(None), slice(None))
+
 PICTURES = {
+    "one panel": lambda: figures.histograms([own("background", "RV", "MYO", "LV")], "MSCMR"),
+    "long names, lines": lambda: figures.histograms([own(*LONG)], "own"),
+    "long names, areas": lambda: figures.slices(own(*LONG), [0], WHOLE, "own"),
     "curves": curves,
     "forest": forest,
     "lost": lost,
@@ -47,7 +61,9 @@ def texts(figure: Figure) -> Iterator[Text]:
     for axes in figure.axes:
         yield from (axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts)
         if axes.axison:
-            yield from axes.get_yticklabels()
+            low, high = sorted(axes.get_ylim())
+            labels = axes.get_yticklabels()  # those beyond the axis aren't drawn
+            yield from (label for label in labels if low <= label.get_position()[1] <= high)
     for legend in figure.legends:
         yield from legend.get_texts()
     yield from figure.texts
@@ -63,3 +79,6 @@ def test_no_text_is_cut_off(name: str) -> None:
         if text.get_text() and text.get_visible():
             assert edge.x0 - 1 <= box.x0 and box.x1 <= edge.x1 + 1, text.get_text()
             assert edge.y0 - 1 <= box.y0 and box.y1 <= edge.y1 + 1, text.get_text()
+    for legend in figure.legends:
+        box = legend.get_window_extent()
+        assert edge.x0 <= box.x0 and box.x1 <= edge.x1, "a legend is wider than its picture"
