@@ -15,6 +15,7 @@ Reading order, as the paper goes:
 7. `scnlib.evaluation`    Dice and 95HD of what `scnlib.inference` predicts
 
 Around it: `scnlib.config` says what a run is (`study.experiments` lists this study's);
+`scnlib.kernels` computes by hand what torch computes slowly, and can be left unread;
 `scnlib.data` reads; `scnlib.records` keeps what a run leaves; `scnlib.predict` segments other
 files. What this study makes of it (tables, claims, figures, lessons, the check of an own folder) is
 in `study`, which this package never imports.

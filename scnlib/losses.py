@@ -22,11 +22,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from scnlib.confidence import one_hot
 from scnlib.config import SCNOptions
+from scnlib.kernels import inverse_lengths
 
 # Losses of compared methods, and the file of each.
 _ELSEWHERE = {
@@ -182,32 +182,6 @@ def refinement_loss(
     return consistency + region_loss(
         logits, labels, confident, valid=valid, mean=mean, normalised=normalised
     )
-
-
-class _InverseLengths(torch.autograd.Function):
-    """1 / |F_i|, whose gradient is one pass over the features in place of autograd's three."""
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(features, dim=1, keepdim=True)
-        inverse = length.clamp(min=1e-12).reciprocal()
-        ctx.save_for_backward(features, inverse)
-        return inverse
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        features, inverse = ctx.saved_tensors
-        inverse = inverse * (inverse < 9e11)  # held at 1e12, where it does not follow the features
-        return features * (-g * inverse**3)
-
-
-def inverse_lengths(features: Tensor) -> Tensor:
-    """1 / |F_i| with the Euclidean length at each pixel, (B, D, H, W) to (B, 1, H, W).
-
-    Finite, and its gradient too, also at a length of 0.
-    """
-    return _InverseLengths.apply(features)
 
 
 def class_means(

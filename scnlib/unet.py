@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from scnlib.kernels import ElementDropout
+
 CHANNELS = (16, 32, 64, 128, 256)
 DROPOUT = (0.05, 0.1, 0.2, 0.3, 0.5)
 
@@ -24,31 +26,6 @@ def bf16_supported(device: torch.device) -> bool:
     if device.type != "cpu":
         return False
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-class ElementDropout(nn.Dropout):
-    """`nn.Dropout` with cheap random bits on a CPU: 16 of them decide over an element.
-
-    torch draws a 64-bit word for each element there, one after the other, which is a tenth of a
-    training step. Here a word serves four, and p is met to 1/65536. The words come from torch's
-    global generator, as `nn.Dropout`'s do; other devices and compiled code draw as `nn.Dropout`
-    does.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """x of any shape to x / (1 - p) with a share p of its elements set to 0, in training."""
-        x = input
-        if x.device.type != "cpu" or torch.compiler.is_compiling() or not self.training:
-            return super().forward(x)
-        words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-        # The strides of x if its elements fill its memory, else those of a contiguous x.
-        strides = torch.empty_like(x, device="meta").stride()
-        bits = words.view(torch.int16)[: x.numel()].as_strided(x.shape, strides)
-        kept = bits.ge_(round(self.p * 2**16) - 2**15)  # 1 or 0; a bool converts ten times slower
-        if x.element_size() > 2:
-            return x * kept.to(x.dtype).mul_(1 / (1 - self.p))
-        scale = torch.tensor(1 / (1 - self.p), dtype=x.dtype).view(torch.int16)  # its bits
-        return x * kept.mul_(scale).view(x.dtype)
 
 
 def block(inside: int, outside: int, dropout: float, kind: str) -> nn.Sequential:

@@ -31,6 +31,12 @@ def check(value: Tensor, expected: float) -> None:
     assert float(value.detach()) == pytest.approx(expected, rel=1e-5, abs=1e-12)
 
 
+def random_map(seed: int, B: int = 2, D: int = 3, h: int = 2, w: int = 3) -> Tensor:
+    """Numbers in place of features or logits, (B, D, h, w) float64."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(B, D, h, w, generator=generator, dtype=torch.float64)
+
+
 # Four pixels: softmax(log P) = P, so that log P serves as logits.
 P = pixels([0.7, 0.1, 0.1, 0.1], [0.2, 0.5, 0.2, 0.1], [0.25] * 4, [0.1, 0.2, 0.3, 0.4])
 LOGITS = P.log()

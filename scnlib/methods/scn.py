@@ -7,13 +7,8 @@ from torch import Tensor, nn
 
 from scnlib.confidence import ConfidenceThreshold, Pseudo, confident_pixels
 from scnlib.config import Run
-from scnlib.correlation import (
-    correlation_rows,
-    enlarge,
-    propagate_features,
-    to_grid,
-    to_image,
-)
+from scnlib.correlation import correlation_rows, propagate_features, to_grid, to_image
+from scnlib.kernels import enlarge
 from scnlib.losses import (
     contrastive_loss,
     partial_cross_entropy,

@@ -20,10 +20,11 @@ from torch.nn import functional as F
 from scnlib.data.batches import TrainingSet
 from scnlib.data.cases import Case
 from scnlib.data.phantom import draw_subject
+from scnlib.kernels import ElementDropout
 from scnlib.methods import Now, get_method
 from scnlib.optimiser import make_optimiser
 from scnlib.step import StaticStep, make_step
-from scnlib.unet import ElementDropout, UNet, bf16_supported
+from scnlib.unet import UNet, bf16_supported
 from study.experiments import make_run
 
 PLAIN = "plain"

@@ -5,14 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch.autograd import gradcheck
 
 from scnlib.config import SCNOptions
 from scnlib.losses import (
     class_means,
     class_similarity,
     contrastive_loss,
-    inverse_lengths,
     pseudo_label_contrast,
     scribble_contrast,
 )
@@ -61,18 +59,6 @@ def test_the_length_of_features_does_not_matter(scale: float) -> None:
     torch.testing.assert_close(class_means(scale * FEATURES, SCRIBBLE, K)[0], means)
     expected = class_similarity(FEATURES, means)
     torch.testing.assert_close(class_similarity(scale * FEATURES, means), expected)
-
-
-def test_inverse_lengths_by_hand_and_their_gradient() -> None:
-    assert inverse_lengths(FEATURES).flatten()[:3].tolist() == pytest.approx([1 / 5, 1 / 2, 1])
-    assert gradcheck(inverse_lengths, FEATURES.clone().requires_grad_())
-
-
-@pytest.mark.parametrize("length", [0.0, 1e-30, 1e-13])
-def test_inverse_lengths_do_not_follow_features_of_no_length(length: float) -> None:
-    features = torch.full((1, 2, 1, 1), length, requires_grad=True)
-    (inverse_lengths(features) * 1000).sum().backward()
-    assert features.grad is not None and not features.grad.any()
 
 
 @pytest.mark.parametrize("length", [0.0, 1e-30, 1e-13, 1e-6])

@@ -1,27 +1,24 @@
 """The correlation map and what propagation makes of a prediction."""
 
 import math
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 from torch.autograd import gradcheck
 
-from scnlib import correlation
+from scnlib import kernels
 from scnlib.correlation import (
     correlation_map,
     correlation_rows,
-    enlarge,
     propagate,
     propagate_features,
     to_grid,
     to_image,
 )
 from scnlib.methods.scn import draw_cells
+from tests.drawn import random_map
 
 
 def two_cells() -> torch.Tensor:
@@ -29,11 +26,6 @@ def two_cells() -> torch.Tensor:
     f = torch.zeros(1, 4, 1, 2)
     f[0, 0, 0, 0] = 2
     return f
-
-
-def random_map(seed: int, B: int = 2, D: int = 3, h: int = 2, w: int = 3) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(B, D, h, w, generator=generator, dtype=torch.float64)
 
 
 # Equation 1
@@ -202,7 +194,7 @@ def test_propagation_without_the_map_equals_that_with_it(
     D: int, inside: bool, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Values and gradients, for one set of features and for two, fewer or more than classes."""
-    monkeypatch.setattr(correlation, "AT_ONCE", at_once)
+    monkeypatch.setattr(kernels, "AT_ONCE", at_once)
     for others in ([], [random_map(1, D=D).requires_grad_()]):
         given = [random_map(0, D=D).requires_grad_(), *others]
         f, *other = given
@@ -214,82 +206,3 @@ def test_propagation_without_the_map_equals_that_with_it(
         expected = torch.autograd.grad((whole * weights).sum(), [*given, P])
         found = torch.autograd.grad((parts * weights).sum(), [*given, P])
         torch.testing.assert_close(found, expected)
-
-
-def test_propagation_by_the_library_equals_that_with_the_map(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Other devices than a CPU take the library's attention."""
-    monkeypatch.setattr(correlation, "OWN", ())
-    f, P = random_map(0).requires_grad_(), random_map(2).softmax(dim=1).requires_grad_()
-    for other in ([], [random_map(1).requires_grad_()]):
-        for inside in (True, False):
-            whole = propagate(correlation_map(f, *other, scale_inside=inside), P)
-            parts = propagate_features(f, P, *other, scale_inside=inside)
-            torch.testing.assert_close(parts, whole)
-            expected, found = (
-                torch.autograd.grad((x * random_map(3)).sum(), [f, P, *other])
-                for x in (whole, parts)
-            )
-            torch.testing.assert_close(found, expected)
-
-
-def test_propagation_of_half_numbers_is_whole_but_for_the_features_gradient() -> None:
-    f = random_map(0, D=8, h=4, w=4).bfloat16()
-    P, weights = random_map(2, h=4, w=4).softmax(dim=1), random_map(3, h=4, w=4)
-    of = {}
-    for dtype in (torch.float32, torch.float64):  # of P; the features are as exact in float64
-        features = f if dtype == torch.float32 else f.double()
-        given = [features.requires_grad_(), P.float().to(dtype).requires_grad_()]
-        mixed = propagate_features(*given)
-        of[dtype] = mixed, *torch.autograd.grad((mixed * weights).sum(), given)
-    (mixed, by_f, by_P), exact = of[torch.float32], of[torch.float64]
-    assert (mixed.dtype, by_f.dtype, by_P.dtype) == (torch.float32, f.dtype, torch.float32)
-    torch.testing.assert_close(mixed.double(), exact[0], rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(by_P.double(), exact[2], rtol=1e-5, atol=1e-6)
-    assert float((by_f.double() - exact[1]).norm() / exact[1].norm()) < 0.01
-
-
-def test_on_a_cpu_propagation_holds_few_rows_of_a_large_map(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(correlation, "AT_ONCE", 6 * 36)
-    f = torch.rand(2, 8, 6, 6, requires_grad=True)
-    P = torch.rand(2, 4, 6, 6).softmax(dim=1).requires_grad_()
-    kinds = [torch.profiler.ProfilerActivity.CPU]
-    with torch.profiler.profile(activities=kinds, record_shapes=True) as profile:
-        loss = propagate_features(f, P).square().sum()
-        saved = [x for x in _saved(loss.grad_fn) if x.shape[-1:] == (36,)]
-        loss.backward()
-    shapes = [shape for event in profile.events() or [] for shape in event.input_shapes]
-    maps = [shape for shape in shapes if shape[-1:] == [36] and len(shape) > 1 and shape[-2] > 8]
-    assert [6, 36] in shapes and not maps
-    assert saved and all(x.shape[1] == 4 for x in saved)  # P and C P alone
-
-
-def _saved(node: Any) -> Iterator[Tensor]:
-    """All tensors that a graph's own functions keep for the gradient."""
-    if node is not None:
-        yield from getattr(node, "saved_tensors", ())
-        for before, _ in node.next_functions:
-            yield from _saved(before)
-
-
-@pytest.mark.parametrize("at_once", [1, 15, 2**20], ids=["row by row", "in blocks", "kept"])
-def test_gradient_of_propagation_without_the_map(
-    at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(correlation, "AT_ONCE", at_once)
-    f = random_map(0, B=1).requires_grad_()
-    P = random_map(1, B=1).softmax(dim=1).requires_grad_()
-    assert gradcheck(propagate_features, (f, P))
-
-
-@pytest.mark.parametrize("size", [(8, 12), (5, 7), (2, 3)])
-def test_enlarging_by_products_is_to_image(size: tuple[int, int]) -> None:
-    x = random_map(0).requires_grad_()
-    torch.testing.assert_close(enlarge(x, size), to_image(x, size))
-    weights = torch.rand(*x.shape[:2], *size, dtype=x.dtype)
-    (expected,) = torch.autograd.grad((to_image(x, size) * weights).sum(), x)
-    (found,) = torch.autograd.grad((enlarge(x, size) * weights).sum(), x)
-    torch.testing.assert_close(found, expected)

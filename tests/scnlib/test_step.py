@@ -8,10 +8,10 @@ from torch import Tensor
 
 from scnlib.data.batches import TrainingSet
 from scnlib.data.phantom import phantom_split
+from scnlib.kernels import ElementDropout
 from scnlib.methods import METHODS, get_method
 from scnlib.methods.base import Batch, Method, Now
 from scnlib.methods.scn import SCN
-from scnlib.unet import ElementDropout
 from study.experiments import make_run
 from tests.scnlib.reference_step import scn_loss
 
@@ -99,58 +99,3 @@ def test_a_step_never_waits_for_the_gpu(name: str) -> None:
             method.loss(batch, Now(0, 10, generator))[0].backward()
         finally:
             torch.cuda.set_sync_debug_mode("default")
-
-
-# Dropout
-
-
-@pytest.mark.parametrize("p", [0.05, 0.1, 0.5])
-def test_dropout_leaves_the_stated_share_and_the_mean(p: float) -> None:
-    torch.manual_seed(0)
-    x = torch.ones(64, 16, 32, 32)
-    out = ElementDropout(p)(x)
-    n = x.numel()
-    dropped = int((out == 0).sum())
-    assert abs(dropped - p * n) < 5 * (p * (1 - p) * n) ** 0.5
-    torch.testing.assert_close(out[out != 0].unique(), torch.tensor([1 / (1 - p)]))
-    # Neighbours are drawn from one word of random bits, and are independent all the same.
-    flat = (out == 0).flatten()
-    for shift in (1, 2, 3, 4, 8):
-        both = int((flat[shift:] & flat[:-shift]).sum())
-        assert abs(both - p * p * n) < 6 * (p * p * (1 - p * p) * n) ** 0.5
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_dropout_keeps_layout_and_type_and_follows_the_seed(
-    layout: torch.memory_format, dtype: torch.dtype
-) -> None:
-    x = torch.rand(3, 5, 7, 9).add(1).to(dtype).contiguous(memory_format=layout)
-    layer = ElementDropout(0.3)
-    torch.manual_seed(1)
-    first = layer(x)
-    torch.manual_seed(1)
-    assert torch.equal(layer(x), first) and not torch.equal(layer(x), first)
-    assert first.dtype == dtype and first.stride() == x.stride()
-    assert torch.equal(layer.eval()(x), x)
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_dropout_of_half_numbers_is_that_of_whole_ones(dtype: torch.dtype) -> None:
-    """Scaled by other means: the same elements are dropped, the others times 1 / (1 - p)."""
-    x = torch.rand(3, 5, 7, 9).add(1)
-    layer = ElementDropout(0.3)
-    torch.manual_seed(1)
-    expected = layer(x) == 0
-    torch.manual_seed(1)
-    out = layer(x.to(dtype))
-    assert torch.equal(out == 0, expected)
-    scaled = x.to(dtype) * torch.tensor(1 / 0.7, dtype=dtype)
-    assert torch.equal(out[~expected], scaled[~expected])
-
-
-def test_dropouts_gradient_is_zero_exactly_where_it_dropped() -> None:
-    x = torch.rand(4, 3, 8, 8).add(1).requires_grad_()
-    out = ElementDropout(0.4)(x)
-    out.sum().backward()
-    assert x.grad is not None and torch.equal(x.grad == 0, out == 0)

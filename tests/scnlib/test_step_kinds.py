@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from scnlib import records, step
+from scnlib.kernels import ElementDropout
 from scnlib.methods.base import Method
 from scnlib.step import Inbox, StaticStep
 from scnlib.training import Training, train
-from scnlib.unet import ElementDropout
 from tests.tiny_runs import CPU, advance, begin, same, tiny
 
 pytestmark = pytest.mark.usefixtures("few_subjects")

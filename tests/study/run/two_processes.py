@@ -8,9 +8,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from scnlib import training
+from scnlib.kernels import ElementDropout
 from scnlib.methods import Now
 from scnlib.training import Training
-from scnlib.unet import ElementDropout
 from study.run import parallel
 from tests import tiny_runs
 from tests.tiny_runs import CPU, tiny

@@ -1,0 +1,167 @@
+"""Operations written by hand: they give what torch's own give."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd import gradcheck
+
+from scnlib import kernels
+from scnlib.correlation import correlation_map, propagate, propagate_features, to_image
+from scnlib.kernels import ElementDropout, enlarge, inverse_lengths
+from tests.drawn import pixels, random_map
+
+# C P without C
+
+
+def test_propagation_by_the_library_equals_that_with_the_map(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Other devices than a CPU take the library's attention."""
+    monkeypatch.setattr(kernels, "OWN", ())
+    f, P = random_map(0).requires_grad_(), random_map(2).softmax(dim=1).requires_grad_()
+    for other in ([], [random_map(1).requires_grad_()]):
+        for inside in (True, False):
+            whole = propagate(correlation_map(f, *other, scale_inside=inside), P)
+            parts = propagate_features(f, P, *other, scale_inside=inside)
+            torch.testing.assert_close(parts, whole)
+            expected, found = (
+                torch.autograd.grad((x * random_map(3)).sum(), [f, P, *other])
+                for x in (whole, parts)
+            )
+            torch.testing.assert_close(found, expected)
+
+
+def test_propagation_of_half_numbers_is_whole_but_for_the_features_gradient() -> None:
+    f = random_map(0, D=8, h=4, w=4).bfloat16()
+    P, weights = random_map(2, h=4, w=4).softmax(dim=1), random_map(3, h=4, w=4)
+    of = {}
+    for dtype in (torch.float32, torch.float64):  # of P; the features are as exact in float64
+        features = f if dtype == torch.float32 else f.double()
+        given = [features.requires_grad_(), P.float().to(dtype).requires_grad_()]
+        mixed = propagate_features(*given)
+        of[dtype] = mixed, *torch.autograd.grad((mixed * weights).sum(), given)
+    (mixed, by_f, by_P), exact = of[torch.float32], of[torch.float64]
+    assert (mixed.dtype, by_f.dtype, by_P.dtype) == (torch.float32, f.dtype, torch.float32)
+    torch.testing.assert_close(mixed.double(), exact[0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(by_P.double(), exact[2], rtol=1e-5, atol=1e-6)
+    assert float((by_f.double() - exact[1]).norm() / exact[1].norm()) < 0.01
+
+
+def test_on_a_cpu_propagation_holds_few_rows_of_a_large_map(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernels, "AT_ONCE", 6 * 36)
+    f = torch.rand(2, 8, 6, 6, requires_grad=True)
+    P = torch.rand(2, 4, 6, 6).softmax(dim=1).requires_grad_()
+    kinds = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=kinds, record_shapes=True) as profile:
+        loss = propagate_features(f, P).square().sum()
+        saved = [x for x in _saved(loss.grad_fn) if x.shape[-1:] == (36,)]
+        loss.backward()
+    shapes = [shape for event in profile.events() or [] for shape in event.input_shapes]
+    maps = [shape for shape in shapes if shape[-1:] == [36] and len(shape) > 1 and shape[-2] > 8]
+    assert [6, 36] in shapes and not maps
+    assert saved and all(x.shape[1] == 4 for x in saved)  # P and C P alone
+
+
+def _saved(node: Any) -> Iterator[Tensor]:
+    """All tensors that a graph's own functions keep for the gradient."""
+    if node is not None:
+        yield from getattr(node, "saved_tensors", ())
+        for before, _ in node.next_functions:
+            yield from _saved(before)
+
+
+@pytest.mark.parametrize("at_once", [1, 15, 2**20], ids=["row by row", "in blocks", "kept"])
+def test_gradient_of_propagation_without_the_map(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "AT_ONCE", at_once)
+    f = random_map(0, B=1).requires_grad_()
+    P = random_map(1, B=1).softmax(dim=1).requires_grad_()
+    assert gradcheck(propagate_features, (f, P))
+
+
+@pytest.mark.parametrize("size", [(8, 12), (5, 7), (2, 3)])
+def test_enlarging_by_products_is_to_image(size: tuple[int, int]) -> None:
+    x = random_map(0).requires_grad_()
+    torch.testing.assert_close(enlarge(x, size), to_image(x, size))
+    weights = torch.rand(*x.shape[:2], *size, dtype=x.dtype)
+    (expected,) = torch.autograd.grad((to_image(x, size) * weights).sum(), x)
+    (found,) = torch.autograd.grad((enlarge(x, size) * weights).sum(), x)
+    torch.testing.assert_close(found, expected)
+
+
+# Lengths
+
+FEATURES = pixels([3, 4], [0, 2], [1, 0], [5, 5])
+
+
+def test_inverse_lengths_by_hand_and_their_gradient() -> None:
+    assert inverse_lengths(FEATURES).flatten()[:3].tolist() == pytest.approx([1 / 5, 1 / 2, 1])
+    assert gradcheck(inverse_lengths, FEATURES.clone().requires_grad_())
+
+
+@pytest.mark.parametrize("length", [0.0, 1e-30, 1e-13])
+def test_inverse_lengths_do_not_follow_features_of_no_length(length: float) -> None:
+    features = torch.full((1, 2, 1, 1), length, requires_grad=True)
+    (inverse_lengths(features) * 1000).sum().backward()
+    assert features.grad is not None and not features.grad.any()
+
+
+# Dropout
+
+
+@pytest.mark.parametrize("p", [0.05, 0.1, 0.5])
+def test_dropout_leaves_the_stated_share_and_the_mean(p: float) -> None:
+    torch.manual_seed(0)
+    x = torch.ones(64, 16, 32, 32)
+    out = ElementDropout(p)(x)
+    n = x.numel()
+    dropped = int((out == 0).sum())
+    assert abs(dropped - p * n) < 5 * (p * (1 - p) * n) ** 0.5
+    torch.testing.assert_close(out[out != 0].unique(), torch.tensor([1 / (1 - p)]))
+    # Neighbours are drawn from one word of random bits, and are independent all the same.
+    flat = (out == 0).flatten()
+    for shift in (1, 2, 3, 4, 8):
+        both = int((flat[shift:] & flat[:-shift]).sum())
+        assert abs(both - p * p * n) < 6 * (p * p * (1 - p * p) * n) ** 0.5
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_keeps_layout_and_type_and_follows_the_seed(
+    layout: torch.memory_format, dtype: torch.dtype
+) -> None:
+    x = torch.rand(3, 5, 7, 9).add(1).to(dtype).contiguous(memory_format=layout)
+    layer = ElementDropout(0.3)
+    torch.manual_seed(1)
+    first = layer(x)
+    torch.manual_seed(1)
+    assert torch.equal(layer(x), first) and not torch.equal(layer(x), first)
+    assert first.dtype == dtype and first.stride() == x.stride()
+    assert torch.equal(layer.eval()(x), x)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_dropout_of_half_numbers_is_that_of_whole_ones(dtype: torch.dtype) -> None:
+    """Scaled by other means: the same elements are dropped, the others times 1 / (1 - p)."""
+    x = torch.rand(3, 5, 7, 9).add(1)
+    layer = ElementDropout(0.3)
+    torch.manual_seed(1)
+    expected = layer(x) == 0
+    torch.manual_seed(1)
+    out = layer(x.to(dtype))
+    assert torch.equal(out == 0, expected)
+    scaled = x.to(dtype) * torch.tensor(1 / 0.7, dtype=dtype)
+    assert torch.equal(out[~expected], scaled[~expected])
+
+
+def test_dropouts_gradient_is_zero_exactly_where_it_dropped() -> None:
+    x = torch.rand(4, 3, 8, 8).add(1).requires_grad_()
+    out = ElementDropout(0.4)(x)
+    out.sum().backward()
+    assert x.grad is not None and torch.equal(x.grad == 0, out == 0)
