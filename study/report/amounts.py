@@ -34,8 +34,9 @@ def by_method(found: Sequence[Effect]) -> dict[str, dict[str, Effect]]:
 
 
 def seeds_of(found: Iterable[Effect]) -> str:
-    """Of which seeds these effects of less or worse strokes are, each way once."""
-    return " or ".join(sorted({seeds_text(one.seeds) for one in found if one.choice in AMOUNTS}))
+    """Of which seeds what is told of less or worse strokes is, each way once."""
+    grouped = by_method(list(found)).values()
+    return " or ".join(sorted({seeds_text(_common(effects)) for effects in grouped}))
 
 
 def amounts_table(found: Sequence[Effect]) -> str:
@@ -45,8 +46,10 @@ def amounts_table(found: Sequence[Effect]) -> str:
     names = [f"{PERCENT[c]}% of each stroke" if c in PERCENT else FAULTS[c] for c in choices]
     rows = []
     for method, effects in grouped.items():
-        cells = [f"{effects[c].means[1]:.1f}" if c in effects else "" for c in choices]
-        rows.append((title(method), f"{_whole(effects):.1f}", *cells))
+        seeds = _common(effects)
+        cells = [_mean(effects[c].after, seeds) if c in effects else np.nan for c in choices]
+        values = [_mean(_whole(effects), seeds), *cells]
+        rows.append((title(method), *("" if np.isnan(v) else f"{v:.1f}" for v in values)))
     return markdown.table(("method", "all", *names), rows, numbers=True) if rows else ""
 
 
@@ -80,11 +83,12 @@ def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
     for number, (method, effects) in enumerate(grouped.items()):
         colour, mark = LOOKS[number % len(LOOKS)]
         look: Any = {"color": colour, "marker": mark, "mec": "black"}
-        kept = [(100, _whole(effects))]
-        kept += [(PERCENT[c], effects[c].means[1]) for c in PERCENT if c in effects]
+        seeds = _common(effects)
+        kept = [(100, _mean(_whole(effects), seeds))]
+        kept += [(PERCENT[c], _mean(effects[c].after, seeds)) for c in PERCENT if c in effects]
         share.plot(*zip(*kept, strict=True), label=title(method), **look)
         lost = [(c, effects[c]) for c in faults if c in effects]
-        points = [float(np.mean(effect.changes)) for _, effect in lost]
+        points = [_mean(one.after, seeds) - _mean(one.before, seeds) for _, one in lost]
         apart = 0.16 * (number - (len(grouped) - 1) / 2)  # or one mark hides another
         fault.plot(points, [faults.index(c) + apart for c, _ in lost], ls="", ms=8, **look)
     share.set_xscale("log")
@@ -109,8 +113,15 @@ def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
     return figure
 
 
-def _whole(effects: dict[str, Effect]) -> float:
-    """Mean Dice with all strokes, over every seed that a choice was compared with."""
-    seeds = {seed: dice for one in effects.values() for seed, dice in one.before.items()}
-    used = {seed for one in effects.values() for seed in one.seeds}
-    return float(np.mean([seeds[seed] for seed in sorted(used)]))
+def _common(effects: dict[str, Effect]) -> list[int]:
+    """The seeds of all of a method's ways to draw: numbers side by side are of the same runs."""
+    return sorted(set.intersection(*(set(one.seeds) for one in effects.values())))
+
+
+def _whole(effects: dict[str, Effect]) -> dict[int, float]:
+    """Dice with all strokes, by seed."""
+    return {seed: dice for one in effects.values() for seed, dice in one.before.items()}
+
+
+def _mean(dice: dict[int, float], seeds: Sequence[int]) -> float:
+    return float(np.mean([dice[seed] for seed in seeds])) if seeds else float("nan")

@@ -74,10 +74,8 @@ def _order(records: Sequence[Record], profile: str) -> list[str]:
         return []
     distances = findings.order_holds(records, profile, quantity="95HD")
     distances = _pairs(distances.drop(columns="reversed"))
-    return [
-        f"**Order.** Methods in the printed order of mean Dice: {'; '.join(pairs)}. "
-        f"Of mean 95HD: {'; '.join(distances)}."
-    ]
+    said = f"**Order.** Methods in the printed order of mean Dice: {'; '.join(pairs)}."
+    return [said + (f" Of mean 95HD: {'; '.join(distances)}." if distances else "")]
 
 
 def _pairs(table: pd.DataFrame) -> list[str]:

@@ -72,19 +72,20 @@ def order_holds(records: Sequence[Record], profile: str, quantity: str = "Dice")
     """Per table: pairs of methods by their mean, how many are in the printed order, which are not.
 
     "reversed" says of the latter which method has the higher mean here, and than which. Pairs with
-    equal printed numbers are left out. `quantity` is Dice or 95HD.
+    equal numbers, printed or ours, are left out, and those of another unit. `quantity` is Dice or
+    95HD.
     """
     rows = []
     for number in ROWS:
         table = side_by_side(number, records, profile)
         if f"{quantity} paper" not in table.columns.get_level_values(0):
             continue
-        means: Any = pd.DataFrame({n: table[f"{quantity} {n}", "Mean"] for n in ("paper", "ours")})
-        means = means.dropna()
+        kinds = ("paper", "ours", "Δ")  # without a difference the two are not to be compared
+        means: Any = pd.DataFrame({n: table[f"{quantity} {n}", "Mean"] for n in kinds}).dropna()
         pairs = [
             (a, b)
             for a, b in combinations(means.index, 2)
-            if means["paper"][a] != means["paper"][b]
+            if means["paper"][a] != means["paper"][b] and means["ours"][a] != means["ours"][b]
         ]
         wrong = [
             (a, b) if means["ours"][a] > means["ours"][b] else (b, a)

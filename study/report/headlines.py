@@ -15,7 +15,7 @@ from study.report.amounts import amounts_told
 from study.report.findings import ablation_steps
 from study.report.means import difference, mean_dice, per_seed
 from study.report.paper import paper_table
-from study.report.titles import NAMES, data_title, in_order, row_title, title
+from study.report.titles import NAMES, SHARED, data_title, in_order, row_title, title
 from study.report.verdicts import UNITS, ahead_of_scn, tests_against_scn
 
 LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
@@ -52,7 +52,7 @@ def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) ->
 
     Where `full`, also how far that goes beyond the one seed it is told of.
     """
-    text = lost_points.headline(lost, _gains_of_all(records))
+    text = lost_points.headline(lost, _gains_of_all(records), _beaten_by_all(records))
     if not text:
         return ""
     ruined, runs = lost_points.ruined(lost)
@@ -61,8 +61,6 @@ def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) ->
         which = "all" if adam == len(ruined) else f"{adam} of them"
         text += f" Keeping one part ruins {len(ruined)} of {runs} runs, {which} in rows (Adam)"
         text += f": {', '.join(ruined)}." if full else "."
-    if full:
-        text += _beaten_by_all(records)
     seeds = per_seed(records, "acdc").get("pce", {})
     mine: Any = lost[(lost["method"] == "pce") & (lost["dataset"] == "acdc")]
     told = seeds.get(int(mine["seed"].min())) if len(mine) else None
@@ -79,16 +77,12 @@ def _gains_of_all(records: Sequence[Record]) -> dict[str, float]:
     return {name: gain for name, (gain, shared) in gains.items() if len(shared) > 1}
 
 
-def _beaten_by_all(records: Sequence[Record]) -> str:
-    """How many rows SCN beats with all seeds, as they are; "" without any to compare."""
+def _beaten_by_all(records: Sequence[Record]) -> dict[str, int]:
+    """How many rows SCN beats significantly in Dice over all seeds, as they are, by data set."""
     tests: Any = tests_against_scn(records)
-    if not len(tests):
-        return ""
-    said = [
-        f"{rows['verdict'].tolist().count('worse')} of {len(rows)} on {data_title(str(dataset))}"
-        for dataset, rows in tests[tests["metric"] == "dice"].groupby("dataset", sort=False)
-    ]
-    return f" Of all seeds' means, as they are, SCN is significantly above {' and '.join(said)}."
+    dice = tests[tests["metric"] == "dice"]
+    groups = dice.groupby("dataset", sort=False)
+    return {str(name): rows["verdict"].tolist().count("worse") for name, rows in groups}
 
 
 def numbered(
@@ -135,9 +129,11 @@ def _ahead(records: Sequence[Record]) -> str:
         each = ", ".join(f"{', '.join(rows)} ({where})" for where, rows in by.items())
         named += [f"in {quantity} {each}"] if each else []
     proven = ahead["verdict"].tolist().count("better")
+    ranks = sum(balance < 0 for balance in ahead["by_ranks"])
+    led = f"; by patients' ranks SCN is ahead in {ranks}" if ranks else ""
     return (
         f"**The paper's rows with a better mean than SCN**: {'; '.join(named) or 'none'}; "
-        f"{len(ahead)} of {len(tests)} comparisons, {proven or 'none'} significant."
+        f"{len(ahead)} of {len(tests)} comparisons, {proven or 'none'} significant{led}."
     )
 
 
@@ -151,8 +147,12 @@ def _parts(records: Sequence[Record]) -> str:
 
 
 def corners(short: Sequence[Record], records: Sequence[Record], variants: Sequence[Record]) -> str:
-    """What labels that nobody drew do, run by run in whole runs; without any, in short ones."""
-    whole = {name: sensitivity.whole_fills(records, variants, name) for name in NAMES}
+    """What labels that nobody drew do, run by run in whole runs; without any, in short ones.
+
+    The footnotes' rows are left to the report.
+    """
+    rows = [r for r in variants if r.run.method not in SHARED]
+    whole = {name: sensitivity.whole_fills(records, rows, name) for name in NAMES}
     brief = sensitivity.fills(sensitivity.effects(short))
     told = [f"{data_title(name)}, {_run_by_run(one)}" for name, one in whole.items() if one]
     if not told and not brief:
@@ -179,16 +179,15 @@ def _run_by_run(found: Sequence[sensitivity.Effect]) -> str:
         for change, seed in zip(one.changes, one.seeds, strict=True)
     ]
     runs.sort(key=lambda run: -run[0])
-    said, kept = [], {}
+    said, kept = [], 0
     for change, one, seed in runs:
         if abs(change) < LITTLE:
-            kept.setdefault(seed, []).append(title(one.method))
+            kept += 1
         else:
             values = f"{one.before[seed]:.1f} to {one.after[seed]:.1f}"
             said.append(f"{title(one.method)} seed {seed} {values}")
     if kept:
-        each = ", ".join(f"{', '.join(names)} (seed {seed})" for seed, names in kept.items())
-        said.append(f"{each} by less than {LITTLE:g}")
+        said.append(f"{kept} other run{'s' * (kept > 1)} by less than {LITTLE:g}")
     said += [
         f"SCN {', '.join(f'{change:+.1f}' for change in one.changes)} by seed"
         for one in found

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from scnlib.records import Record
-from study.report.means import seeds_text
+from study.report.means import seeds_count, seeds_text
 from study.report.statistics import compare
 from study.report.titles import data_title
 
@@ -17,6 +17,7 @@ from study.report.titles import data_title
 LEFT_OUT = {
     "PAP's term": ("scn", "nopap"),
     "RSR's term": ("scn", "norsr"),
+    "RSR's shapes": ("scn", "noshape"),
     "CACL's term": ("cale", ""),
 }
 
@@ -32,8 +33,10 @@ class Cost(NamedTuple):
 
     def __str__(self) -> str:
         # Of one run a range would look like an interval, and only tell of SCN's seeds.
-        several = f" [{self.low:+.2f}, {self.high:+.2f}]" * (len(self.seeds) > 1)
-        return f"{self.name} {self.points:+.2f}{several} ({seeds_text(self.seeds)})"
+        count = len(self.seeds)
+        several = f" [{self.low:+.2f}, {self.high:+.2f}]" * (count > 1)
+        seeds = seeds_count(count) if count > 1 else seeds_text(self.seeds)
+        return f"{self.name} {self.points:+.2f}{several} ({seeds})"
 
 
 def costs(records: Sequence[Record], variants: Sequence[Record], dataset: str) -> list[Cost]:
@@ -105,8 +108,20 @@ def in_short(records: Sequence[Record], variants: Sequence[Record], dataset: str
     if not found:
         return ""
     return (
-        f"**Which of SCN's terms count** (points of Dice without one, {data_title(dataset)}, "
-        f"validation, range over pairs of seeds): {_listed(found)}."
+        f"**Which parts of SCN count** (points of Dice without one, {data_title(dataset)}, "
+        f"validation, range over pairs of seeds): {_listed(found)}.{_without_shapes(found)}"
+    )
+
+
+def _without_shapes(found: Sequence[Cost]) -> str:
+    """How much of what RSR's term is worth its shapes are, where they are the smaller part."""
+    several = {cost.name: cost for cost in found if len(cost.seeds) > 1}
+    term, shapes = several.get("RSR's term"), several.get("RSR's shapes")
+    if term is None or shapes is None or term.high >= 0 or shapes.points < term.points / 2:
+        return ""
+    return (
+        " RSR's term is mostly training on the network's own sure labels: without shapes it keeps "
+        f"{shapes.points - term.points:.1f} of its {-term.points:.1f} points."
     )
 
 

@@ -31,7 +31,7 @@ from scnlib.files import replace_text
 from scnlib.records import Record
 from study.report.means import seeds_count
 from study.report.statistics import compare
-from study.report.titles import NAMES, UNPRINTED, data_title, in_order, title
+from study.report.titles import NAMES, data_title, in_order, in_print, title
 
 FAR = 20.0  # mm
 RUIN = 5.0  # points of Dice; a prior that costs a run more has taken the heart away
@@ -245,17 +245,29 @@ def wins(rows: pd.DataFrame, dataset: str, prior: str = "heart") -> tuple[int, i
     """How many of the paper's rows SCN beats significantly in Dice as they are, with a prior in
     both, and how many there are; of all seeds among these rows."""
     mine: Any = _of(rows, dataset)
-    mine = mine[~mine["method"].isin(UNPRINTED)]
+    mine = mine[mine["method"].map(in_print)]
     found = [compare(mine, metrics=["dice"]), against_scn(mine, prior)]
     alone, kept = (tests["verdict"].tolist().count("worse") for tests in found)
     return alone, kept, len(found[0])
 
 
-def headline(rows: pd.DataFrame, overall: Mapping[str, float] | None = None) -> str:
+def _beaten(rows: pd.DataFrame, dataset: str, of_all: int | None) -> str:
+    """How many rows SCN beats with the prior on a data set, as they are, and over all seeds."""
+    alone, kept, count = wins(rows, dataset)
+    more = "" if of_all in (None, alone) else f", {of_all} over all seeds"
+    return f"{kept} of {count} on {data_title(dataset)} ({alone} as they are{more})"
+
+
+def headline(
+    rows: pd.DataFrame,
+    overall: Mapping[str, float] | None = None,
+    beaten_by_all: Mapping[str, int] | None = None,
+) -> str:
     """The finding in a line of Markdown, on each data set with rows of PCE and SCN; or "".
 
     The decomposition is of the first seed, the comparisons of all seeds among the rows. `overall`
-    is SCN's gain over all seeds of the tables, in points by data set, where that is another.
+    is SCN's gain over all seeds of the tables, in points by data set, where that is another;
+    `beaten_by_all` how many rows SCN beats there as they are, by data set.
     """
     gains: list[str] = []
     beaten: list[str] = []
@@ -270,11 +282,9 @@ def headline(rows: pd.DataFrame, overall: Mapping[str, float] | None = None) -> 
         pce, scn = table.loc[title("pce")], table.loc[title("scn")]
         far, gain = pce["far"] - scn["far"], scn["Dice"] - pce["Dice"]
         whole = (overall or {}).get(dataset)
-        more = "" if whole is None else f" ({whole:.1f} over all seeds)"
+        more = "" if whole is None else f" (over all seeds the gain is {whole:.1f})"
         gains.append(f"{far:.1f} of {gain:.1f} points on {data_title(dataset)}{more}")
-        alone, kept, count = wins(every, dataset)
-        alone = f"{alone}{'' if beaten else ' as they are'}"
-        beaten.append(f"{kept} of {count} on {data_title(dataset)} ({alone})")
+        beaten.append(_beaten(every, dataset, (beaten_by_all or {}).get(dataset)))
         for method, values in left.items():
             values.append(f"{table.loc[title(method)]['with heart']:.1f}%")
     if not gains:
@@ -283,6 +293,6 @@ def headline(rows: pd.DataFrame, overall: Mapping[str, float] | None = None) -> 
     return (
         f"**In seed {seed}, SCN's gain over PCE lies far from the heart**: {', '.join(gains)} are "
         f"floods over {FAR:g} mm away. With only the largest part kept, PCE has "
-        f"{with_pce}, SCN {with_scn}; with all kept seeds SCN then significantly beats "
-        f"{' and '.join(beaten)}."
+        f"{with_pce}, SCN {with_scn}. Of the runs that kept predictions, SCN then significantly "
+        f"beats {' and '.join(beaten)}."
     )

@@ -12,11 +12,11 @@ from study.report.display import legend_below
 from study.report.lost_points import MENDINGS
 
 LABELS = {
-    "far": "far from the heart",
-    "absent": "slices without the structure",
-    "missed": "slices where it is missed",
-    "border": "within a pixel of a border",
-    "rest": "elsewhere",
+    "far": "far: from the heart",
+    "absent": "absent: slices without the structure",
+    "missed": "missed: slices where it is missed",
+    "border": "border: within a pixel of one",
+    "rest": "rest: elsewhere",
 }
 COLOURS = ("#000000", "#0072B2", "#56B4E9", "#BBBBBB", "#E69F00")
 END = 50  # points; where the axis ends

@@ -1,6 +1,7 @@
 """The study's own rival, PCE+box, beside SCN, and SCN with the same prior, in words.
 
-Tests are those of the tables: the study's own rows are adjusted among themselves.
+Tests are those of the tables: each of the study's own rows is a question of its own, and its p is
+adjusted for no other.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ def rival_told(records: Sequence[Record], lost: pd.DataFrame, fine: Sequence[Rec
     if not (text := _alone(records, tests, full=False)):
         return ""
     kept = with_one_part(lost, full=False)
-    kept = f" With one part kept in both: {kept}." if kept else ""
+    kept = f" But with one part kept in both: {kept}." if kept else ""
     printed = _listed(compare(fine).to_dict("records")) if fine else ""
     printed = f" At 256x256: {printed}." if printed else ""
     return text + _on_validation(records) + kept + printed
@@ -44,14 +45,14 @@ def told_in_full(records: Sequence[Record]) -> str:
 def with_one_part(lost: pd.DataFrame, full: bool = True) -> str:
     """The rival against SCN where the largest part is kept in both, on each data set; or "".
 
-    Where `full`, with intervals and seeds.
+    Unless `full` only where the test tells them apart.
     """
     tests = lost_points.against_scn(lost).to_dict("records") if len(lost) else []
     if not full:
-        return _listed(tests)
+        return _listed([row for row in tests if row["verdict"] in ("better", "worse")])
     return "; ".join(
         f"{interval(row, 100, 'points')} on {data_title(row['dataset'])} "
-        f"(p {row['p_holm']:.3f}, {_seeds(row)})"
+        f"(p {row['p_holm']:.3f}{_verdict(row)}, {_seeds(row)})"
         for row in _of(tests, "box", "dice")
     )
 
@@ -60,9 +61,14 @@ def _listed(tests: Sequence[Any]) -> str:
     """The rival's points to SCN in short, each with its interval, adjusted p and the seeds."""
     return ", ".join(
         f"{interval(row, 100)} on {data_title(row['dataset'])} "
-        f"(p {row['p_holm']:.3f}, {_seeds(row, short=True)})"
+        f"(p {row['p_holm']:.3f}{_verdict(row)}, {_seeds(row, short=True)})"
         for row in _of(tests, "box", "dice")
     )
+
+
+def _verdict(row: Any) -> str:
+    """A colon and the verdict, where it is more than that nothing is told apart."""
+    return "" if row["verdict"] == "not significant" else f": {row['verdict']}"
 
 
 def _alone(records: Sequence[Record], tests: Sequence[Any], full: bool) -> str:
@@ -95,7 +101,8 @@ def _of(tests: Sequence[Any], method: str, metric: str) -> list[Any]:
 def _seeds(row: Any, short: bool = False) -> str:
     """How many seeds are compared; `short` where it was said in full before."""
     seeds = row["seeds"] if short else seeds_count(row["seeds"])
-    return f"{seeds} against {row['reference_seeds']}"
+    same = row["seeds"] == row["reference_seeds"]
+    return f"{seeds} each" if same else f"{seeds} against {row['reference_seeds']}"
 
 
 def _beside(records: Sequence[Record], method: str, tests: Sequence[Any], full: bool) -> list[str]:

@@ -60,15 +60,23 @@ def sizes_told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
     for dataset in dict.fromkeys(pair.dataset for pair in found):
         rows = [pair for pair in found if pair.dataset == dataset]
         usual = mode(seeds_text(pair.seeds) for pair in rows)
-        said = [f"{title(p.method)} {_beside(p)}{_unless(usual, p.seeds)}" for p in rows]
+        said = [
+            f"{title(p.method)} {_bracketed(*map(number_text, p.dice))}{_unless(usual, p.seeds)}"
+            for p in rows
+        ]
         parts.append(f"{data_title(dataset)}, {usual}: {', '.join(said)}")
     if not parts:
         return ""
     return (
-        f"**At 256x256, with a tenth of the printed training** (profile `{FINE}`), mean Dice and "
-        "95HD (at 128x128): "
-        f"{'; '.join(parts)}."
+        f"**At 256x256, with a tenth of the printed training** (profile `{FINE}`), mean Dice (at "
+        f"128x128, {length(coarse, fine)}): {'; '.join(parts)}."
     )
+
+
+def length(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
+    """How much shorter the coarse runs were trained, in words."""
+    few, many = (max(r.run.profile.iterations for r in runs) for runs in (coarse or fine, fine))
+    return f"{few:,} steps in place of {many:,}"
 
 
 def sizes_table(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
@@ -97,10 +105,6 @@ def _unless(usual: str, seeds: Sequence[int]) -> str:
     return "" if text == usual else f" ({text})"
 
 
-def _beside(pair: BothSizes) -> str:
-    """Dice and 95HD of both sizes, the coarse ones in brackets where there are some."""
-    return " and ".join(_bracketed(*map(number_text, both)) for both in (pair.dice, pair.hd95))
-
-
 def _bracketed(fine: str, coarse: str) -> str:
+    """The number of both sizes, the coarse one in brackets where there is one."""
     return f"{fine} ({coarse})" if coarse else fine

@@ -194,8 +194,9 @@ def told_of_choices(found: Sequence[Effect]) -> str:
     return (
         f"**SCN's open choices, in short runs**: the default has {np.mean(usual):.1f}% over "
         f"{len(usual)} seeds. By chance the mean of others of its runs lies within "
-        f"{' or '.join(widths)} points of that: a 95% prediction interval, so that one or two of "
-        f"{len(ranked)} choices lie beyond it by chance. Beyond it: {', '.join(said) or 'none'}."
+        f"{' or '.join(widths)} points of that: a 95% prediction interval, so that about "
+        f"{0.05 * len(ranked):.1f} of {len(ranked)} choices lie beyond it by chance. Beyond it: "
+        f"{', '.join(said) or 'none'}."
     )
 
 
@@ -258,13 +259,23 @@ def filled(effect: Effect) -> str:
 
 
 def above_scn(found: Sequence[Effect]) -> list[Effect]:
-    """The effects after which a rival's mean is above SCN's after the same choice, the best first.
+    """The effects by which a rival's mean comes above SCN's, the best first.
 
-    Full supervision is none.
+    Over the seeds that both have, before and after. Full supervision and PCE+CALE are none.
     """
-    ours = [one.means[1] for one in found if one.method == "scn"]
-    above = [one for one in found if ours and one.method != "full" and one.means[1] > ours[0]]
+    (ours,) = [one for one in found if one.method == "scn"] or [None]
+    rivals = [one for one in found if one.method not in ("scn", "cale", "full")]
+    above = [one for one in rivals if ours and _overtakes(one, ours)]
     return sorted(above, key=lambda one: -one.means[1])
+
+
+def _overtakes(rival: Effect, ours: Effect) -> bool:
+    seeds = set(rival.seeds) & set(ours.seeds)
+    before, after = (
+        [getattr(rival, when)[seed] - getattr(ours, when)[seed] for seed in seeds]
+        for when in ("before", "after")
+    )
+    return bool(seeds) and bool(np.mean(before) <= 0 < np.mean(after))
 
 
 def lead_over_pce(found: dict[str, Effect]) -> str:

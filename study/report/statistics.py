@@ -17,13 +17,13 @@ import pandas as pd
 from scipy import stats
 
 from scnlib.records import Record
-from study.report.titles import OURS, UNPRINTED
+from study.report.titles import SHARED, in_print
 
 LOWER_IS_BETTER = {"hd95_voxel", "hd95_mm"}
 ALPHA = 0.05
 COLUMNS = (
     *("dataset", "metric", "method", "seeds", "reference_seeds", "patients", "dropped"),
-    *("mean_difference", "low", "high", "seeds_apart", "p", "p_holm", "verdict"),
+    *("mean_difference", "low", "high", "seeds_apart", "by_ranks", "p", "p_holm", "verdict"),
 )
 
 
@@ -118,10 +118,10 @@ def compare(
     `records`, or a frame as `long_frame` makes it. Columns: dataset, metric, method, seeds,
     reference_seeds, patients (pairs tested), dropped, mean_difference (method minus reference) with
     low and high (95% bootstrap), seeds_apart (how far the differences of single seeds, each to
-    each, lie apart; nan with one on either side), p, p_holm (within one data set and metric, over
-    the paper's rows; the study's own rivals are another question, and full supervision with the
-    footnotes a third, each adjusted among themselves), verdict
-    (`judge`). Dice is a fraction. A data set without a run of the reference gives no rows.
+    each, lie apart; nan with one on either side), by_ranks (`by_ranks`), p, p_holm (within one data
+    set and metric, over the paper's rows; over full supervision and the footnotes apart; any other
+    row, of the study's own or of a user's, is a question of its own, and its p stays as it is),
+    verdict (`judge`). Dice is a fraction. A data set without a run of the reference gives no rows.
     """
     rows = records if isinstance(records, pd.DataFrame) else long_frame(records)
     found = []
@@ -129,7 +129,8 @@ def compare(
         runs = {str(method): part for method, part in group.groupby("method", sort=False)}
         if reference not in runs:
             continue
-        for metric, family in product(metrics, ("printed", "own", "beside")):
+        families = dict.fromkeys(_family(method) for method in runs)
+        for metric, family in product(metrics, families):
             block = [
                 {"dataset": dataset, "metric": metric, "method": method}
                 | _comparison(part, runs[reference], metric)
@@ -143,8 +144,13 @@ def compare(
 
 
 def _family(method: str) -> str:
-    """Which question a method's row belongs to; rows that are no answer to it don't count in it."""
-    return "own" if method in OURS else "beside" if method in UNPRINTED else "printed"
+    """Which question a method's row belongs to; rows that are no answer to it don't count in it.
+
+    Rows of the study's own are there to be found equal: adjusted for each other they would be.
+    """
+    if in_print(method):
+        return "printed"
+    return "beside" if method in ("full", *SHARED) else method
 
 
 def judge(differences: np.ndarray, adjusted: float, metric: str) -> str:
@@ -159,8 +165,17 @@ def judge(differences: np.ndarray, adjusted: float, metric: str) -> str:
         return "no difference"
     if adjusted >= ALPHA:
         return "not significant"
-    balance = np.sign(differences) @ stats.rankdata(np.abs(differences))
-    return "better" if (balance < 0) == (metric in LOWER_IS_BETTER) else "worse"
+    return "better" if by_ranks(differences, metric) > 0 else "worse"
+
+
+def by_ranks(differences: np.ndarray, metric: str) -> float:
+    """The sum of the signed ranks of paired differences over that of all ranks, -1 to 1.
+
+    Above 0 the method is better than the reference for more, or more clearly; nan without pairs.
+    """
+    ranks = stats.rankdata(np.abs(differences))
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    return float(sign * np.sign(differences) @ ranks / ranks.sum()) if ranks.size else float("nan")
 
 
 def _seeds_apart(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> float:
@@ -191,6 +206,7 @@ def _comparison(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> dic
         "low": low,
         "high": high,
         "seeds_apart": _seeds_apart(part, reference, metric),
+        "by_ranks": by_ranks(difference, metric),
         "p": signed_rank(difference),
         "differences": difference,
     }

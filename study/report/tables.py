@@ -33,7 +33,12 @@ from study.report.scores import (
 from study.report.titles import ROWS, STRUCTURES, data_title, title
 from study.report.uneven import uneven_told
 
-_LATEX = {"±": r"$\pm$", "†": r"\textsuperscript{\dag}", "Δ": r"$\Delta$"}
+_LATEX = {
+    "±": r"$\pm$",
+    "†": r"\textsuperscript{\dag}",
+    "‡": r"\textsuperscript{\ddag}",
+    "Δ": r"$\Delta$",
+}
 
 
 def write_tables(records: Sequence[Record], folder: Path, profile: str) -> list[Path]:

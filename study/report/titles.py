@@ -28,15 +28,17 @@ TITLES: dict[str, tuple[str, str]] = {
 }
 _RIVALS = ("pce", "s2l", "mloss", "rloss_sgd", "meloss_sgd", "ustm", "dmpls_sgd", "fddseg_sgd")
 ROWS = {1: (*_RIVALS, "scn", "full"), 2: (*_RIVALS, "scn"), 3: ("pce", "cale", "scn")}
-# Rows that the paper has not: full supervision, and those that stand last in Tables 1 and 2, where
-# they were run.
+# Rows that the paper has not and that stand last in Tables 1 and 2, where they were run.
 SHARED = tuple(without_recipe(method) for method in RECIPES)  # the footnotes
-OURS = ("box", "scn_box")  # the study's own rivals
-BESIDE = (*OURS, *SHARED)
-UNPRINTED = ("full", *BESIDE)
+BESIDE = ("box", "scn_box", *SHARED)  # the study's own rivals, and the footnotes
 DATASETS = {1: "acdc", 2: "mscmr", 3: "acdc"}
 NAMES = {"acdc": "ACDC", "mscmr": "MSCMR", "phantom": "the phantom"}
 STRUCTURES = ("RV", "MYO", "LV", "Mean")
+
+
+def in_print(method: str) -> bool:
+    """Whether the paper has a row of the method; it has none of what a user added."""
+    return bool(TITLES.get(method, ("", ""))[1])
 
 
 def check_number(number: int) -> None:

@@ -13,7 +13,7 @@ from scnlib.records import Record
 from study.report.means import per_seed
 from study.report.scores import ONE_SEED, SPREAD, seeds_mark
 from study.report.statistics import ALPHA, compare
-from study.report.titles import DATASETS, UNPRINTED, data_title, in_order, row_title
+from study.report.titles import DATASETS, data_title, in_order, in_print, row_title
 
 UNITS = {"dice": ("Dice", 100.0, "points"), "hd95_voxel": ("95HD", 1.0, "voxels")}
 _WORDS = {
@@ -27,22 +27,23 @@ _WORDS = {
 def tests_against_scn(records: Sequence[Record]) -> pd.DataFrame:
     """`compare` on the paper's data sets, for its claims on rivals.
 
-    Without the rows that the paper has not, among them full supervision.
+    Without the rows that the paper has not, among them full supervision and what a user added.
     """
     tests: Any = compare(records)
-    printed = ~tests["method"].isin(UNPRINTED)
-    return tests[printed & tests["dataset"].isin(DATASETS.values())]
+    return tests[tests["method"].map(in_print) & tests["dataset"].isin(DATASETS.values())]
 
 
 def ahead_of_scn(tests: pd.DataFrame) -> pd.DataFrame:
     """The rows of `tests_against_scn` whose mean is better than SCN's, in the tables' order.
 
-    A lead that would be printed as 0.00 is none.
+    A lead that would be printed as 0.00 is none, nor is one of the mean alone where SCN is
+    significantly better by the test.
     """
     if not len(tests):
         return tests
     unit: Any = tests["metric"].replace({"dice": 100.0, "hd95_voxel": -1.0}).astype(float)
-    ahead: Any = tests[unit * tests["mean_difference"] >= 0.005]
+    led = (unit * tests["mean_difference"] >= 0.005) & (tests["verdict"] != "worse")
+    ahead: Any = tests[led]
     place = {method: i for i, method in enumerate(in_order(ahead["method"].tolist()))}
     ahead = ahead.assign(place=ahead["method"].map(place))
     return ahead.sort_values(["dataset", "metric", "place"], ignore_index=True)
@@ -58,7 +59,8 @@ def best(records: Sequence[Record]) -> list[str]:
         quantity, factor, unit = UNITS[row["metric"]]
         where = f"{row_title(1, row['method'])} on {data_title(row['dataset'])}, {quantity}"
         text = f"{where} {interval(row, factor, unit)}"
-        named.append(text + " (significant)" * (row["verdict"] == "better"))
+        led = "; SCN has the better ranks" * (row["by_ranks"] < 0)
+        named.append(text + led + " (significant)" * (row["verdict"] == "better"))
     return [
         "**The best.** The paper says that SCN has the highest mean Dice and the lowest mean 95HD. "
         "Rows with a better mean over patients here, all seeds taken together (difference to SCN, "
@@ -110,9 +112,7 @@ def _single(tests: pd.DataFrame) -> list[str]:
     names = []
     for dataset, rows in once.groupby("dataset", sort=False):
         methods = set(rows["method"])
-        every = methods == set(tests.loc[tests["dataset"] == dataset, "method"])
-        which = "all" if every else _titles(in_order(methods))
-        names.append(f"{data_title(str(dataset))} {which}")
+        names.append(f"{data_title(str(dataset))} {_titles(in_order(methods))}")
     return [f"{ONE_SEED} Of one seed are on {'; on '.join(names)}."] if names else []
 
 

@@ -3,8 +3,11 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
+
 from study.experiments import make_run
 from study.report.claims import answers
+from study.report.headlines import headlines
 from tests.study.report.test_tables import record
 
 
@@ -73,7 +76,7 @@ def test_a_row_with_a_recipe_of_its_own_is_compared_with_the_shared_protocol():
     # The print has one DMPLS, above PCE: SGD's is it here, and Adam's, below PCE, is not asked.
     order = said([*runs, validated("pce", 0.5, "", 0.4)])["Order"]
     held = "Table 1: 1 of 1 pairs"
-    assert order.endswith(f"order of mean Dice: {held}. Of mean 95HD: {held}.")
+    assert order.endswith(f"order of mean Dice: {held}."), "DMPLS's 95HD is printed in mm"
     assert "Order" not in said([runs[0], validated("pce", 0.5, "", 0.4)])
     below = said([validated("dmpls_sgd", 0.8, "", 0.3), validated("pce", 0.5, "", 0.4)])["Order"]
     assert "Table 1: 0 of 1 pairs (but PCE above DMPLS)." in below
@@ -198,7 +201,7 @@ def test_tests_of_one_seed_say_so():
     assert "one seed" not in said(runs)["Significance"]
     runs.append(record("mloss", 0.5))
     text = said(runs)["Significance"]
-    assert "two networks, not two methods, and chance between seeds is in no interval" in text
+    assert "with one seed it compares two networks, not two methods." in text
     assert text.endswith("Of one seed are on ACDC MLoss.")
 
 
@@ -209,8 +212,28 @@ def test_seeds_that_tell_two_stories_stand_one_by_one():
     text = said(runs)["Significance"]
     assert text.endswith("apart against SCN, mean Dice in percent: S2L on ACDC 83.33, 53.33.")
     alone = said([record("scn", 0.8), record("pce", 0.3)])["Significance"]
-    assert alone.endswith("Of one seed are on ACDC all.")
+    assert alone.endswith("Of one seed are on ACDC PCE.")
     assert "ACDC, Dice: " in text and "ACDC, 95HD: " in text
+
+
+def test_a_lead_of_the_mean_alone_is_said_to_be_one_and_none_where_the_test_says_otherwise():
+    def runs(patients: int) -> list:
+        """PCE's mean is above SCN's by one patient alone; SCN is better for all others."""
+        theirs = [record("scn", 0.5), record("pce", 0.5)]
+        for run, step in zip(theirs, (0.01, 0.0), strict=True):
+            rows = [run.metrics.assign(subject=f"p{n}", dice=0.5 + step) for n in range(patients)]
+            run.metrics = pd.concat(rows)
+        far = theirs[1].metrics
+        far.loc[far["subject"] == "p0", "dice"] = 0.99
+        return theirs
+
+    assert "PCE on ACDC, Dice +6.00 points" in (text := said(runs(7))["The best"])
+    assert "]; SCN has the better ranks." in text
+    (led,) = (line for line in headlines(runs(7), pd.DataFrame()) if "better mean" in line)
+    assert "none significant; by patients' ranks SCN is ahead in 1." in led
+    many = said(runs(40))
+    assert "SCN is better than PCE" in many["Significance"]
+    assert many["The best"].endswith(": none.")
 
 
 def test_faults_of_the_print_are_listed():

@@ -37,8 +37,8 @@ def both(dice: float, variant: str = "", method: str = "scn") -> list[Any]:
 
 def test_the_dearest_part_and_the_free_ones_are_named() -> None:
     text = told(PROTOCOL, [*both(0.70, "norsr"), *both(0.81, "nopap")])
-    assert "the dearest is **RSR's term -11.00 [-12.00, -10.00] (seeds 0, 1)**; no cost" in text
-    assert "above): PAP's term +0.00 [-1.00, +1.00] (seeds 0, 1)." in text
+    assert "the dearest is **RSR's term -11.00 [-12.00, -10.00] (2 seeds)**; no cost" in text
+    assert "above): PAP's term +0.00 [-1.00, +1.00] (2 seeds)." in text
 
 
 def test_parts_that_cost_less_than_the_dearest_are_listed_by_their_cost() -> None:
@@ -51,11 +51,29 @@ def test_parts_that_cost_less_than_the_dearest_are_listed_by_their_cost() -> Non
 def test_in_short_every_part_stands_with_its_seeds_the_dearest_first() -> None:
     text = in_short(PROTOCOL, [*both(0.70, "norsr"), validated(0.81, variant="nopap")])
     assert text == (
-        "**Which of SCN's terms count** (points of Dice without one, ACDC, validation, range over "
-        "pairs of seeds): RSR's term -11.00 [-12.00, -10.00] (seeds 0, 1), PAP's term +1.00 "
+        "**Which parts of SCN count** (points of Dice without one, ACDC, validation, range over "
+        "pairs of seeds): RSR's term -11.00 [-12.00, -10.00] (2 seeds), PAP's term +1.00 "
         "(seed 0)."
     )
     assert in_short(PROTOCOL, []) == ""
+
+
+@pytest.mark.parametrize(
+    "term, shapes, said",
+    [
+        (0.70, 0.81, "keeps 11.0 of its 11.0 points."),
+        (0.70, 0.79, "keeps 9.0 of its 11.0 points."),
+        (0.70, 0.75, ""),  # less than half
+        (0.81, 0.81, ""),  # a term that is worth nothing
+    ],
+)
+def test_what_a_term_keeps_without_its_shapes_is_training_on_sure_labels(
+    term: float, shapes: float, said: str
+) -> None:
+    text = in_short(PROTOCOL, [*both(term, "norsr"), *both(shapes, "noshape")])
+    assert text.endswith(said) and ("sure labels" in text) == bool(said)
+    once = in_short(PROTOCOL, [*both(term, "norsr"), validated(shapes, variant="noshape")])
+    assert "sure labels" not in once, "one run ranks nothing"
 
 
 def test_where_no_part_costs_it_is_said() -> None:

@@ -24,11 +24,11 @@ def test_a_level_holds_within_a_point_of_the_print():
 @pytest.mark.parametrize(("scn", "holds"), [(0.71, True), (0.69, False), (0.70, None)])
 def test_a_gain_is_decided_by_its_sign_where_its_interval_is_on_one_side(scn: float, holds):
     found = claims([record("pce", 0.4), record("cale", 0.7), record("scn", scn)])
-    gains = {c.claim: c for c in found if "points from" in c.claim}
-    cale = gains["PCE+CALE is +20.33 points from PCE on ACDC"]
+    gains = {c.claim: c for c in found if "is above" in c.claim}
+    cale = gains["PCE+CALE is above PCE on ACDC (+20.33 points)"]
     over = "over patients +30.00 points [+30.00, +30.00]"
     assert cale.holds and cale.here == f"+30.00 points (seed 0); {over}"
-    both = gains["PCE+CALE+CACL is +0.16 points from PCE+CALE on ACDC"]
+    both = gains["PCE+CALE+CACL is above PCE+CALE on ACDC (+0.16 points)"]
     assert both.holds is holds
     assert all(c.cause for c in found if not c.holds)
 
@@ -36,7 +36,7 @@ def test_a_gain_is_decided_by_its_sign_where_its_interval_is_on_one_side(scn: fl
 def test_a_gains_seeds_are_told_where_there_are_several() -> None:
     runs = [record("pce", dice, seed) for seed, dice in enumerate((0.4, 0.1))]
     found = claims([*runs, *(record("cale", 0.7, seed) for seed in (0, 1))])
-    (gain,) = (c for c in found if "points from PCE on" in c.claim)
+    (gain,) = (c for c in found if "above PCE on" in c.claim)
     assert "(seeds 0, 1: +30.00, +60.00)" in gain.here
 
 
@@ -45,6 +45,27 @@ def test_significance_is_counted_in_dice_as_the_paper_claims_it() -> None:
     (lead,) = (c for c in claims([*runs, record("full", 0.95)]) if "significant" in c.claim)
     assert "in 0 of 2 comparisons of Dice (0 of 6 with 95HD and PCE+CALE)" in lead.here
     assert lead.holds is False and "SCN has no lead in 2;" in lead.cause
+
+
+def test_a_significant_lead_is_among_those_that_scn_has_not() -> None:
+    (lead,) = (
+        c for c in claims([record("scn", 0.8), record("mloss", 0.9)]) if "significant" in c.claim
+    )
+    assert "in 0 of 1 comparisons of Dice (0 of 2 with" in lead.here  # p 0.031 for MLoss
+    assert "of the 2 others SCN has no lead in 2;" in lead.cause
+
+
+@pytest.mark.parametrize(
+    ("acdc", "mscmr", "holds"),
+    [((0.5,), (0.4,), False), ((0.7, 0.3), (0.4,), None), ((0.7, 0.3), (0.4, 0.41), False)],
+)
+def test_one_seed_of_a_method_whose_seeds_lie_far_apart_decides_nothing(
+    acdc: tuple[float, ...], mscmr: tuple[float, ...], holds: bool | None
+) -> None:
+    runs = [record("pce", dice, seed) for seed, dice in enumerate(acdc)]
+    runs += [record("pce", dice, seed, dataset="mscmr") for seed, dice in enumerate(mscmr)]
+    (there,) = (c for c in claims(runs) if "on MSCMR" in c.claim)
+    assert there.holds is holds and ("chance" in there.cause) == (holds is None)
 
 
 def test_without_records_nothing_is_claimed():
@@ -90,7 +111,9 @@ def test_the_other_rows_stand_to_the_print_with_what_their_means_are_of():
     assert row.here == "to the print: S2L -13.74, MLoss -0.49" and row.holds is False
     assert row.cause.endswith("means of unlike parts: S2L by seed 53.3, 83.3")
     assert "above" not in row.cause
-    (row,) = claims(runs[:1])
-    assert row.holds
+    (row,) = claims(runs[:1], [record("mloss", 0.84, profile="night")])
+    assert row.holds and row.here.endswith("; at 256 x 256 (profile `night`): MLoss +0.51")
+    (row,) = claims([record("rloss_sgd", 0.8), record("rloss", 0.83)])
+    assert row.here == "to the print: RLoss -3.58; by Adam, as printed: RLoss (Adam) -0.58"
     (row,) = claims([record("ustm", 0.9)])
     assert "; far above the print, unexplained: USTM" in row.cause

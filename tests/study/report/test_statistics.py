@@ -10,6 +10,7 @@ import pytest
 
 from study.report.statistics import (
     bootstrap_mean,
+    by_ranks,
     compare,
     holm,
     judge,
@@ -119,15 +120,26 @@ def test_holm_by_hand() -> None:
         holm([0.5, 1.2])
 
 
-def test_the_studys_own_rival_changes_no_other_verdict() -> None:
+@pytest.mark.parametrize("added", ["box", "mine"])
+def test_a_row_that_the_paper_has_not_changes_no_other_verdict(added: str) -> None:
     values = patients([0.1 * n for n in range(8)])
     papers = [record("scn", values), record("pce", values), record("s2l", patients([0.2] * 8))]
-    own = record("box", patients([0.1 * n + 0.01 for n in range(8)]))
+    own = record(added, patients([0.1 * n + 0.01 for n in range(8)]))
+    more = record("scn_box", patients([0.1 * n + 0.02 for n in range(8)]))
     alone = compare(papers, metrics=["dice"])
-    beside: Any = compare([*papers, own], metrics=["dice"])
-    pd.testing.assert_frame_equal(alone, beside[beside["method"] != "box"].reset_index(drop=True))
-    row: Any = beside[beside["method"] == "box"].iloc[0]
+    beside: Any = compare([*papers, own, more], metrics=["dice"])
+    kept: Any = beside[~beside["method"].isin([added, "scn_box"])]
+    pd.testing.assert_frame_equal(alone, kept.reset_index(drop=True))
+    row: Any = beside[beside["method"] == added].iloc[0]
     assert row["p_holm"] == row["p"] == pytest.approx(2 * 0.5**8)  # of 8 equal signs
+
+
+def test_the_balance_of_ranks_by_hand() -> None:
+    # Ranks 1, 2, 3 of 0.1, 0.2 and -0.9: (1 + 2 - 3) / 6; of the other sign for a distance.
+    assert by_ranks(np.array([0.1, 0.2, -0.9]), "dice") == 0
+    assert by_ranks(np.array([0.1, 0.3, 0.2, -0.25]), "dice") == pytest.approx(0.4)
+    assert by_ranks(np.array([0.1, 0.3, 0.2, -0.25]), "hd95_mm") == pytest.approx(-0.4)
+    assert math.isnan(by_ranks(np.array([]), "dice"))
 
 
 def test_holm_is_over_the_methods_of_one_data_set_and_metric() -> None:

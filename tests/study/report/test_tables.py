@@ -222,7 +222,10 @@ def test_files_of_the_three_tables(tmp_path: Path) -> None:
     assert csv.at["PCE", "empty"] == 1 and csv.at["SCN", "Dice ours RV"] == 85.0
     assert csv.at["SCN", "Dice difference RV"] == pytest.approx(85 - 87.81)
     assert csv.at["USTM", "status"] == "not run" and math.isnan(csv.loc["USTM", "seeds"])
+    runs += [record("pce", 0.9, seed=1), record("scn", 0.86, seed=1)]  # seeds of two kinds: ‡
+    write_tables(runs, tmp_path / "tables", "cpu")
     latex = (tmp_path / "tables" / "table1.tex").read_text(encoding="utf-8")
+    assert r"\ddag" in latex
     assert latex.count(r"\begin{tabular}") == 5 and latex.isascii()
     assert r"PCE\textsuperscript{\dag} &" in latex and r"(\%)" in latex
 
