@@ -16,9 +16,9 @@ class Pseudo(NamedTuple):
 class ConfidenceThreshold(nn.Module):
     """CGTM's threshold tau, an average that follows the network's confidence.
 
-    The paper calls the right-hand side an increment; it is the new value of an average, since as
-    an increment tau would leave 0..1 at once. Its momentum is not printed; 1 keeps tau fixed.
-    `state_dict` holds tau, so that a resumed run goes on with it.
+    The paper calls the mean of the largest confidences an increment of tau; here tau is an average
+    of them, since added up they would leave 0..1 at once. Its momentum is not printed; 1 keeps tau
+    fixed. `state_dict` holds tau, so that a resumed run goes on with it.
     """
 
     value_: Tensor

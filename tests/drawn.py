@@ -37,6 +37,8 @@ def random_map(seed: int, B: int = 2, D: int = 3, h: int = 2, w: int = 3) -> Ten
     return torch.randn(B, D, h, w, generator=generator, dtype=torch.float64)
 
 
+FEATURES = pixels([3, 4], [0, 2], [1, 0], [5, 5])
+
 # Four pixels: softmax(log P) = P, so that log P serves as logits.
 P = pixels([0.7, 0.1, 0.1, 0.1], [0.2, 0.5, 0.2, 0.1], [0.25] * 4, [0.1, 0.2, 0.3, 0.4])
 LOGITS = P.log()

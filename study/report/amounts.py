@@ -25,12 +25,15 @@ LOOKS = (("black", "o"), ("#0072B2", "s"), ("#D55E00", "D"), ("#009E73", "^"), (
 
 
 def by_method(found: Sequence[Effect]) -> dict[str, dict[str, Effect]]:
-    """The effects of drawing less or worse: method, then choice; those of other choices are out."""
+    """The effects of drawing less or worse: method, then choice; those of other choices are out.
+
+    A method whose choices have no seed in common is left out: nothing of it can stand side by side.
+    """
     grouped: dict[str, dict[str, Effect]] = {}
     for effect in found:
         if effect.choice in AMOUNTS:
             grouped.setdefault(effect.method, {})[effect.choice] = effect
-    return grouped
+    return {method: effects for method, effects in grouped.items() if _common(effects)}
 
 
 def seeds_of(found: Iterable[Effect]) -> str:
@@ -58,11 +61,12 @@ def amounts_told(found: Sequence[Effect], where: str, full: bool = True) -> str:
 
     `where` names the data set of these effects; where `full`, what chance does is told too.
     """
-    there = [effects["tenth"] for effects in by_method(found).values() if "tenth" in effects]
-    parts = [f"{title(one.method)} {one.means[0]:.1f} to {one.means[1]:.1f}" for one in there]
+    ways = [effects for effects in by_method(found).values() if "tenth" in effects]
+    there = [effects["tenth"] for effects in ways]
+    parts = [_from_to(one, _common(effects)) for one, effects in zip(there, ways, strict=True)]
     if not parts:
         return ""
-    seeds = seeds_of(there)
+    seeds = " or ".join(sorted({seeds_text(_common(effects)) for effects in ways}))
     several = [one for one in there if len(one.before) > 1]
     chance = [
         f"{title(one.method)} {max(one.before.values()) - min(one.before.values()):.1f}"
@@ -123,5 +127,10 @@ def _whole(effects: dict[str, Effect]) -> dict[int, float]:
     return {seed: dice for one in effects.values() for seed, dice in one.before.items()}
 
 
+def _from_to(one: Effect, seeds: Sequence[int]) -> str:
+    before, after = (_mean(dice, seeds) for dice in (one.before, one.after))
+    return f"{title(one.method)} {before:.1f} to {after:.1f}"
+
+
 def _mean(dice: dict[int, float], seeds: Sequence[int]) -> float:
-    return float(np.mean([dice[seed] for seed in seeds])) if seeds else float("nan")
+    return float(np.mean([dice[seed] for seed in seeds]))

@@ -32,7 +32,7 @@ def forest(tests: pd.DataFrame, heading: str = "") -> Figure:
     """Each method's difference to SCN with its interval, in Dice and 95HD, whole and near 0.
 
     tests: rows of `statistics.compare` for one data set. A filled mark is a difference that is
-    significant after Holm's adjustment, a hollow one is not. A difference beyond the axis is an
+    significant by the tables' test, a hollow one is not. A difference beyond the axis is an
     arrow at its edge, with its value at the edge of the wide one, where ‡ also stands beside what
     seeds move far (`scores.seeds_mark`). Without rows the axes stay empty.
     """
@@ -109,7 +109,7 @@ def _difference(axes: Axes, y: int, row: Any, factor: float, furthest: float) ->
 def _forest_key(figure: Figure) -> None:
     look: Any = {"color": "black", "marker": "o", "lw": 1.2}
     handles = [
-        Line2D([], [], **look, label="significant (Holm), with 95% interval"),
+        Line2D([], [], **look, label="significant (see the tables), with 95% interval"),
         Line2D([], [], **look, mfc="white", label="not significant"),
         Line2D([], [], color="black", marker=">", ls="none", label="beyond the axis"),
     ]

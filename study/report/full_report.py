@@ -25,7 +25,8 @@ Written from the records by `python -m study.report.readme`; no number is typed 
 
 ## Findings
 
-Significant is what is so by one rule: the signed-rank test over patients with Holm's adjustment.
+Significant is what is so by one rule: the signed-rank test over patients, with Holm's adjustment
+over the paper's rows; a row of the study's own is a question of its own.
 
 {findings}
 
@@ -146,7 +147,7 @@ def report_text(
 def _finer(records: Sequence[Record], fine: Sequence[Record]) -> str:
     """The section on the printed resolution, or nothing."""
     table = resolution.sizes_table(records, fine)
-    length = resolution.length(records, fine) if table else ""
+    length = resolution.length(records, fine) if table and records else "not run"
     return _FINE.format(profile=resolution.FINE, table=table, length=length) if table else ""
 
 
@@ -258,7 +259,7 @@ def phantom_line(path: Path) -> list[str]:
     values = ", ".join(f"{title(method)} {100 * value:.1f}" for method, value in dice.items())
     below = [title(method) for method in dice if method != "pce" and dice[method] <= dice["pce"]]
     return [
-        "- All methods by the demo's profile (`./run_all.sh` alone trains four of them), mean test "
-        f"Dice (percent, seed 0): {values}. "
+        f"- {len(dice)} methods by the demo's profile (`./run_all.sh` alone trains four), mean "
+        f"test Dice (percent, seed 0): {values}. "
         f"Not above PCE: {', '.join(below) or 'none'}."
     ]

@@ -16,7 +16,7 @@ from study.report.findings import ablation_steps
 from study.report.means import difference, mean_dice, per_seed
 from study.report.paper import paper_table
 from study.report.titles import NAMES, SHARED, data_title, in_order, row_title, title
-from study.report.verdicts import UNITS, ahead_of_scn, tests_against_scn
+from study.report.verdicts import UNITS, ahead_of_scn, proven_leads, tests_against_scn
 
 LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
 
@@ -50,7 +50,7 @@ def headlines(
 def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) -> str:
     """What SCN's gain consists of, and which runs the prior ruins.
 
-    Where `full`, also how far that goes beyond the one seed it is told of.
+    Where `full`, also which runs the prior ruins, by name, and how the seed it is told of ranks.
     """
     text = lost_points.headline(lost, _gains_of_all(records), _beaten_by_all(records))
     if not text:
@@ -128,8 +128,7 @@ def _ahead(records: Sequence[Record]) -> str:
             by.setdefault(", ".join(map(data_title, where)), []).append(row_title(1, method))
         each = ", ".join(f"{', '.join(rows)} ({where})" for where, rows in by.items())
         named += [f"in {quantity} {each}"] if each else []
-    proven = ahead["verdict"].tolist().count("better")
-    ranks = sum(balance < 0 for balance in ahead["by_ranks"])
+    proven, ranks = proven_leads(ahead)
     led = f"; by patients' ranks SCN is ahead in {ranks}" if ranks else ""
     return (
         f"**The paper's rows with a better mean than SCN**: {'; '.join(named) or 'none'}; "
@@ -153,7 +152,7 @@ def corners(short: Sequence[Record], records: Sequence[Record], variants: Sequen
     """
     rows = [r for r in variants if r.run.method not in SHARED]
     whole = {name: sensitivity.whole_fills(records, rows, name) for name in NAMES}
-    brief = sensitivity.fills(sensitivity.effects(short))
+    brief = sensitivity.fills(sensitivity.effects([r for r in short if r.run.method not in SHARED]))
     told = [f"{data_title(name)}, {_run_by_run(one)}" for name, one in whole.items() if one]
     if not told and not brief:
         return ""
@@ -163,9 +162,9 @@ def corners(short: Sequence[Record], records: Sequence[Record], variants: Sequen
         f"validation: {what}."
     )
     above = [
-        f"{title(one.method)} on {data_title(name)}"
+        f"{title(method)} on {data_title(name)} ({values})"
         for name, found in whole.items()
-        for one in sensitivity.above_scn(found)
+        for method, values in sensitivity.above_scn(found).items()
     ]
     return text + (f" Then above SCN: {', '.join(above)}." if above else "")
 

@@ -121,7 +121,7 @@ def _without_shapes(found: Sequence[Cost]) -> str:
         return ""
     return (
         " RSR's term is mostly training on the network's own sure labels: without shapes it keeps "
-        f"{shapes.points - term.points:.1f} of its {-term.points:.1f} points."
+        f"{min(shapes.points, 0) - term.points:.1f} of its {-term.points:.1f} points."
     )
 
 

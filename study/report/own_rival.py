@@ -28,10 +28,10 @@ def rival_told(records: Sequence[Record], lost: pd.DataFrame, fine: Sequence[Rec
     if not (text := _alone(records, tests, full=False)):
         return ""
     kept = with_one_part(lost, full=False)
-    kept = f" But with one part kept in both: {kept}." if kept else ""
+    kept = f" With one part kept in both: {kept}." if kept else ""
     printed = _listed(compare(fine).to_dict("records")) if fine else ""
     printed = f" At 256x256: {printed}." if printed else ""
-    return text + _on_validation(records) + kept + printed
+    return text + kept + _on_validation(records) + printed
 
 
 def told_in_full(records: Sequence[Record]) -> str:
@@ -58,7 +58,7 @@ def with_one_part(lost: pd.DataFrame, full: bool = True) -> str:
 
 
 def _listed(tests: Sequence[Any]) -> str:
-    """The rival's points to SCN in short, each with its interval, adjusted p and the seeds."""
+    """The rival's points to SCN in short, each with its interval, p and the seeds."""
     return ", ".join(
         f"{interval(row, 100)} on {data_title(row['dataset'])} "
         f"(p {row['p_holm']:.3f}{_verdict(row)}, {_seeds(row, short=True)})"

@@ -25,7 +25,7 @@ from study.report.scores import SPREAD, number_text
 from study.report.statistics import compare
 from study.report.titles import ROWS, SHARED, data_title, in_order, paper_row, row_title, title
 from study.report.uneven import odd_means
-from study.report.verdicts import ahead_of_scn, interval, tests_against_scn
+from study.report.verdicts import ahead_of_scn, interval, proven_leads, tests_against_scn
 
 _PAGE = """# Reproducibility report
 
@@ -37,11 +37,10 @@ Written from the records by `python -m study.report.readme`.
 
 A mean holds within {close} of the print; a gain, whatever its size, where it has the printed sign
 and its interval over patients leaves out zero, and it is undecided where the interval has zero; a
-comparison where it is
-significant (signed-rank test over patients, Holm's adjustment), and it is undecided where others
-lead and none of them significantly. A mean whose seeds lie over {spread} apart with the print
-between them is undecided too, as is one seed of a method whose seeds lie so far apart on the other
-data set. All of it is of profile
+comparison where it is significant (signed-rank test over patients, Holm's adjustment over the
+paper's rows), and it is undecided where others lead and none of them significantly. A mean whose
+seeds lie over {spread} apart with the print between them is undecided too, as is one seed of a
+method whose seeds lie so far apart on the other data set. All of it is of profile
 `cpu`: 128 x 128 pixels, batch 12, 3,000 steps, where the paper has 256 x 256, 24 and 30,000.
 [The full report](cpu/REPORT.md) has every number with its interval.
 
@@ -282,8 +281,8 @@ def _comparisons(records: Sequence[Record]) -> list[Claim]:
     claimed: Any = tests[(tests["metric"] == "dice") & (tests["method"] != "cale")]
     proven, of = _counted(claimed)
     more, of_more = _counted(tests)
-    better = ahead["verdict"].tolist().count("better")
-    ranks = sum(balance < 0 for balance in ahead["by_ranks"])
+    better, ranks = proven_leads(ahead)
+    lost = len(ahead) - ahead["verdict"].tolist().count("worse")
     single = [
         f"{row_title(1, row['method'])} on {data_title(row['dataset'])}"
         for row in ahead.drop_duplicates(["dataset", "method"]).to_dict("records")
@@ -302,7 +301,7 @@ def _comparisons(records: Sequence[Record]) -> list[Claim]:
             "SCN's lead is significant (p < 0.05, test not named)",
             f"in {proven} of {of} comparisons of Dice ({more} of {of_more} with 95HD and PCE+CALE)",
             proven == of,
-            f"of the {of_more - more} others SCN has no lead in {len(ahead)}; twenty and "
+            f"of the {of_more - more} others SCN has no lead in {lost}; twenty and "
             "fifteen test patients tell few small differences apart",
         ),
     ]

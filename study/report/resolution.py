@@ -67,15 +67,16 @@ def sizes_told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
         parts.append(f"{data_title(dataset)}, {usual}: {', '.join(said)}")
     if not parts:
         return ""
+    beside = f" (at 128x128, {length(coarse, fine)})" if coarse else ""
     return (
-        f"**At 256x256, with a tenth of the printed training** (profile `{FINE}`), mean Dice (at "
-        f"128x128, {length(coarse, fine)}): {'; '.join(parts)}."
+        f"**At 256x256, with a tenth of the printed training** (profile `{FINE}`), mean Dice"
+        f"{beside}: {'; '.join(parts)}."
     )
 
 
 def length(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
     """How much shorter the coarse runs were trained, in words."""
-    few, many = (max(r.run.profile.iterations for r in runs) for runs in (coarse or fine, fine))
+    few, many = (max(r.run.profile.iterations for r in runs) for runs in (coarse, fine))
     return f"{few:,} steps in place of {many:,}"
 
 

@@ -113,7 +113,8 @@ def our_table(number: int, records: Sequence[Record], profile: str = "") -> pd.D
 def side_by_side(number: int, records: Sequence[Record], profile: str = "") -> pd.DataFrame:
     """`our_table` with the printed numbers: "... paper", "... ours", "... spread", "... Δ".
 
-    On the phantom the printed numbers are left out: they are of another data set.
+    On the phantom the printed numbers are left out: they are of another data set. DMPLS has no
+    "95HD Δ" in Table 1, as its printed row is in mm.
     """
     ours = our_table(number, records, profile)
     names = {paper_row(number, method): row_title(number, method) for method in ROWS[number]}

@@ -258,24 +258,25 @@ def filled(effect: Effect) -> str:
     return f"{title(effect.method)} {before:.1f} to {after:.1f}{each}"
 
 
-def above_scn(found: Sequence[Effect]) -> list[Effect]:
-    """The effects by which a rival's mean comes above SCN's, the best first.
+def above_scn(found: Sequence[Effect]) -> dict[str, str]:
+    """The rivals whose mean is above SCN's with the choice and not without it, with both in words.
 
-    Over the seeds that both have, before and after. Full supervision and PCE+CALE are none.
+    Over the seeds that both have, of the choice alone. Full supervision and PCE+CALE are no rivals.
     """
-    (ours,) = [one for one in found if one.method == "scn"] or [None]
-    rivals = [one for one in found if one.method not in ("scn", "cale", "full")]
-    above = [one for one in rivals if ours and _overtakes(one, ours)]
-    return sorted(above, key=lambda one: -one.means[1])
-
-
-def _overtakes(rival: Effect, ours: Effect) -> bool:
-    seeds = set(rival.seeds) & set(ours.seeds)
-    before, after = (
-        [getattr(rival, when)[seed] - getattr(ours, when)[seed] for seed in seeds]
-        for when in ("before", "after")
-    )
-    return bool(seeds) and bool(np.mean(before) <= 0 < np.mean(after))
+    alone = [one for one in found if not one.base and one.method not in ("cale", "full")]
+    ours = next((one for one in alone if one.method == "scn"), None)
+    said = {}
+    for rival in alone:
+        seeds = sorted(set(rival.seeds) & set(ours.seeds)) if ours else []
+        if not ours or not seeds:
+            continue
+        (mine, after), (theirs, other) = (
+            tuple(np.mean([dice[seed] for seed in seeds]) for dice in (one.before, one.after))
+            for one in (ours, rival)
+        )
+        if theirs <= mine and other > after:
+            said[rival.method] = f"{other:.1f} to SCN's {after:.1f}, {seeds_text(seeds)}"
+    return said
 
 
 def lead_over_pce(found: dict[str, Effect]) -> str:

@@ -169,7 +169,7 @@ def judge(differences: np.ndarray, adjusted: float, metric: str) -> str:
 
 
 def by_ranks(differences: np.ndarray, metric: str) -> float:
-    """The sum of the signed ranks of paired differences over that of all ranks, -1 to 1.
+    """The sum of the signed ranks of paired differences (n,) over that of all ranks, -1 to 1.
 
     Above 0 the method is better than the reference for more, or more clearly; nan without pairs.
     """

@@ -1,6 +1,7 @@
 """What the tests against SCN say: who has better means, who differs, where interval and test part.
 
-One rule says whether a difference is significant: Holm's adjusted p of the signed-rank test. The
+One rule says whether a difference is significant: the p of the signed-rank test, by Holm's
+adjustment where a question has several rows (`study.report.statistics.compare`). The
 bootstrap interval is of one difference alone and of its mean; it shows how large the difference is.
 """
 
@@ -36,17 +37,23 @@ def tests_against_scn(records: Sequence[Record]) -> pd.DataFrame:
 def ahead_of_scn(tests: pd.DataFrame) -> pd.DataFrame:
     """The rows of `tests_against_scn` whose mean is better than SCN's, in the tables' order.
 
-    A lead that would be printed as 0.00 is none, nor is one of the mean alone where SCN is
-    significantly better by the test.
+    A lead that would be printed as 0.00 is none. SCN may have the better ranks all the same, and
+    be significantly better by them.
     """
     if not len(tests):
         return tests
     unit: Any = tests["metric"].replace({"dice": 100.0, "hd95_voxel": -1.0}).astype(float)
-    led = (unit * tests["mean_difference"] >= 0.005) & (tests["verdict"] != "worse")
-    ahead: Any = tests[led]
+    ahead: Any = tests[unit * tests["mean_difference"] >= 0.005]
     place = {method: i for i, method in enumerate(in_order(ahead["method"].tolist()))}
     ahead = ahead.assign(place=ahead["method"].map(place))
     return ahead.sort_values(["dataset", "metric", "place"], ignore_index=True)
+
+
+def proven_leads(ahead: pd.DataFrame) -> tuple[int, int]:
+    """Of the rows of `ahead_of_scn`, how many lead significantly, and in how many SCN has the
+    better ranks."""
+    balances = ahead["by_ranks"].tolist()
+    return ahead["verdict"].tolist().count("better"), sum(balance < 0 for balance in balances)
 
 
 def best(records: Sequence[Record]) -> list[str]:
@@ -59,8 +66,10 @@ def best(records: Sequence[Record]) -> list[str]:
         quantity, factor, unit = UNITS[row["metric"]]
         where = f"{row_title(1, row['method'])} on {data_title(row['dataset'])}, {quantity}"
         text = f"{where} {interval(row, factor, unit)}"
-        led = "; SCN has the better ranks" * (row["by_ranks"] < 0)
-        named.append(text + led + " (significant)" * (row["verdict"] == "better"))
+        led = " (SCN has the better ranks)" * (row["by_ranks"] < 0)
+        if row["verdict"] in ("better", "worse"):
+            led = " (SCN is significantly better by ranks)" if led else " (significant)"
+        named.append(text + led)
     return [
         "**The best.** The paper says that SCN has the highest mean Dice and the lowest mean 95HD. "
         "Rows with a better mean over patients here, all seeds taken together (difference to SCN, "

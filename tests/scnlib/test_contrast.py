@@ -14,7 +14,7 @@ from scnlib.losses import (
     pseudo_label_contrast,
     scribble_contrast,
 )
-from tests.drawn import LOGITS, check, pixels, row
+from tests.drawn import FEATURES, LOGITS, check, pixels, row
 
 K = 4
 ln = math.log
@@ -22,7 +22,6 @@ ln = math.log
 
 # Equations 13 to 17
 
-FEATURES = pixels([3, 4], [0, 2], [1, 0], [5, 5])
 SCRIBBLE = row(0, 0, 1, K)
 
 

@@ -11,7 +11,7 @@ from torch.autograd import gradcheck
 from scnlib import kernels
 from scnlib.correlation import correlation_map, propagate, propagate_features, to_image
 from scnlib.kernels import ElementDropout, enlarge, inverse_lengths
-from tests.drawn import pixels, random_map
+from tests.drawn import FEATURES, random_map
 
 # C P without C
 
@@ -96,8 +96,6 @@ def test_enlarging_by_products_is_to_image(size: tuple[int, int]) -> None:
 
 
 # Lengths
-
-FEATURES = pixels([3, 4], [0, 2], [1, 0], [5, 5])
 
 
 def test_inverse_lengths_by_hand_and_their_gradient() -> None:

@@ -36,6 +36,12 @@ def test_the_table_has_what_was_run_beside_all_strokes_of_the_same_seeds():
     assert amounts_table(effects(RUNS[:2])) == ""
 
 
+def test_a_method_whose_ways_to_draw_share_no_seed_is_left_out():
+    apart = [*RUNS[:2], *short("pce", "short+half", 0.3), *short("pce", "short+tenth", 0.1, 0.2)]
+    apart = [r for r in apart if (r.run.variant, r.run.seed) != ("short+tenth", 0)]
+    assert amounts_table(effects(apart)) == amounts_told(effects(apart), "ACDC") == ""
+
+
 def test_less_of_the_strokes_is_no_choice_of_scn_s():
     assert [one.choice for one in open_choices(effects(RUNS))] == ["nopap"]
 

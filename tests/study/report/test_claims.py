@@ -216,7 +216,7 @@ def test_seeds_that_tell_two_stories_stand_one_by_one():
     assert "ACDC, Dice: " in text and "ACDC, 95HD: " in text
 
 
-def test_a_lead_of_the_mean_alone_is_said_to_be_one_and_none_where_the_test_says_otherwise():
+def test_a_lead_of_the_mean_alone_is_said_to_be_one():
     def runs(patients: int) -> list:
         """PCE's mean is above SCN's by one patient alone; SCN is better for all others."""
         theirs = [record("scn", 0.5), record("pce", 0.5)]
@@ -228,12 +228,12 @@ def test_a_lead_of_the_mean_alone_is_said_to_be_one_and_none_where_the_test_says
         return theirs
 
     assert "PCE on ACDC, Dice +6.00 points" in (text := said(runs(7))["The best"])
-    assert "]; SCN has the better ranks." in text
+    assert "] (SCN has the better ranks)." in text
     (led,) = (line for line in headlines(runs(7), pd.DataFrame()) if "better mean" in line)
     assert "none significant; by patients' ranks SCN is ahead in 1." in led
     many = said(runs(40))
     assert "SCN is better than PCE" in many["Significance"]
-    assert many["The best"].endswith(": none.")
+    assert many["The best"].endswith("] (SCN is significantly better by ranks).")
 
 
 def test_faults_of_the_print_are_listed():

@@ -237,7 +237,11 @@ def test_a_collapsed_method_does_not_squeeze_the_forest_plot(far: float) -> None
     low, high = near.get_xlim()
     assert -6 < low < high < 6
     key = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert key == ["significant (Holm), with 95% interval", "not significant", "beyond the axis"]
+    assert key == [
+        "significant (see the tables), with 95% interval",
+        "not significant",
+        "beyond the axis",
+    ]
 
 
 def test_runs_are_found_by_data_set_and_title(tmp_path: Path) -> None:

@@ -87,7 +87,11 @@ def test_where_whole_runs_have_labelled_corners_short_ones_are_not_told():
         "MSCMR, MELoss seed 0 60.0 to 87.0."
     )
     labelled = [*short("s2l", "background", 0.95), *short("scn", "background", 0.79)]
-    assert corners(brief, whole, labelled).endswith(". Then above SCN: S2L on ACDC.")
+    assert corners(brief, whole, labelled).endswith(
+        ". Then above SCN: S2L on ACDC (95.0 to SCN's 79.0, seed 0)."
+    )
     ahead = [*short("s2l", "", 0.9), *short("scn", "", 0.8), *short("cale", "", 0.7)]
     labelled += short("cale", "background", 0.95)
     assert "above SCN" not in corners(brief, ahead, labelled), "it was above; CALE is a part of SCN"
+    chained = [*short("scn", "softpap", 0.8), *short("scn", "softpap+background", 0.7)]
+    corners(brief, whole, [*labelled, *chained])  # two effects of corners on SCN

@@ -62,6 +62,7 @@ def test_in_short_every_part_stands_with_its_seeds_the_dearest_first() -> None:
     "term, shapes, said",
     [
         (0.70, 0.81, "keeps 11.0 of its 11.0 points."),
+        (0.70, 0.84, "keeps 11.0 of its 11.0 points."),  # what shapes cost is not the term's
         (0.70, 0.79, "keeps 9.0 of its 11.0 points."),
         (0.70, 0.75, ""),  # less than half
         (0.81, 0.81, ""),  # a term that is worth nothing

@@ -58,7 +58,7 @@ def test_the_own_rival_is_told_with_one_part_kept_where_a_test_parts_them():
         for n in range(10)
     ]
     line = headlines([record("scn", 0.7), record("box", 0.7)], pd.DataFrame(rows))[1]
-    kept = line.split(" But with one part kept in both: ")[1]
+    kept = line.split(" With one part kept in both: ")[1]
     assert kept == "-20.00 [-20.00, -20.00] on ACDC (p 0.002: worse, 1 each)."
     told_of = with_one_part(pd.DataFrame(rows))
     assert "-20.00 points [-20.00, -20.00] on ACDC (p 0.002: worse, 1 seed each); " in told_of
