@@ -17,7 +17,7 @@ from scnlib.paths import REPOSITORY
 from scnlib.records import Record
 from study.experiments import RECIPES
 from study.report import markdown, resolution
-from study.report.findings import ablation_steps
+from study.report.findings import AblationStep, ablation_steps
 from study.report.forecast import forecast, steps_told
 from study.report.means import mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table
@@ -129,7 +129,7 @@ def reproducibility_text(
 def claims(records: Sequence[Record], fine: Sequence[Record] = ()) -> list[Claim]:
     """The paper's claims that the runs at hand can answer, `fine` those at the printed size."""
     found = [*_levels(records, fine), *_rivals(records, fine)]
-    return [*found, *_gains(records), *_comparisons(records)]
+    return [*found, *_gains(records, fine), *_comparisons(records)]
 
 
 def _levels(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
@@ -245,8 +245,9 @@ def _to_the_print(
     return apart, by_adam
 
 
-def _gains(records: Sequence[Record]) -> list[Claim]:
+def _gains(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
     """What Table 3 says that the parts add."""
+    sized = {(step.one, step.two): step for step in ablation_steps(fine)}
     methods = {row_title(3, method): method for method in ROWS[3]}
     dice = per_seed(records, "acdc")
     found = []
@@ -261,7 +262,8 @@ def _gains(records: Sequence[Record]) -> list[Claim]:
             Claim(
                 f"{step.two} is {'above' if step.printed > 0 else 'below'} {step.one} on ACDC "
                 f"({step.printed:+.2f} points)",
-                f"{step.gain:+.2f} points ({which}); over patients {interval(row, 100, 'points')}",
+                f"{step.gain:+.2f} points ({which}); over patients {interval(row, 100, 'points')}"
+                + _step_at_printed_size(sized.get((step.one, step.two))),
                 bool(step.gain * step.printed > 0) if decided else None,
                 "the printed gain is smaller than what seeds differ by here"
                 if abs(step.printed) < CLOSE
@@ -269,6 +271,14 @@ def _gains(records: Sequence[Record]) -> list[Claim]:
             )
         )
     return found
+
+
+def _step_at_printed_size(step: AblationStep | None) -> str:
+    """What the step is worth at the printed size, if it was run."""
+    if step is None:
+        return ""
+    where = f"at 256 x 256 (profile `{resolution.FINE}`)"
+    return f"; {where} {step.gain:+.2f} points ({seeds_text(step.seeds)})"
 
 
 def _comparisons(records: Sequence[Record]) -> list[Claim]:

@@ -37,7 +37,14 @@ def test_a_gains_seeds_are_told_where_there_are_several() -> None:
     runs = [record("pce", dice, seed) for seed, dice in enumerate((0.4, 0.1))]
     found = claims([*runs, *(record("cale", 0.7, seed) for seed in (0, 1))])
     (gain,) = (c for c in found if "above PCE on" in c.claim)
-    assert "(seeds 0, 1: +30.00, +60.00)" in gain.here
+    assert "(seeds 0, 1: +30.00, +60.00)" in gain.here and "256" not in gain.here
+
+
+def test_a_gain_is_told_at_the_printed_size_too_where_it_was_run() -> None:
+    fine = [record("cale", 0.8, profile="night"), record("scn", 0.81, profile="night")]
+    found = claims([record("cale", 0.7), record("scn", 0.7)], fine)
+    (gain,) = (c for c in found if "above PCE+CALE on" in c.claim)
+    assert gain.here.endswith("; at 256 x 256 (profile `night`) +1.00 points (seed 0)")
 
 
 def test_significance_is_counted_in_dice_as_the_paper_claims_it() -> None:
