@@ -1,6 +1,6 @@
 """How much must be scribbled, and how well: short runs with less of the strokes, or worse ones."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -36,9 +36,9 @@ def by_method(found: Sequence[Effect]) -> dict[str, dict[str, Effect]]:
     return {method: effects for method, effects in grouped.items() if _common(effects)}
 
 
-def seeds_of(found: Iterable[Effect]) -> str:
+def seeds_of(found: Sequence[Effect]) -> str:
     """Of which seeds what is told of less or worse strokes is, each way once."""
-    grouped = by_method(list(found)).values()
+    grouped = by_method(found).values()
     return " or ".join(sorted({seeds_text(_common(effects)) for effects in grouped}))
 
 
@@ -62,11 +62,11 @@ def amounts_told(found: Sequence[Effect], where: str, full: bool = True) -> str:
     `where` names the data set of these effects; where `full`, what chance does is told too.
     """
     ways = [effects for effects in by_method(found).values() if "tenth" in effects]
-    there = [effects["tenth"] for effects in ways]
-    parts = [_from_to(one, _common(effects)) for one, effects in zip(there, ways, strict=True)]
+    parts = [_from_to(effects["tenth"], _common(effects)) for effects in ways]
     if not parts:
         return ""
-    seeds = " or ".join(sorted({seeds_text(_common(effects)) for effects in ways}))
+    there = [effects["tenth"] for effects in ways]
+    seeds = seeds_of([one for effects in ways for one in effects.values()])
     several = [one for one in there if len(one.before) > 1]
     chance = [
         f"{title(one.method)} {max(one.before.values()) - min(one.before.values()):.1f}"

@@ -15,7 +15,7 @@ import pandas as pd
 
 from scnlib.paths import REPOSITORY
 from scnlib.records import Record
-from study.experiments import RECIPES
+from study.experiments import RECIPES, without_recipe
 from study.report import markdown, resolution
 from study.report.findings import AblationStep, ablation_steps
 from study.report.forecast import forecast, steps_told
@@ -23,7 +23,7 @@ from study.report.means import mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table
 from study.report.scores import SPREAD, number_text
 from study.report.statistics import compare
-from study.report.titles import ROWS, SHARED, data_title, in_order, paper_row, row_title, title
+from study.report.titles import ROWS, data_title, in_order, paper_row, row_title, title
 from study.report.uneven import odd_means
 from study.report.verdicts import ahead_of_scn, interval, proven_leads, tests_against_scn
 
@@ -233,15 +233,15 @@ def _to_the_print(
     """Points of mean Dice from the print of each rival but PCE: of the rows that are the paper's,
     and of those under the shared recipe where the row has its own."""
     ours, page = mean_dice(records, dataset), paper_table(number)
-    shared = dict(zip(RECIPES, SHARED, strict=True))
     apart, by_adam = {}, {}
     for row in ROWS[number]:
         if row in ("pce", "scn", "full"):
             continue
         printed = float(page.loc[paper_row(number, row)]["Dice", "Mean"])
-        for method, found in ((row, apart), (shared.get(row, ""), by_adam)):
-            if method in ours:
-                found[method] = 100 * ours[method] - printed
+        if row in ours:
+            apart[row] = 100 * ours[row] - printed
+        if row in RECIPES and (adam := without_recipe(row)) in ours:
+            by_adam[adam] = 100 * ours[adam] - printed
     return apart, by_adam
 
 

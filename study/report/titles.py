@@ -36,11 +36,6 @@ NAMES = {"acdc": "ACDC", "mscmr": "MSCMR", "phantom": "the phantom"}
 STRUCTURES = ("RV", "MYO", "LV", "Mean")
 
 
-def in_print(method: str) -> bool:
-    """Whether the paper has a row of the method; it has none of what a user added."""
-    return bool(TITLES.get(method, ("", ""))[1])
-
-
 def check_number(number: int) -> None:
     """ValueError unless it is the number of one of the paper's tables."""
     if number not in ROWS:
@@ -72,3 +67,8 @@ def paper_row(number: int, method: str) -> str:
     if (number, method) == (3, "scn"):
         return "PCE+CALE+CACL"
     return TITLES[method][1] if method in TITLES else ""
+
+
+def in_print(method: str) -> bool:
+    """Whether the paper has a row of the method; it has none of what a user added."""
+    return bool(paper_row(1, method))
