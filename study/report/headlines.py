@@ -1,4 +1,6 @@
-"""The findings, a line each, as the README and notebook 04 list them.
+"""The findings, each with its ranges, seeds and p-values, as notebook 04 lists them.
+
+`in_brief` tells the same in the README.
 
 Every number and every name is read from the records.
 """
@@ -42,7 +44,7 @@ def headlines(
         own_rival.rival_told(records, lost, fine),
         amounts_told(sensitivity.effects(short), data_title("acdc"), full=False),
         resolution.sizes_told(records, fine),
-        _ahead(records),
+        rows_ahead(records),
     ]
     return [text for text in found if text]
 
@@ -113,7 +115,7 @@ def _in_short(records: Sequence[Record]) -> str:
     return " ".join(text for text in (level, _parts(records)) if text)
 
 
-def _ahead(records: Sequence[Record]) -> str:
+def rows_ahead(records: Sequence[Record]) -> str:
     """Who has the better mean: without that there is no 'best'."""
     tests = tests_against_scn(records)
     if not len(tests):
@@ -158,8 +160,8 @@ def corners(short: Sequence[Record], records: Sequence[Record], variants: Sequen
         return ""
     what = "; ".join(told) if told else f"short runs on ACDC: {_moved(brief)}"
     text = (
-        "**A rotation's corners labelled background** (as in S2L's loader; here unlabelled), "
-        f"validation: {what}."
+        "**Labels that nobody drew**: the corners that a rotation leaves empty labelled as "
+        f"background (as in S2L's loader; here unlabelled), validation: {what}."
     )
     above = [
         f"{title(method)} on {data_title(name)} ({values})"

@@ -109,11 +109,11 @@ def in_short(records: Sequence[Record], variants: Sequence[Record], dataset: str
         return ""
     return (
         f"**Which parts of SCN count** (points of Dice without one, {data_title(dataset)}, "
-        f"validation, range over pairs of seeds): {_listed(found)}.{_without_shapes(found)}"
+        f"validation, range over pairs of seeds): {_listed(found)}.{without_shapes(found)}"
     )
 
 
-def _without_shapes(found: Sequence[Cost]) -> str:
+def without_shapes(found: Sequence[Cost]) -> str:
     """How much of what RSR's term is worth its shapes are, where they are the smaller part."""
     several = {cost.name: cost for cost in found if len(cost.seeds) > 1}
     term, shapes = several.get("RSR's term"), several.get("RSR's shapes")

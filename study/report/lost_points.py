@@ -18,7 +18,7 @@ connected part of the volume is kept ("heart"), or of each structure its own ("p
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -258,6 +258,31 @@ def _beaten(rows: pd.DataFrame, dataset: str, of_all: int | None) -> str:
     return f"{kept} of {count} on {data_title(dataset)} ({alone} as they are{more})"
 
 
+class Gain(NamedTuple):
+    """What SCN gains over PCE on a data set in one seed: points of mean Dice, how many of them lie
+    far from the heart, and the Dice of both (percent) with only the largest part kept."""
+
+    dataset: str
+    points: float
+    far: float
+    pce: float
+    scn: float
+
+
+def gains_of(rows: pd.DataFrame) -> list[Gain]:
+    """SCN's gain in the first seed among the rows, where a data set has that seed of both."""
+    found = []
+    for dataset in NAMES if len(rows) else ():
+        mine: Any = _of(rows, dataset)
+        mine = mine[mine["seed"] == rows["seed"].min()]
+        if {"pce", "scn"} <= set(mine["method"]):
+            table = losses(mine, dataset)
+            pce, scn = table.loc[title("pce")], table.loc[title("scn")]
+            kept = (pce["with heart"], scn["with heart"])
+            found.append(Gain(dataset, scn["Dice"] - pce["Dice"], pce["far"] - scn["far"], *kept))
+    return found
+
+
 def headline(
     rows: pd.DataFrame,
     overall: Mapping[str, float] | None = None,
@@ -269,30 +294,20 @@ def headline(
     is SCN's gain over all seeds of the tables, in points by data set, where that is another;
     `beaten_by_all` how many rows SCN beats there as they are, by data set.
     """
-    gains: list[str] = []
-    beaten: list[str] = []
-    left: dict[str, list[str]] = {"pce": [], "scn": []}
-    seed = rows["seed"].min() if len(rows) else 0
-    for dataset in NAMES:
-        every: Any = _of(rows, dataset)
-        mine: Any = every[every["seed"] == seed] if len(every) else every
-        if mine.empty or not left.keys() <= set(mine["method"]):
-            continue
-        table = losses(mine, dataset)
-        pce, scn = table.loc[title("pce")], table.loc[title("scn")]
-        far, gain = pce["far"] - scn["far"], scn["Dice"] - pce["Dice"]
-        whole = (overall or {}).get(dataset)
+    gains, beaten = [], []
+    for gain in (found := gains_of(rows)):
+        whole = (overall or {}).get(gain.dataset)
         more = "" if whole is None else f" (over all seeds the gain is {whole:.1f})"
-        gains.append(f"{far:.1f} of {gain:.1f} points on {data_title(dataset)}{more}")
-        beaten.append(_beaten(every, dataset, (beaten_by_all or {}).get(dataset)))
-        for method, values in left.items():
-            values.append(f"{table.loc[title(method)]['with heart']:.1f}%")
-    if not gains:
+        where = f"{gain.far:.1f} of {gain.points:.1f} points on {data_title(gain.dataset)}"
+        gains.append(where + more)
+        beaten.append(_beaten(rows, gain.dataset, (beaten_by_all or {}).get(gain.dataset)))
+    if not found:
         return ""
-    with_pce, with_scn = (" and ".join(values) for values in left.values())
+    with_pce = " and ".join(f"{gain.pce:.1f}%" for gain in found)
+    with_scn = " and ".join(f"{gain.scn:.1f}%" for gain in found)
     return (
-        f"**In seed {seed}, SCN's gain over PCE lies far from the heart**: {', '.join(gains)} are "
-        f"floods over {FAR:g} mm away. With only the largest part kept, PCE has "
-        f"{with_pce}, SCN {with_scn}. Of the runs that kept predictions, SCN then significantly "
-        f"beats {' and '.join(beaten)}."
+        f"**In seed {rows['seed'].min()}, SCN's gain over PCE lies far from the heart**: "
+        f"{', '.join(gains)} are floods over {FAR:g} mm away. With only the largest part kept, PCE "
+        f"has {with_pce}, SCN {with_scn}. Of the runs that kept predictions, SCN then "
+        f"significantly beats {' and '.join(beaten)}."
     )

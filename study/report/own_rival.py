@@ -24,14 +24,18 @@ def rival_told(records: Sequence[Record], lost: pd.DataFrame, fine: Sequence[Rec
 
     `lost` are rows of `lost_points.read_rows`, or none; `fine` the runs at the printed resolution.
     """
-    tests = compare(records).to_dict("records")
-    if not (text := _alone(records, tests, full=False)):
+    if not (text := rival_in_brief(records, lost)):
         return ""
-    kept = with_one_part(lost, full=False)
-    kept = f" With one part kept in both: {kept}." if kept else ""
     printed = _listed(compare(fine).to_dict("records")) if fine else ""
     printed = f" At 256x256: {printed}." if printed else ""
-    return text + kept + _on_validation(records) + printed
+    return text + _on_validation(records) + printed
+
+
+def rival_in_brief(records: Sequence[Record], lost: pd.DataFrame) -> str:
+    """The same without validation patients and the printed resolution."""
+    text = _alone(records, compare(records).to_dict("records"), full=False)
+    kept = with_one_part(lost, full=False) if text else ""
+    return text + (f" With one part kept in both: {kept}." if kept else "")
 
 
 def told_in_full(records: Sequence[Record]) -> str:

@@ -16,6 +16,7 @@ from study.places import README
 from study.report import lost_points
 from study.report.full_report import measured_times, phantom_line, report_text
 from study.report.headlines import numbered
+from study.report.in_brief import in_brief
 from study.report.ledger import list_runs, no_run_is_lost
 from study.report.reliability import reliability_lines
 from study.report.reproducibility import reproducibility_text
@@ -45,7 +46,7 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
     """The text of each of the README's blocks, by name, from the cpu profile under `results`."""
     records = collect(results, "cpu")
     return {
-        "findings": numbered(
+        "findings": in_brief(
             records,
             lost_points.read_rows(results / "cpu"),
             collect(results, "cpu", "sensitivity"),
@@ -76,10 +77,10 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
         for runs, kind in zip((variants, short), KINDS[1:], strict=True):
             if runs:
                 list_runs(runs, results / profile / LISTED[kind])
+        lost = lost_points.read_rows(results / profile)
         if records:
             path = results / profile / "REPORT.md"
             phantom = phantom_line(results / "phantom.json")
-            lost = lost_points.read_rows(results / profile)
             beside = fine if profile == "cpu" else []
             page = report_text(records, variants, profile, phantom, short, lost, beside)
             replace_text(path, page)
@@ -89,7 +90,8 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
             tried = reliability_lines(results / "reliability.json")
             speed = results / "benchmarks"
             departures = [*variants, *short]
-            page = reproducibility_text(records, departures, fine, tried, speed)
+            told = numbered(records, lost, short, variants, fine)
+            page = reproducibility_text(records, departures, fine, tried, speed, told)
             replace_text(path, page)
             written.append(path)
     return written

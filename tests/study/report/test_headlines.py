@@ -1,4 +1,4 @@
-"""The findings of the README and of notebook 04, from records with known numbers."""
+"""The findings, in full and in brief, from records with known numbers."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import pandas as pd
 from scnlib.paths import RESULTS
 from study.report import lost_points
 from study.report.headlines import corners, floods, headlines, numbered
+from study.report.in_brief import in_brief
 from tests.study.report.test_sensitivity import RUNS, short
 from tests.study.report.test_tables import record
 
@@ -95,3 +96,44 @@ def test_where_whole_runs_have_labelled_corners_short_ones_are_not_told():
     assert "above SCN" not in corners(brief, ahead, labelled), "it was above; CALE is a part of SCN"
     chained = [*short("scn", "softpap", 0.8), *short("scn", "softpap+background", 0.7)]
     corners(brief, whole, [*labelled, *chained])  # two effects of corners on SCN
+
+
+def test_in_brief_a_finding_keeps_its_first_numbers():
+    # `record` adds 0.1 to LV: the mean is a thirtieth more than the number given.
+    runs = [record("pce", 0.4), record("cale", 0.8), record("scn", 0.7), record("full", 0.8)]
+    runs += [record("scn", 0.6, dataset="mscmr")]
+    fine = [record("scn", 0.75, profile="night"), record("pce", 0.5, profile="night")]
+    level, parts, ahead = in_brief(runs, NO_ROWS, fine=fine).splitlines()
+    assert level == (
+        "1. **SCN has a mean Dice of 73.3% on ACDC (88.5% printed) and 63.3% on MSCMR (88.9% "
+        "printed)**; full supervision 83.3% on ACDC. At 256x256: SCN on ACDC 78.3% (73.3% at "
+        "128x128, seed 0)."
+    )
+    assert parts == (
+        "2. **What SCN's parts add** on ACDC, in points: CALE +40.0 (+20.3 printed), CACL -10.0 "
+        "(+0.2 printed)."
+    )
+    assert ahead.startswith("3. **The paper's rows with a better mean than SCN**: in Dice PCE+CALE")
+    assert "256" not in in_brief(runs, NO_ROWS) and in_brief([], NO_ROWS) == ""
+
+
+def test_in_brief_the_gain_is_divided_as_in_full():
+    lost: Any = lost_points.read_rows(RESULTS / "cpu")
+    brief, whole = in_brief([], lost), lost_points.headline(lost)
+    found = lost_points.gains_of(lost)
+    assert [gain.dataset for gain in found] == ["acdc", "mscmr"]
+    for gain in found:
+        assert 0 < gain.far < gain.points and gain.pce < gain.scn
+        assert f"{gain.far:.1f} of {gain.points:.1f} " in brief
+        assert f"{gain.far:.1f} of {gain.points:.1f} points" in whole
+        assert f"{gain.pce:.1f}% ({gain.scn:.1f}%)" in brief and f"{gain.scn:.1f}%" in whole
+    assert lost_points.gains_of(lost[lost["method"] != "scn"]) == []
+
+
+def test_in_brief_a_part_left_out_in_one_run_is_said_to_be():
+    protocol = [record("scn", 0.8), record("scn", 0.8, seed=1)]
+    for one, best in zip(protocol, (0.8, 0.82), strict=True):
+        one.validation = {"best": {"dice": best}}
+    without = [*short("scn", "nopap", 0.83), *short("scn", "norsr", 0.5, 0.5)]
+    text = in_brief(protocol, NO_ROWS, variants=without)
+    assert "validation patients: RSR's term -31.0, PAP's term +3.0 (one seed)." in text
