@@ -4,7 +4,7 @@ Each gives what a line of torch's gives, up to rounding (dropout: of the same di
 time. Nothing of the paper is only here: to read on without them is to miss nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -12,8 +12,16 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-OWN = ("cpu",)  # devices where `_Attention` is faster than the library's
+OWN = ("cpu",)  # devices where what is here is faster than the library's
+SHORTEST = 1e-12  # length of features below which they are divided by this
 AT_ONCE = 2**20  # numbers of C that are computed at once: 4 MB, which a processor's cache holds
+
+Means = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]  # `class_means`
+
+
+def by_hand(x: Tensor) -> bool:
+    """Whether operations on x are faster by hand: on a CPU, where nothing is compiled."""
+    return x.device.type in OWN and not torch.compiler.is_compiling()
 
 
 def attention(queries: Tensor, keys: Tensor, P: Tensor, scale: float, dtype: torch.dtype) -> Tensor:
@@ -106,31 +114,99 @@ def _bilinear_weights(cells: int, pixels: int, device: torch.device, dtype: torc
     return weights[:, 0].T.to(dtype)  # (pixels, cells)
 
 
-class _InverseLengths(torch.autograd.Function):
-    """1 / |F_i|, whose gradient is one pass over the features in place of autograd's three."""
+class _Cosines(torch.autograd.Function):
+    """Cosines over T to the scribbled pixels' class means, and their gradient, image by image.
+
+    What an image needs stays in a processor's cache. The means' gradient goes to the scribbled
+    pixels alone, not to a zero at each of the others.
+    """
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(features, dim=1, keepdim=True)
-        inverse = length.clamp(min=1e-12).reciprocal()
-        ctx.save_for_backward(features, inverse)
-        return inverse
+    def forward(
+        ctx: Any, features: Tensor, scribble: Tensor, K: int, means_of: Means, T: float
+    ) -> tuple[Tensor, Tensor]:
+        pixels = _pixels(features.detach())  # (B, N, D)
+        dtype = torch.promote_types(features.dtype, torch.float32)
+        labels = scribble.flatten()
+        chosen = (labels < K).nonzero()[:, 0]  # (n,)
+        with torch.enable_grad():
+            drawn = pixels.flatten(0, 1)[chosen].to(dtype).requires_grad_()  # (n, D)
+            means, present = means_of(drawn.T[None, :, None], labels[chosen][None, None], K)
+        S = pixels.new_empty(len(pixels), K, pixels.shape[1], dtype=dtype)
+        inverse = S.new_empty(S[:, 0].shape)  # (B, N), 1 / |F_i|
+        for b, F_b in enumerate(pixels):
+            x = F_b.to(dtype)  # (N, D)
+            inverse[b] = torch.linalg.vector_norm(x, dim=1).clamp(min=SHORTEST).reciprocal()
+            S[b] = means.detach() / T @ x.T * inverse[b]
+        ctx.T, ctx.chosen, ctx.drawn, ctx.means = T, chosen, drawn, means
+        ctx.save_for_backward(features, S, inverse)
+        ctx.mark_non_differentiable(present)
+        return S.unflatten(2, features.shape[2:]), present
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        features, inverse = ctx.saved_tensors
-        inverse = inverse * (inverse < 9e11)  # held at 1e12, where it does not follow the features
-        return features * (-g * inverse**3)
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, g: Tensor, _: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        features, S, inverse = ctx.saved_tensors
+        pixels, toward = _pixels(features), ctx.means.detach() / ctx.T  # (B, N, D), (K, D)
+        by_features = torch.empty(pixels.shape, dtype=features.dtype, device=features.device)
+        by_means = torch.zeros_like(toward)
+        # A length below the shortest is held, and does not follow the features.
+        follows = inverse * (inverse < 0.9 / SHORTEST)
+        for b, g_b in enumerate(g.flatten(2)):
+            x, scaled = pixels[b].to(S.dtype), g_b * inverse[b]  # (N, D), (K, N)
+            by_means += scaled @ x
+            along = (g_b * S[b]).sum(dim=0) * follows[b] ** 2  # (N,): what lengthens F_i
+            by_features[b] = (scaled.T @ toward).addcmul_(along[:, None], x, value=-1)
+        by_drawn = torch.autograd.grad(ctx.means, ctx.drawn, by_means / ctx.T, retain_graph=True)
+        by_features.flatten(0, 1).index_add_(0, ctx.chosen, by_drawn[0].to(features.dtype))
+        grad = by_features.unflatten(1, features.shape[2:]).permute(0, 3, 1, 2)
+        return grad, None, None, None, None
 
 
-def inverse_lengths(features: Tensor) -> Tensor:
-    """1 / |F_i| with the Euclidean length at each pixel, (B, D, H, W) to (B, 1, H, W).
+def _pixels(features: Tensor) -> Tensor:
+    """(B, D, H, W) as one row a pixel, (B, H W, D): a view where channels are last in memory."""
+    return features.permute(0, 2, 3, 1).flatten(1, 2)
 
-    As `1 / torch.linalg.vector_norm(features, dim=1, keepdim=True)`, but finite, and its gradient
-    too, also at a length of 0.
+
+def cosines(
+    features: Tensor, scribble: Tensor, K: int, means_of: Means, T: float
+) -> tuple[Tensor, Tensor]:
+    """`class_similarity` to the means of `class_means`, normalised, and which classes have one.
+
+    Args:
+        features: (B, D, H, W), any float type; computed in float32 (float64 for float64 input).
+        scribble: (B, H, W) integer, K = unlabelled.
+        means_of: `class_means`: features, scribble and K to means (K, D) and present (K,) bool.
+        T: the temperature.
+
+    Returns:
+        S (B, K, H, W) and present.
     """
-    return _InverseLengths.apply(features)
+    return _Cosines.apply(features, scribble, K, means_of, T)
+
+
+class _Dense(torch.autograd.Function):
+    """x itself, its gradient without gaps in memory."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return g.contiguous(memory_format=torch.channels_last)
+
+
+def double(x: Tensor) -> Tensor:
+    """Maps (B, D, h, w) to twice their size, bilinear between the corners' centres.
+
+    As F.interpolate's with `align_corners`, whose gradient is seven times slower where what comes
+    after is a part of several maps set side by side: their gradient has gaps in memory.
+    """
+    up = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+    return _Dense.apply(up)
 
 
 class ElementDropout(nn.Dropout):

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from scnlib.confidence import one_hot
 from scnlib.config import SCNOptions
-from scnlib.kernels import inverse_lengths
+from scnlib.kernels import SHORTEST, by_hand, cosines
 
 # Losses of compared methods, and the file of each.
 _ELSEWHERE = {
@@ -200,7 +200,7 @@ def class_means(
     member = one_hot(scribble, classes)  # (B, K, H, W)
     size = member.sum(dim=(0, 2, 3))  # (K,)
     weight = member.to(features.dtype)
-    weight = weight * inverse_lengths(features) if normalise else weight
+    weight = weight * _inverse_lengths(features) if normalise else weight
     # A product over all pixels: to pick the scribbled ones first would wait for their number.
     sums = (weight.flatten(2) @ features.flatten(2).transpose(1, 2)).sum(dim=0)  # (K, D)
     means = sums / (size[:, None] + 1e-6)
@@ -220,7 +220,13 @@ def class_similarity(
     """
     S = (means / temperature @ features.flatten(2)).unflatten(2, features.shape[2:])
     # The product first and its length after: K channels to scale in place of D.
-    return S * inverse_lengths(features) if normalise else S
+    return S * _inverse_lengths(features) if normalise else S
+
+
+def _inverse_lengths(features: Tensor) -> Tensor:
+    """1 / |F_i| at each pixel, (B, D, H, W) to (B, 1, H, W); finite, also its gradient, at 0."""
+    length = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return length.clamp(min=SHORTEST).reciprocal()
 
 
 def scribble_contrast(log_p: Tensor, scribble: Tensor, *, mean: str = "pixels") -> Tensor:
@@ -284,7 +290,6 @@ def contrastive_loss(
         valid: (B, H, W) bool, False for padding, which leaves M; None where M has none.
     """
     confident = confident if valid is None else confident & valid
-    features = features if features.dtype == torch.float64 else features.float()
     log_p, present = _log_similarity(features, scribble, classes, choices)
     has_mean = present.gather(1, labels.long().flatten(1)).view_as(labels)
     labels = torch.where(has_mean, labels.long(), classes)
@@ -299,6 +304,11 @@ def _log_similarity(
 ) -> tuple[Tensor, Tensor]:
     """log softmax of S over the classes that have a mean (B, K, H, W), and which have, (B, K)."""
     normalise = choices.normalise
+    usual = normalise and choices.means_over == "batch" and not choices.detach_means
+    if usual and by_hand(features):
+        S, present = cosines(features, scribble, classes, class_means, choices.temperature)
+        return _log_softmax_of(S, present.expand(len(features), classes))
+    features = features.to(torch.promote_types(features.dtype, torch.float32))
     if choices.means_over == "image":
         images = zip(features[:, None], scribble[:, None], strict=True)
         pairs = [class_means(f, s, classes, normalise=normalise) for f, s in images]
@@ -308,6 +318,11 @@ def _log_similarity(
         present = present.expand(len(features), classes)
     means = means.detach() if choices.detach_means else means
     S = class_similarity(features, means, temperature=choices.temperature, normalise=normalise)
+    return _log_softmax_of(S, present)
+
+
+def _log_softmax_of(S: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    """log softmax of S (B, K, H, W) over the classes that are `present` (B, K), which go along."""
     # Added, not filled in: the gradient has nothing to do then.
     absent = S.new_zeros(present.shape).masked_fill(~present, torch.finfo(S.dtype).min)
     return (S + absent[:, :, None, None]).log_softmax(dim=1), present

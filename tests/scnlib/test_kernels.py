@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 from torch.autograd import gradcheck
+from torch.nn import functional as F
 
 from scnlib import kernels
 from scnlib.correlation import correlation_map, propagate, propagate_features, to_image
-from scnlib.kernels import ElementDropout, enlarge, inverse_lengths
-from tests.drawn import FEATURES, random_map
+from scnlib.kernels import ElementDropout, cosines, double, enlarge
+from scnlib.losses import class_means, class_similarity
+from tests.drawn import random_map
 
 # C P without C
 
@@ -95,19 +97,110 @@ def test_enlarging_by_products_is_to_image(size: tuple[int, int]) -> None:
     torch.testing.assert_close(found, expected)
 
 
-# Lengths
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_doubling_is_the_librarys_also_where_its_gradient_has_gaps(
+    layout: torch.memory_format,
+) -> None:
+    x = random_map(0, D=3).contiguous(memory_format=layout).requires_grad_()
+    skip = torch.rand(2, 2, 4, 6, dtype=x.dtype).contiguous(memory_format=layout)
+    weights = torch.rand(2, 5, 4, 6, dtype=x.dtype).contiguous(memory_format=layout)
+    theirs = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+    torch.testing.assert_close(double(x), theirs)
+    expected, found = (
+        torch.autograd.grad((torch.cat([skip, up], dim=1) * weights).sum(), x)
+        for up in (theirs, double(x))
+    )
+    torch.testing.assert_close(found, expected)
 
 
-def test_inverse_lengths_by_hand_and_their_gradient() -> None:
-    assert inverse_lengths(FEATURES).flatten()[:3].tolist() == pytest.approx([1 / 5, 1 / 2, 1])
-    assert gradcheck(inverse_lengths, FEATURES.clone().requires_grad_())
+def test_the_gradient_of_a_doubled_map_has_no_gaps() -> None:
+    given: list[Tensor] = []
+    x = random_map(0, D=3).contiguous(memory_format=torch.channels_last).requires_grad_()
+    up = double(x)
+    last: Any = up.grad_fn
+    nodes = [last, *(node for node, _ in last.next_functions)]
+    (library,) = (node for node in nodes if "Upsample" in node.name())
+    library.register_prehook(given.extend)
+    whole = torch.cat([torch.zeros_like(up), up], dim=1)
+    (whole * torch.rand_like(whole)).sum().backward()
+    assert given[0].is_contiguous(memory_format=torch.channels_last)
+
+
+# Cosines
+
+
+def scribbled(images: int = 2) -> tuple[Tensor, Tensor]:
+    """Features (B, 5, 4, 4) float64 and scribbles of the classes 0 and 2 of 3."""
+    torch.manual_seed(3)
+    features = torch.randn(images, 5, 4, 4, dtype=torch.float64)
+    scribble = torch.full((images, 4, 4), 3)
+    scribble[0, 0], scribble[-1, 1, :2] = torch.tensor([0, 2, 2, 3]), 0
+    return features, scribble
+
+
+def both_ways(features: Tensor, scribble: Tensor, T: float = 0.5) -> list[tuple[Tensor, Tensor]]:
+    """(S, present) by the kernel, and by the two equations' own functions."""
+    means, present = class_means(features, scribble, 3)
+    S = class_similarity(features, means, temperature=T)
+    return [cosines(features, scribble, 3, class_means, T), (S, present)]
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_cosines_are_those_of_the_equations_and_so_is_their_gradient(
+    layout: torch.memory_format,
+) -> None:
+    features, scribble = scribbled()
+    features = features.contiguous(memory_format=layout).requires_grad_()
+    (S, present), (expected, has) = both_ways(features, scribble)
+    assert present.tolist() == has.tolist() == [True, False, True]
+    torch.testing.assert_close(S, expected)
+    weights = torch.rand_like(expected)
+    found, wanted = (torch.autograd.grad((x * weights).sum(), features)[0] for x in (S, expected))
+    torch.testing.assert_close(found, wanted)
+    assert (wanted.abs() > 1e-3).all()  # at scribbled and other pixels
+
+
+def test_gradient_of_cosines() -> None:
+    features, scribble = scribbled(1)
+    assert gradcheck(
+        lambda f: cosines(f, scribble, 3, class_means, 0.5)[0], features.requires_grad_()
+    )
+
+
+def test_without_a_scribble_there_is_no_mean_and_no_nan() -> None:
+    features, scribble = scribbled()
+    features.requires_grad_()
+    S, present = cosines(features, torch.full_like(scribble, 3), 3, class_means, 0.5)
+    S.sum().backward()
+    assert not present.any() and not S.any()
+    assert features.grad is not None and not features.grad.any()
 
 
 @pytest.mark.parametrize("length", [0.0, 1e-30, 1e-13])
-def test_inverse_lengths_do_not_follow_features_of_no_length(length: float) -> None:
-    features = torch.full((1, 2, 1, 1), length, requires_grad=True)
-    (inverse_lengths(features) * 1000).sum().backward()
-    assert features.grad is not None and not features.grad.any()
+def test_cosines_do_not_follow_the_length_of_features_that_have_none(length: float) -> None:
+    features, scribble = scribbled()
+    features[0, :, 3, 3] = length * F.normalize(features[0, :, 3, 3], dim=0)
+    features.requires_grad_()
+    found, wanted = (
+        torch.autograd.grad(S.sum(), features)[0] for S, _ in both_ways(features, scribble)
+    )
+    assert found.isfinite().all()
+    torch.testing.assert_close(found, wanted)
+
+
+def test_cosines_of_half_numbers_are_whole_but_for_the_gradient() -> None:
+    features, scribble = scribbled()
+    half = features.bfloat16().requires_grad_()
+    S, _ = cosines(half, scribble, 3, class_means, 0.5)
+    exact = half.detach().double().requires_grad_()
+    expected, _ = cosines(exact, scribble, 3, class_means, 0.5)
+    assert S.dtype == torch.float32
+    torch.testing.assert_close(S.double(), expected, rtol=1e-5, atol=1e-5)
+    (found,), (wanted,) = (
+        torch.autograd.grad(x.square().sum(), f) for x, f in ((S, half), (expected, exact))
+    )
+    assert found.dtype == torch.bfloat16
+    assert float((found.double() - wanted).norm() / wanted.norm()) < 0.01
 
 
 # Dropout
