@@ -5,22 +5,24 @@ from typing import Literal, get_args
 
 from scnlib.paths import run_folder
 from scnlib.records import FILES, Record, mend, read
-from study.places import TAKEN
+from study.places import FOLDS, TAKEN
 
-Kind = Literal["protocol", "variants", "sensitivity"]
+Kind = Literal["protocol", "variants", "sensitivity", "folds"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def collect(results: Path, profile: str, kind: Kind = "protocol") -> list[Record]:
     """All finished runs of a profile, sorted by folder.
 
-    Of one kind: those by the protocol, its `variants` that depart from it, or the short ones of the
-    `sensitivity` study. Raises `ValueError` naming the file of the first that is damaged,
-    incomplete or not where it belongs: a table without it would look whole.
+    Of one kind: those by the protocol, its `variants` that depart from it, the short ones of the
+    `sensitivity` study, or those on the `folds` of ACDC, which no table has. Raises `ValueError`
+    naming the file of the first that is damaged, incomplete or not where it belongs: a table
+    without it would look whole.
     """
-    base = results / profile if kind == "protocol" else results / profile / kind
+    base = results / profile / (kind if kind in ("variants", "sensitivity") else "")
     found, faults = [], []
-    for folder in sorted({path.parent for path in base.glob("**/*.*") if _is_run(path, base)}):
+    runs = {path.parent for path in base.glob("**/*.*") if _is_run(path, base)}
+    for folder in sorted(run for run in runs if _on_fold(run, base) == (kind == "folds")):
         try:
             record = read(folder)
             run = record.run
@@ -36,6 +38,11 @@ def collect(results: Path, profile: str, kind: Kind = "protocol") -> list[Record
     if faults:
         raise ValueError(faults[0] + f" (and {len(faults) - 1} more such)" * (len(faults) > 1))
     return found
+
+
+def _on_fold(folder: Path, base: Path) -> bool:
+    """Whether a run's folder is of a fold of ACDC; a variant's begins with the variant's name."""
+    return folder.relative_to(base).parts[0] in FOLDS
 
 
 def _is_run(path: Path, base: Path) -> bool:

@@ -2,11 +2,13 @@
 
 import re
 
+from scnlib.data.folders import ACDC
 from scnlib.paths import REPOSITORY
 
 README = REPOSITORY / "README.md"
+FOLDS = ACDC[1:]  # data sets that are other ways to split one
 # What else stands beside data sets in a profile's results.
-TAKEN = ("variants", "sensitivity", "tables", "figures", "notebooks", "growth")
+TAKEN = ("variants", "sensitivity", "folds", "tables", "figures", "notebooks", "growth")
 
 
 def is_name(text: str) -> bool:

@@ -74,8 +74,8 @@ def amounts_told(found: Sequence[Effect], where: str, full: bool = True) -> str:
     ]
     noise = f" Seeds with all strokes lie apart by {', '.join(chance)} points." if several else ""
     return (
-        f"**With a tenth of each stroke** ({where}, short runs, validation, {seeds}) Dice goes "
-        f"from {', '.join(parts)}.{noise * full}"
+        f"**With a tenth of each stroke** ({where}, short runs, validation, {seeds}) Dice "
+        f"changes: {', '.join(parts)}.{noise * full}"
     )
 
 

@@ -90,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = matching(query, known)
     texts = [
         *([README] if results == RESULTS.resolve() else []),
+        *sorted(results.glob("REPRODUCIBILITY.md")),
         *sorted(results.glob("*/REPORT.md")),
         *sorted(results.glob("*/tables/*.md")),
     ]

@@ -28,9 +28,10 @@ def facts(
     records: Sequence[Record],
     variants: Sequence[Record],
     short: Sequence[Record] = (),
+    folds: Sequence[Record] = (),
     lost: pd.DataFrame | None = None,
 ) -> Iterator[Fact]:
-    """Every number of the tables, of single runs, of the variants and of the short runs.
+    """Every number of the tables, of single runs, of the variants, the short runs and the folds'.
 
     And of what compares them: the tests, means apart, the steps of the ablation, and lost points
     (`lost_points.read_rows`). All records are of one profile.
@@ -44,7 +45,7 @@ def facts(
         compared.append(_tests(mended, against_scn(rows), " with one part kept in both"))
     for fact in chain(*compared):
         yield fact._replace(text=f"{fact.text} (profile {tested[0].run.profile.name})")
-    for record in [*records, *variants, *short]:
+    for record in [*records, *variants, *short, *folds]:
         run = record.run
         name = f"{run.method} on {run.dataset}, seed {run.seed}, profile {run.profile.name}"
         name += f", variant {run.variant}" if run.variant else ""

@@ -116,6 +116,7 @@ def report_text(
     short: Sequence[Record] = (),
     lost: pd.DataFrame | None = None,
     fine: Sequence[Record] = (),
+    folds: Sequence[Record] = (),
 ) -> str:
     """The page REPORT.md of a profile.
 
@@ -126,6 +127,7 @@ def report_text(
         short: its short runs, compared with one another alone.
         lost: rows of its lost points (`lost_points.read_rows`).
         fine: runs at the printed resolution, to stand beside.
+        folds: runs on folds of ACDC.
     """
     return _PAGE.format(
         profile=profile,
@@ -140,7 +142,7 @@ def report_text(
         odd=odd_rows(records, variants),
         short=_short_runs(short),
         amounts="".join(_amounts(short, dataset) for dataset in NAMES),
-        runs=runs_table(records, variants),
+        runs=runs_table([*records, *folds], variants),
     )
 
 

@@ -1,6 +1,7 @@
-"""The findings, each with its ranges, seeds and p-values, as notebook 04 lists them.
+"""The findings, each with its ranges, seeds and p-values: the reproducibility report's list, and
+notebook 04's.
 
-`in_brief` tells the same in the README.
+`in_brief` tells them in the README, in the same order.
 
 Every number and every name is read from the records.
 """
@@ -14,7 +15,7 @@ import pandas as pd
 from scnlib.records import Record
 from study.report import left_out, lost_points, own_rival, resolution, sensitivity
 from study.report.amounts import amounts_told
-from study.report.findings import ablation_steps
+from study.report.findings import AblationStep, ablation_steps
 from study.report.means import difference, mean_dice, per_seed
 from study.report.paper import paper_table
 from study.report.titles import NAMES, SHARED, data_title, in_order, row_title, title
@@ -38,13 +39,13 @@ def headlines(
     """
     found = [
         _in_short(records),
-        left_out.in_short(records, variants),
         floods(records, lost),
-        corners(short, records, variants),
         own_rival.rival_told(records, lost, fine),
+        left_out.in_short(records, variants),
+        corners(short, records, variants),
         amounts_told(sensitivity.effects(short), data_title("acdc"), full=False),
-        resolution.sizes_told(records, fine),
         rows_ahead(records),
+        resolution.sizes_told(records, fine),
     ]
     return [text for text in found if text]
 
@@ -54,7 +55,7 @@ def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) ->
 
     Where `full`, also which runs the prior ruins, by name, and how the seed it is told of ranks.
     """
-    text = lost_points.headline(lost, _gains_of_all(records), _beaten_by_all(records))
+    text = lost_points.headline(lost, gains_of_all(records), _beaten_by_all(records))
     if not text:
         return ""
     ruined, runs = lost_points.ruined(lost)
@@ -73,7 +74,7 @@ def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) ->
     return f"{text} On ACDC that seed is PCE's {rank} of {len(seeds)}."
 
 
-def _gains_of_all(records: Sequence[Record]) -> dict[str, float]:
+def gains_of_all(records: Sequence[Record]) -> dict[str, float]:
     """SCN's points over PCE on each data set where both have several seeds."""
     gains = {name: difference(records, name, "pce", "scn") for name in NAMES}
     return {name: gain for name, (gain, shared) in gains.items() if len(shared) > 1}
@@ -85,18 +86,6 @@ def _beaten_by_all(records: Sequence[Record]) -> dict[str, int]:
     dice = tests[tests["metric"] == "dice"]
     groups = dice.groupby("dataset", sort=False)
     return {str(name): rows["verdict"].tolist().count("worse") for name, rows in groups}
-
-
-def numbered(
-    records: Sequence[Record],
-    lost: pd.DataFrame,
-    short: Sequence[Record] = (),
-    variants: Sequence[Record] = (),
-    fine: Sequence[Record] = (),
-) -> str:
-    """The findings as a numbered list in Markdown; arguments as `headlines` takes them."""
-    found = headlines(records, lost, short, variants, fine)
-    return "\n".join(f"{i}. {text}" for i, text in enumerate(found, 1))
 
 
 def _in_short(records: Sequence[Record]) -> str:
@@ -133,18 +122,23 @@ def rows_ahead(records: Sequence[Record]) -> str:
     proven, ranks = proven_leads(ahead)
     led = f"; by patients' ranks SCN is ahead in {ranks}" if ranks else ""
     return (
-        f"**The paper's rows with a better mean than SCN**: {'; '.join(named) or 'none'}; "
+        f"**The paper's methods with a better mean than SCN here**: {'; '.join(named) or 'none'}; "
         f"{len(ahead)} of {len(tests)} comparisons, {proven or 'none'} significant{led}."
     )
 
 
 def _parts(records: Sequence[Record]) -> str:
     """What each part adds beside the printed gain."""
-    parts = [
-        f"{two.removeprefix(f'{one}+')} {gain:+.2f} ({printed:+.2f} printed)"
-        for one, two, gain, _, printed in ablation_steps(records)
-    ]
-    return f"On ACDC the parts add, in points: {', '.join(parts)}." if parts else ""
+    told = gains_by_part(ablation_steps(records), digits=2)
+    return f"On ACDC the parts add, in points: {told}." if told else ""
+
+
+def gains_by_part(steps: Sequence[AblationStep], digits: int) -> str:
+    """Each step's part with its gain and the printed one, in points."""
+    return ", ".join(
+        f"{two.removeprefix(f'{one}+')} {gain:+.{digits}f} ({printed:+.{digits}f} printed)"
+        for one, two, gain, _, printed in steps
+    )
 
 
 def corners(short: Sequence[Record], records: Sequence[Record], variants: Sequence[Record]) -> str:
@@ -160,15 +154,15 @@ def corners(short: Sequence[Record], records: Sequence[Record], variants: Sequen
         return ""
     what = "; ".join(told) if told else f"short runs on ACDC: {_moved(brief)}"
     text = (
-        "**Labels that nobody drew**: the corners that a rotation leaves empty labelled as "
-        f"background (as in S2L's loader; here unlabelled), validation: {what}."
+        "**To label a rotation's empty corners as background** (S2L's public code does, this study "
+        f"does not) changes validation Dice: {what}."
     )
     above = [
         f"{title(method)} on {data_title(name)} ({values})"
         for name, found in whole.items()
         for method, values in sensitivity.above_scn(found).items()
     ]
-    return text + (f" Then above SCN: {', '.join(above)}." if above else "")
+    return text + (f" SCN is then behind {', '.join(above)}." if above else "")
 
 
 def _run_by_run(found: Sequence[sensitivity.Effect]) -> str:

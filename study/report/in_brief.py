@@ -1,20 +1,23 @@
 """The README's findings: one a line, each with the few numbers that carry it.
 
-What stands behind them, with ranges, seeds and p-values, is told by `headlines`, which
-`results/REPRODUCIBILITY.md` and notebook 04 list. Every number and name is read from the records.
+What stands behind them, with ranges, seeds and p-values, is told by `headlines`, in the same order.
+Every number and name is read from the records.
 """
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import amounts, headlines, left_out, lost_points, own_rival, sensitivity
+from study.report import amounts, headlines, left_out, lost_points, own_rival, resolution
 from study.report.findings import ablation_steps
-from study.report.means import mean_dice, seeds_text
+from study.report.means import mean_dice
 from study.report.paper import paper_table
-from study.report.resolution import pairs
+from study.report.sensitivity import effects
 from study.report.titles import data_title, title
+
+AT_BOTH_SIZES = ("scn", "full", "box")  # told of here; all of them stand in the report
 
 
 def in_brief(
@@ -23,81 +26,78 @@ def in_brief(
     short: Sequence[Record] = (),
     variants: Sequence[Record] = (),
     fine: Sequence[Record] = (),
-) -> str:
-    """The findings as a numbered list in Markdown; arguments as `headlines.headlines` takes them.
+) -> list[str]:
+    """The findings in Markdown; arguments as `headlines.headlines` takes them.
 
     One that no run at hand can tell is left out.
     """
     found = [
         _level(records, fine),
-        _far(lost),
-        own_rival.rival_in_brief(records, lost),
+        _far(records, lost),
+        own_rival.rival_told(records, lost),
         _parts(records, variants),
         headlines.corners(short, records, variants),
-        amounts.amounts_told(sensitivity.effects(short), data_title("acdc"), full=False),
+        amounts.amounts_told(effects(short), data_title("acdc"), full=False),
         headlines.rows_ahead(records),
     ]
-    return "\n".join(f"{i}. {text}" for i, text in enumerate(filter(None, found), 1))
+    return [text for text in found if text]
 
 
 def _level(records: Sequence[Record], fine: Sequence[Record]) -> str:
-    """SCN beside the print and full supervision, and both at the printed size."""
-    printed = {
-        name: paper_table(i).loc["ours"]["Dice", "Mean"] for i, name in ((1, "acdc"), (2, "mscmr"))
-    }
-    ours = {name: mean_dice(records, name) for name in printed}
-    each = [
-        f"{100 * dice['scn']:.1f}% on {data_title(name)} ({printed[name]:.1f}% printed)"
-        for name, dice in ours.items()
-        if "scn" in dice
-    ]
+    """SCN beside the print and full supervision, and what more pixels and steps are worth."""
+    each, bound = [], []
+    for number, dataset in ((1, "acdc"), (2, "mscmr")):
+        ours = mean_dice(records, dataset)
+        if "scn" in ours:
+            printed = paper_table(number).loc["ours"]["Dice", "Mean"]
+            where = f"on {data_title(dataset)}"
+            each.append(f"{100 * ours['scn']:.1f}% {where} ({printed:.1f}% printed)")
+            bound += [f"{100 * ours['full']:.1f}% {where}"] if "full" in ours else []
     if not each:
         return ""
-    bound = [
-        f"{100 * dice['full']:.1f}% on {data_title(name)}"
-        for name, dice in ours.items()
-        if "full" in dice
-    ]
     text = f"**SCN has a mean Dice of {' and '.join(each)}**"
     text += f"; full supervision {', '.join(bound)}." if bound else "."
-    return text + _at_printed_size(records, fine)
+    return text + _at_both_sizes(records, fine)
 
 
-def _at_printed_size(records: Sequence[Record], fine: Sequence[Record]) -> str:
+def _at_both_sizes(records: Sequence[Record], fine: Sequence[Record]) -> str:
+    pairs = [
+        pair
+        for pair in resolution.pairs(records, fine)
+        if pair.method in AT_BOTH_SIZES and not np.isnan(pair.dice[1])
+    ]
     said = []
-    for pair in pairs(records, fine):
-        if pair.method in ("scn", "full") and pair.dice[1] == pair.dice[1]:
-            one, two = pair.dice
-            who = f"{title(pair.method)} on {data_title(pair.dataset)}"
-            said.append(f"{who} {one:.1f}% ({two:.1f}% at 128x128, {seeds_text(pair.seeds)})")
-    return f" At 256x256: {', '.join(said)}." if said else ""
-
-
-def _far(lost: pd.DataFrame) -> str:
-    """Where SCN's gain over PCE lies."""
-    found = lost_points.gains_of(lost)
-    if not found:
+    for dataset in dict.fromkeys(pair.dataset for pair in pairs):
+        mine = [pair for pair in pairs if pair.dataset == dataset]
+        each = [f"{title(pair.method)} {pair.dice[0]:.1f}% ({pair.dice[1]:.1f}%)" for pair in mine]
+        said.append(f"{', '.join(each)} on {data_title(dataset)}")
+    if not said:
         return ""
-    each = ", ".join(f"{g.far:.1f} of {g.points:.1f} on {data_title(g.dataset)}" for g in found)
-    kept = " and ".join(f"{g.pce:.1f}% ({g.scn:.1f}%)" for g in found)
+    brackets = f"in brackets the same seeds at 128x128, {resolution.length(records, fine)}"
+    return f" At 256x256 ({brackets}): {'; '.join(said)}."
+
+
+def _far(records: Sequence[Record], lost: pd.DataFrame) -> str:
+    """Where SCN's gain over PCE lies."""
+    if not (found := lost_points.gains_of(lost)):
+        return ""
+    with_pce, with_scn = lost_points.kept_told(found)
+    each = lost_points.gains_told(found, headlines.gains_of_all(records))
     return (
-        f"**SCN's gain over PCE lies far from the heart**: of its points in seed "
-        f"{lost['seed'].min()}, {each} are floods over {lost_points.FAR:g} mm away. With only the "
-        f"largest part kept, PCE (SCN) has {kept}."
+        f"**{lost_points.where_it_lies(found)}**: in seed {lost['seed'].min()}, {each} are floods "
+        f"over {lost_points.FAR:g} mm away. With only the largest part kept, PCE has {with_pce}, "
+        f"SCN {with_scn}."
     )
 
 
 def _parts(records: Sequence[Record], variants: Sequence[Record]) -> str:
-    """What SCN's parts add beside the print, and which count when left out."""
-    steps = [
-        f"{step.two.removeprefix(f'{step.one}+')} {step.gain:+.1f} ({step.printed:+.1f} printed)"
-        for step in ablation_steps(records)
-    ]
+    """What SCN's parts add beside the print, and what is lost without one."""
+    steps = headlines.gains_by_part(ablation_steps(records), digits=1)
     costs = left_out.costs(records, variants, "acdc")
-    text = f"**What SCN's parts add** on ACDC, in points: {', '.join(steps)}." if steps else ""
-    if costs:
-        each = ", ".join(
-            f"{c.name} {c.points:+.1f}" + " (one seed)" * (len(c.seeds) < 2) for c in costs
-        )
-        text += f" Left out, on validation patients: {each}." + left_out.without_shapes(costs)
-    return text.strip()
+    each = [f"{c.name} {c.points:+.1f}" + " (one seed)" * (len(c.seeds) < 2) for c in costs]
+    said = [f"they add {steps}"] if steps else []
+    said += [f"without one, validation Dice changes by: {', '.join(each)}"] if each else []
+    if not said:
+        return ""
+    text = f"**What SCN's parts are worth** on ACDC, in points: {'; '.join(said)}."
+    return text + left_out.without_shapes(costs)

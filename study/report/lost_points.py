@@ -283,6 +283,32 @@ def gains_of(rows: pd.DataFrame) -> list[Gain]:
     return found
 
 
+def gains_told(found: Sequence[Gain], overall: Mapping[str, float] | None = None) -> str:
+    """Of the points gained on each data set, how many lie far from the heart.
+
+    `overall` is SCN's gain over all seeds, in points by data set, where that is another.
+    """
+    said = []
+    for gain in found:
+        whole = (overall or {}).get(gain.dataset)
+        more = "" if whole is None else f" (over all seeds the gain is {whole:.1f})"
+        where = f"{gain.far:.1f} of {gain.points:.1f} points on {data_title(gain.dataset)}"
+        said.append(where + more)
+    return ", ".join(said)
+
+
+def kept_told(found: Sequence[Gain]) -> tuple[str, str]:
+    """What PCE, and what SCN has on each data set with only the largest part kept."""
+    pce, scn = ([f"{getattr(gain, method):.1f}%" for gain in found] for method in ("pce", "scn"))
+    return " and ".join(pce), " and ".join(scn)
+
+
+def where_it_lies(found: Sequence[Gain]) -> str:
+    """The finding's name: what it says is so where most of each gain is far from the heart."""
+    most = all(0 < gain.points < 2 * gain.far for gain in found)
+    return "SCN's gain over PCE lies far from the heart" if most else "Where SCN gains on PCE"
+
+
 def headline(
     rows: pd.DataFrame,
     overall: Mapping[str, float] | None = None,
@@ -291,23 +317,16 @@ def headline(
     """The finding in a line of Markdown, on each data set with rows of PCE and SCN; or "".
 
     The decomposition is of the first seed, the comparisons of all seeds among the rows. `overall`
-    is SCN's gain over all seeds of the tables, in points by data set, where that is another;
-    `beaten_by_all` how many rows SCN beats there as they are, by data set.
+    is as in `gains_told`; `beaten_by_all` how many rows SCN beats there as they are, by data set.
     """
-    gains, beaten = [], []
-    for gain in (found := gains_of(rows)):
-        whole = (overall or {}).get(gain.dataset)
-        more = "" if whole is None else f" (over all seeds the gain is {whole:.1f})"
-        where = f"{gain.far:.1f} of {gain.points:.1f} points on {data_title(gain.dataset)}"
-        gains.append(where + more)
-        beaten.append(_beaten(rows, gain.dataset, (beaten_by_all or {}).get(gain.dataset)))
-    if not found:
+    if not (found := gains_of(rows)):
         return ""
-    with_pce = " and ".join(f"{gain.pce:.1f}%" for gain in found)
-    with_scn = " and ".join(f"{gain.scn:.1f}%" for gain in found)
+    by_all = beaten_by_all or {}
+    beaten = [_beaten(rows, gain.dataset, by_all.get(gain.dataset)) for gain in found]
+    with_pce, with_scn = kept_told(found)
     return (
-        f"**In seed {rows['seed'].min()}, SCN's gain over PCE lies far from the heart**: "
-        f"{', '.join(gains)} are floods over {FAR:g} mm away. With only the largest part kept, PCE "
-        f"has {with_pce}, SCN {with_scn}. Of the runs that kept predictions, SCN then "
-        f"significantly beats {' and '.join(beaten)}."
+        f"**{where_it_lies(found)}**: in seed {rows['seed'].min()}, {gains_told(found, overall)} "
+        f"are floods over {FAR:g} mm away. With only the largest part kept, PCE has {with_pce}, "
+        f"SCN {with_scn}. Of the runs that kept predictions, SCN then significantly beats "
+        f"{' and '.join(beaten)}."
     )

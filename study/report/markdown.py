@@ -16,3 +16,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = Fa
     if wrong := [line for line in lines if len(line) != len(head)]:
         raise ValueError(f"the row {wrong[0]} has {len(wrong[0])} cells, not {len(head)}")
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def numbered(texts: Sequence[str]) -> str:
+    """A numbered list in Markdown."""
+    return "\n".join(f"{i}. {text}" for i, text in enumerate(texts, 1))

@@ -24,18 +24,13 @@ def rival_told(records: Sequence[Record], lost: pd.DataFrame, fine: Sequence[Rec
 
     `lost` are rows of `lost_points.read_rows`, or none; `fine` the runs at the printed resolution.
     """
-    if not (text := rival_in_brief(records, lost)):
+    if not (text := _alone(records, compare(records).to_dict("records"), full=False)):
         return ""
+    kept = with_one_part(lost, full=False)
+    text += f" With one part kept in both: {kept}." if kept else ""
     printed = _listed(compare(fine).to_dict("records")) if fine else ""
     printed = f" At 256x256: {printed}." if printed else ""
     return text + _on_validation(records) + printed
-
-
-def rival_in_brief(records: Sequence[Record], lost: pd.DataFrame) -> str:
-    """The same without validation patients and the printed resolution."""
-    text = _alone(records, compare(records).to_dict("records"), full=False)
-    kept = with_one_part(lost, full=False) if text else ""
-    return text + (f" With one part kept in both: {kept}." if kept else "")
 
 
 def told_in_full(records: Sequence[Record]) -> str:
@@ -88,7 +83,7 @@ def _alone(records: Sequence[Record], tests: Sequence[Any], full: bool) -> str:
     )
     return (
         f"**{name}**: PCE that also learns background outside a box around a slice's foreground "
-        f"strokes (PCE+box), has {'; '.join(parts)}."
+        f"strokes (PCE+box) has {'; '.join(parts)}."
     )
 
 
@@ -106,7 +101,7 @@ def _seeds(row: Any, short: bool = False) -> str:
     """How many seeds are compared; `short` where it was said in full before."""
     seeds = row["seeds"] if short else seeds_count(row["seeds"])
     same = row["seeds"] == row["reference_seeds"]
-    return f"{seeds} each" if same else f"{seeds} against {row['reference_seeds']}"
+    return f"{seeds} each" if same else f"{row['seeds']} seeds against {row['reference_seeds']}"
 
 
 def _beside(records: Sequence[Record], method: str, tests: Sequence[Any], full: bool) -> list[str]:

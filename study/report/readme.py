@@ -13,9 +13,9 @@ from scnlib.files import replace_text
 from scnlib.paths import RESULTS
 from study.collected import KINDS, collect
 from study.places import README
-from study.report import lost_points
+from study.report import lost_points, markdown
 from study.report.full_report import measured_times, phantom_line, report_text
-from study.report.headlines import numbered
+from study.report.headlines import headlines
 from study.report.in_brief import in_brief
 from study.report.ledger import list_runs, no_run_is_lost
 from study.report.reliability import reliability_lines
@@ -25,7 +25,7 @@ from study.report.tables import means_tables, write_tables
 from study.report.titles import in_order
 
 # The folder of a profile whose page names the runs of a kind.
-LISTED = dict(zip(KINDS, ("tables", "variants", "sensitivity"), strict=True))
+LISTED = dict(zip(KINDS, ("tables", "variants", "sensitivity", "folds"), strict=True))
 
 
 def keep_phantom(results: Path = RESULTS) -> None:
@@ -46,12 +46,14 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
     """The text of each of the README's blocks, by name, from the cpu profile under `results`."""
     records = collect(results, "cpu")
     return {
-        "findings": in_brief(
-            records,
-            lost_points.read_rows(results / "cpu"),
-            collect(results, "cpu", "sensitivity"),
-            collect(results, "cpu", "variants"),
-            collect(results, FINE),
+        "findings": markdown.numbered(
+            in_brief(
+                records,
+                lost_points.read_rows(results / "cpu"),
+                collect(results, "cpu", "sensitivity"),
+                collect(results, "cpu", "variants"),
+                collect(results, FINE),
+            )
         ),
         "tables": means_tables(records, "cpu"),
         "numbers": "\n".join(measured_times(results / "timings.json")),
@@ -70,11 +72,11 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
     for profile, runs in found.items():  # all of them before the first page
         for records, kind in zip(runs, KINDS, strict=True):
             no_run_is_lost(records, results / profile / LISTED[kind])
-    written, fine = [], found[FINE][0]
+    written, (fine, *_, fine_folds) = [], found[FINE]
     if fine:  # no notebook of that profile is run to write them
         written += write_tables(fine, results / FINE / "tables", FINE)
-    for profile, (records, variants, short) in found.items():
-        for runs, kind in zip((variants, short), KINDS[1:], strict=True):
+    for profile, (records, variants, short, folds) in found.items():
+        for runs, kind in zip((variants, short, folds), KINDS[1:], strict=True):
             if runs:
                 list_runs(runs, results / profile / LISTED[kind])
         lost = lost_points.read_rows(results / profile)
@@ -82,16 +84,16 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
             path = results / profile / "REPORT.md"
             phantom = phantom_line(results / "phantom.json")
             beside = fine if profile == "cpu" else []
-            page = report_text(records, variants, profile, phantom, short, lost, beside)
+            page = report_text(records, variants, profile, phantom, short, lost, beside, folds)
             replace_text(path, page)
             written.append(path)
         if records and profile == "cpu":
             path = results / "REPRODUCIBILITY.md"
             tried = reliability_lines(results / "reliability.json")
             speed = results / "benchmarks"
-            departures = [*variants, *short]
-            told = numbered(records, lost, short, variants, fine)
-            page = reproducibility_text(records, departures, fine, tried, speed, told)
+            told = headlines(records, lost, short, variants, fine)
+            others = [*variants, *short], [*folds, *fine_folds]
+            page = reproducibility_text(records, *others, fine, tried, speed, told)
             replace_text(path, page)
             written.append(path)
     return written

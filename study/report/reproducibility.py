@@ -1,4 +1,4 @@
-"""The reproducibility report: what was claimed, what came out, what was open, and where it is told.
+"""The reproducibility report: what was claimed, what came out, what was found, and what was open.
 
 `results/REPRODUCIBILITY.md`, written by `python -m study.report.readme`. Verdicts and numbers are
 computed from the records; the causes and the checklist are prose, each with a file to look into.
@@ -13,6 +13,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 
+from scnlib.data.acdc import patients
 from scnlib.paths import REPOSITORY
 from scnlib.records import Record
 from study.experiments import RECIPES, without_recipe
@@ -44,11 +45,7 @@ method whose seeds lie so far apart on the other data set. All of it is of profi
 `cpu`: 128 x 128 pixels, batch 12, 3,000 steps, where the paper has 256 x 256, 24 and 30,000.
 [The full report](cpu/REPORT.md) has every number with its interval.
 
-## Findings
-
-{findings}
-
-{field}## What was open, and what was chosen
+{findings}{field}## What was open, and what was chosen
 
 {choices}
 
@@ -86,14 +83,19 @@ After the machine learning reproducibility checklist (Pineau et al. 2021, versio
 {checklist}
 """
 
+_FINDINGS = """## Findings
+
+{}
+
+"""
 _FIELD = """## Beside the field
 
-Mean Dice (percent) on fold 1 of ACDC in WSL4MIS's five folds (patients 1 to 20 are tested, the
-other 80 train), the one split that other papers share. Published runs have 256 x 256 pixels and
-most of them 60,000 steps; their public code keeps the weights that are best on the patients that
-are tested. Here the last weights are tested, as a fold has nobody to validate on.
-
-{folds}
+Mean Dice (percent) on fold 1 of WSL4MIS's five folds of ACDC (patients 1 to 20 are tested, the
+other 80 train), beside what others printed: context, no ranking. {sources} Published runs are
+longer (256 x 256 pixels, most of them 60,000 steps), and WSL4MIS's public code keeps the weights
+that are best on the patients that are tested. Here the last weights are tested, as a fold has
+nobody to validate on; but {known} of its test patients are validation patients of this study's own
+split, on which its choices were made.
 
 {table}
 
@@ -119,21 +121,23 @@ CHECKLIST = pd.read_csv(Path(__file__).with_name("checklist.csv"))  # item, answ
 def reproducibility_text(
     records: Sequence[Record],
     variants: Sequence[Record],
+    folds: Sequence[Record],
     fine: Sequence[Record],
     reliability: Sequence[str],
     benchmarks: Path,
-    findings: str,
+    findings: Sequence[str],
 ) -> str:
-    """The page, from the runs of profile `cpu`, their departures, those at the printed resolution,
-    `reliability_lines`, the folder that `study.speed` writes to, and `headlines.numbered`."""
+    """The page, from the runs of profile `cpu`, their departures, those on folds of ACDC (of any
+    profile), those at the printed resolution, `reliability_lines`, the folder that `study.speed`
+    writes to, and `headlines`."""
     return _PAGE.format(
         claims=_claims_table(claims(records, fine)),
-        findings=findings,
-        field=_beside_the_field([*records, *fine]),
+        findings=_FINDINGS.format(markdown.numbered(findings)) if findings else "",
+        field=_beside_the_field(folds),
         close=f"{CLOSE:g} point of Dice",
         spread=f"{SPREAD:g} points",
         choices=choices(),
-        hours=hours([*records, *variants, *fine]),
+        hours=hours([*records, *variants, *folds, *fine]),
         forecast=forecast(benchmarks),
         steps=steps_told(benchmarks) or "Not measured yet.",
         reliability="\n".join(reliability),
@@ -159,8 +163,8 @@ def _levels(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
     several = f"chance: {far}; seeds lie far apart (notebook 04b; REPORT, Chance)"
     protocol = "not known; a quarter of the pixels and a twentieth of the training"
     measured = (
-        "; in one run each a finer map, and no term of PAP, changed less than a point (notebook "
-        "05, sections 6 and 7)"
+        "; a finer map, or no term of PAP, changed less than a point (one run each; notebook 05, "
+        "sections 6 and 7)"
     )
     sized = {(pair.dataset, pair.method): pair for pair in resolution.pairs(records, fine)}
     found = []
@@ -212,8 +216,8 @@ def _won(pair: resolution.BothSizes | None, printed: float) -> str:
         return ""
     fine, coarse = pair.dice
     return (
-        f"; all pixels and a tenth of the training win {fine - coarse:+.2f} of "
-        f"{printed - coarse:.2f} points ({seeds_text(pair.seeds)})"
+        f"; all pixels and a tenth of the training add {fine - coarse:.2f} of the "
+        f"{printed - coarse:.2f} points that lack ({seeds_text(pair.seeds)})"
     )
 
 
@@ -227,11 +231,11 @@ def _rivals(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
             continue
         each = ", ".join(f"{title(method)} {points:+.2f}" for method, points in apart.items())
         more = {
-            "by Adam, as printed": by_adam,
+            "by Adam, as the paper has it": by_adam,
             f"at 256 x 256 (profile `{resolution.FINE}`)": _to_the_print(fine, number, dataset)[0],
         }
         for where, values in more.items():
-            said = ", ".join(f"{title(method)} {points:+.2f}" for method, points in values.items())
+            said = ", ".join(f"{_plain(method)} {points:+.2f}" for method, points in values.items())
             each += f"; {where}: {said}" if said else ""
         above = [title(method) for method, points in apart.items() if points > CLOSE]
         why = [f"{title(m)} {kind} {values}" for (m, kind), values in odd.items() if m in apart]
@@ -240,12 +244,17 @@ def _rivals(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
                 f"the other rows of Table {number} on {data_title(dataset)}",
                 f"to the print: {each}",
                 all(abs(points) <= CLOSE for points in apart.values()),
-                "size and length of training where a row is a few points below the print"
+                "not known; smaller images and a shorter training, as with SCN"
                 + (f"; far above the print, unexplained: {', '.join(above)}" if above else "")
                 + (f"; means of unlike parts: {'; '.join(why)}" if why else ""),
             )
         )
     return found
+
+
+def _plain(method: str) -> str:
+    """A method's title without what says how it was trained."""
+    return title(method).removesuffix(" (Adam)")
 
 
 def _to_the_print(
@@ -322,7 +331,7 @@ def _comparisons(records: Sequence[Record]) -> list[Claim]:
     return [
         Claim(
             "SCN has the best mean Dice and 95HD on both sets",
-            f"ahead of it in one of them: {', '.join(row_title(1, n) for n in names) or 'none'}",
+            f"ahead of it, in Dice or 95HD: {', '.join(row_title(1, n) for n in names) or 'none'}",
             None if names and not better else not names,
             f"significant leads: {better or 'none'}"
             + (f"; SCN has the better ranks in {ranks} of {len(ahead)}" if ranks else "")
@@ -347,7 +356,9 @@ def _beside_the_field(records: Sequence[Record]) -> str:
     """The section on published means of a split that others share; "" without a run on it."""
     table = field.field_table(records)
     told = field.field_told(records)
-    return _FIELD.format(folds=field.PRINTED_IN, table=table, told=told) if table else ""
+    known = len(patients(field.FOLD, "test") & patients("acdc", "val"))
+    text = {"sources": field.PRINTED_IN, "known": known, "table": table, "told": told}
+    return _FIELD.format(**text) if table else ""
 
 
 def _claims_table(found: Sequence[Claim]) -> str:

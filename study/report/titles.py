@@ -33,7 +33,6 @@ SHARED = tuple(without_recipe(method) for method in RECIPES)  # the footnotes
 BESIDE = ("box", "scn_box", *SHARED)  # the study's own rivals, and the footnotes
 DATASETS = {1: "acdc", 2: "mscmr", 3: "acdc"}
 NAMES = {"acdc": "ACDC", "mscmr": "MSCMR", "phantom": "the phantom"}
-FOLDS = {f"acdc_fold{k}": f"ACDC, fold {k}" for k in range(1, 6)}  # in no table of the paper
 STRUCTURES = ("RV", "MYO", "LV", "Mean")
 
 
@@ -50,7 +49,7 @@ def title(method: str) -> str:
 
 def data_title(dataset: str) -> str:
     """The study's title of a data set; one of the user's own has its name."""
-    return (NAMES | FOLDS).get(dataset, dataset)
+    return NAMES.get(dataset, dataset)
 
 
 def in_order(methods: Collection[str]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scnlib.paths import run_folder
-from study.collected import Kind, collect
+from study.collected import KINDS, Kind, collect
 from study.experiments import make_run
 from study.places import is_name
 from tests.sample_record import write
@@ -31,6 +31,15 @@ def test_collect_takes_the_runs_of_one_profile(tmp_path: Path) -> None:
     assert [r.run.method for r in collect(tmp_path, "cpu")] == ["full"]
     assert collect(tmp_path, "cpu", "variants") == []
     assert collect(tmp_path, "paper") == collect(tmp_path / "none", "demo") == []
+
+
+def test_a_run_on_a_fold_is_of_a_kind_of_its_own(tmp_path: Path) -> None:
+    for dataset, variant in (("acdc_fold1", ""), ("acdc", ""), ("acdc_fold2", "sgd")):
+        run = make_run(dataset, "scn", variant=variant)
+        write(run_folder(tmp_path, "demo", dataset, "scn", 0, variant), run, tested=not variant)
+    kinds = {kind: [r.run.dataset for r in collect(tmp_path, "demo", kind)] for kind in KINDS}
+    expected = {"protocol": ["acdc"], "variants": ["acdc_fold2"], "folds": ["acdc_fold1"]}
+    assert kinds == expected | {"sensitivity": []} and not is_name("folds")
 
 
 def test_a_data_set_may_be_called_as_a_kind_of_runs_is(tmp_path: Path) -> None:

@@ -68,13 +68,13 @@ def test_in_short_every_part_stands_with_its_seeds_the_dearest_first() -> None:
         (0.81, 0.81, ""),  # a term that is worth nothing
     ],
 )
-def test_what_a_term_keeps_without_its_shapes_is_training_on_sure_labels(
+def test_what_a_term_keeps_without_its_shapes_is_training_on_confident_labels(
     term: float, shapes: float, said: str
 ) -> None:
     text = in_short(PROTOCOL, [*both(term, "norsr"), *both(shapes, "noshape")])
-    assert text.endswith(said) and ("sure labels" in text) == bool(said)
+    assert text.endswith(said) and ("confident pseudo-labels" in text) == bool(said)
     once = in_short(PROTOCOL, [*both(term, "norsr"), validated(shapes, variant="noshape")])
-    assert "sure labels" not in once, "one run ranks nothing"
+    assert "confident pseudo-labels" not in once, "one run ranks nothing"
 
 
 def test_where_no_part_costs_it_is_said() -> None:

@@ -61,16 +61,21 @@ def test_the_tables_are_those_of_the_records(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("variant", "kind"),
-    [("", "protocol"), ("stride4", "variants"), ("short+stride4", "sensitivity")],
+    ("dataset", "variant", "kind"),
+    [
+        ("acdc", "", "protocol"),
+        ("acdc", "stride4", "variants"),
+        ("acdc", "short+stride4", "sensitivity"),
+        ("acdc_fold3", "", "folds"),
+    ],
 )
-def test_a_report_is_not_written_without_a_run_it_had(tmp_path, variant, kind):
-    made = [run_folder(tmp_path, "cpu", "acdc", "scn", seed, variant) for seed in (0, 1)]
+def test_a_report_is_not_written_without_a_run_it_had(tmp_path, dataset, variant, kind):
+    made = [run_folder(tmp_path, "cpu", dataset, "scn", seed, variant) for seed in (0, 1)]
     for seed, folder in enumerate(made):
-        sample_record.write(folder, make_run("acdc", "scn", seed, "cpu", variant=variant))
+        sample_record.write(folder, make_run(dataset, "scn", seed, "cpu", variant=variant))
     list_runs(collect(tmp_path, "cpu", kind), tmp_path / "cpu" / readme.LISTED[kind])
     shutil.rmtree(made[1])
-    with pytest.raises(ValueError, match=r"runs\.txt: .*acdc/scn/seed1"):
+    with pytest.raises(ValueError, match=rf"runs\.txt: .*{dataset}/scn/seed1"):
         readme.write_reports(tmp_path)
     assert not (tmp_path / "cpu" / "REPORT.md").exists()
 

@@ -107,7 +107,7 @@ def test_a_level_is_told_at_the_printed_size_too_where_it_was_run():
     first = claims(runs, [record("scn", 0.75, profile="night")])[0]
     sizes = "at 256 x 256 (profile `night`) 78.33%, seed 0 (the same at 128 x 128: 73.33%)"
     assert first.here.endswith(sizes)
-    won = "; all pixels and a tenth of the training win +5.00 of 15.18 points (seed 0)"
+    won = "; all pixels and a tenth of the training add 5.00 of the 15.18 points that lack (seed 0)"
     assert won in first.cause
     assert "256" not in claims(runs)[0].here
 
@@ -121,6 +121,6 @@ def test_the_other_rows_stand_to_the_print_with_what_their_means_are_of():
     (row,) = claims(runs[:1], [record("mloss", 0.84, profile="night")])
     assert row.holds and row.here.endswith("; at 256 x 256 (profile `night`): MLoss +0.51")
     (row,) = claims([record("rloss_sgd", 0.8), record("rloss", 0.83)])
-    assert row.here == "to the print: RLoss -3.58; by Adam, as printed: RLoss (Adam) -0.58"
+    assert row.here == "to the print: RLoss -3.58; by Adam, as the paper has it: RLoss -0.58"
     (row,) = claims([record("ustm", 0.9)])
     assert "; far above the print, unexplained: USTM" in row.cause
