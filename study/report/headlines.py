@@ -104,8 +104,8 @@ def _in_short(records: Sequence[Record]) -> str:
     return " ".join(text for text in (level, _parts(records)) if text)
 
 
-def rows_ahead(records: Sequence[Record]) -> str:
-    """Who has the better mean: without that there is no 'best'."""
+def rows_ahead(records: Sequence[Record], full: bool = True) -> str:
+    """Who has the better mean: without that there is no 'best'. Where `full`, by ranks too."""
     tests = tests_against_scn(records)
     if not len(tests):
         return ""
@@ -120,7 +120,7 @@ def rows_ahead(records: Sequence[Record]) -> str:
         each = ", ".join(f"{', '.join(rows)} ({where})" for where, rows in by.items())
         named += [f"in {quantity} {each}"] if each else []
     proven, ranks = proven_leads(ahead)
-    led = f"; by patients' ranks SCN is ahead in {ranks}" if ranks else ""
+    led = f"; by patients' ranks SCN is ahead in {ranks}" if ranks and full else ""
     return (
         f"**The paper's methods with a better mean than SCN here**: {'; '.join(named) or 'none'}; "
         f"{len(ahead)} of {len(tests)} comparisons, {proven or 'none'} significant{led}."

@@ -38,7 +38,7 @@ def in_brief(
         _parts(records, variants),
         headlines.corners(short, records, variants),
         amounts.amounts_told(effects(short), data_title("acdc"), full=False),
-        headlines.rows_ahead(records),
+        headlines.rows_ahead(records, full=False),
     ]
     return [text for text in found if text]
 
@@ -69,12 +69,20 @@ def _at_both_sizes(records: Sequence[Record], fine: Sequence[Record]) -> str:
     said = []
     for dataset in dict.fromkeys(pair.dataset for pair in pairs):
         mine = [pair for pair in pairs if pair.dataset == dataset]
-        each = [f"{title(pair.method)} {pair.dice[0]:.1f}% ({pair.dice[1]:.1f}%)" for pair in mine]
+        each = [
+            f"{_inside(title(pair.method))} {pair.dice[0]:.1f}% ({pair.dice[1]:.1f}%)"
+            for pair in mine
+        ]
         said.append(f"{', '.join(each)} on {data_title(dataset)}")
     if not said:
         return ""
     brackets = f"in brackets the same seeds at 128x128, {resolution.length(records, fine)}"
     return f" At 256x256 ({brackets}): {'; '.join(said)}."
+
+
+def _inside(name: str) -> str:
+    """A title inside a sentence: a capital alone, as of SCN, stays."""
+    return name if name[1:2].isupper() else name[:1].lower() + name[1:]
 
 
 def _far(records: Sequence[Record], lost: pd.DataFrame) -> str:

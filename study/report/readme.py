@@ -19,7 +19,7 @@ from study.report.headlines import headlines
 from study.report.in_brief import in_brief
 from study.report.ledger import list_runs, no_run_is_lost
 from study.report.reliability import reliability_lines
-from study.report.reproducibility import reproducibility_text
+from study.report.reproducibility import claims, claims_told, reproducibility_text
 from study.report.resolution import FINE
 from study.report.tables import means_tables, write_tables
 from study.report.titles import in_order
@@ -45,16 +45,11 @@ def keep_phantom(results: Path = RESULTS) -> None:
 def blocks(results: Path = RESULTS) -> dict[str, str]:
     """The text of each of the README's blocks, by name, from the cpu profile under `results`."""
     records = collect(results, "cpu")
+    lost, fine = lost_points.read_rows(results / "cpu"), collect(results, FINE)
+    short, variants = collect(results, "cpu", "sensitivity"), collect(results, "cpu", "variants")
+    told = markdown.numbered(in_brief(records, lost, short, variants, fine))
     return {
-        "findings": markdown.numbered(
-            in_brief(
-                records,
-                lost_points.read_rows(results / "cpu"),
-                collect(results, "cpu", "sensitivity"),
-                collect(results, "cpu", "variants"),
-                collect(results, FINE),
-            )
-        ),
+        "findings": f"{claims_told(claims(records, fine))}\n\n{told}",
         "tables": means_tables(records, "cpu"),
         "numbers": "\n".join(measured_times(results / "timings.json")),
     }

@@ -157,6 +157,14 @@ def claims(records: Sequence[Record], fine: Sequence[Record] = ()) -> list[Claim
     return [*found, *_gains(records, fine), *_comparisons(records)]
 
 
+def claims_told(found: Sequence[Claim]) -> str:
+    """How many claims hold, in a sentence; "" without one."""
+    counts = [[claim.holds for claim in found].count(holds) for holds in VERDICTS]
+    verbs = (("holds", "hold"), ("does not", "do not"), ("is undecided", "are undecided"))
+    said = [f"{n} {verb[n != 1]}" for n, verb in zip(counts, verbs, strict=True)]
+    return f"Of {len(found)} claims of the paper, at this size, {', '.join(said)}." if found else ""
+
+
 def _levels(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
     """Printed mean Dice of SCN and of its baseline."""
     far = "far from every stroke nothing is labelled, and a network floods there or does not"

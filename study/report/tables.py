@@ -31,7 +31,7 @@ from study.report.scores import (
     table_title,
 )
 from study.report.titles import ROWS, STRUCTURES, data_title, title
-from study.report.uneven import uneven_told
+from study.report.uneven import REASONS, uneven_told
 
 _LATEX = {
     "±": r"$\pm$",
@@ -175,7 +175,9 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
         name = data_title(table_dataset(number, records, profile))
         parts.append(_means(table.drop(index=list(shared), errors="ignore"), name))
         by_adam[name] = table["Dice ours", "Mean"].reindex(list(shared)).rename(shared)
-    last = filter(None, [_told_by_adam(pd.DataFrame(by_adam), shared), uneven_told(records)])
+    last = filter(
+        None, [_told_by_adam(pd.DataFrame(by_adam), shared), uneven_told(records, REASONS[:1])]
+    )
     last = " ".join(last)
     return "\n\n".join([*parts, last] if last else parts)
 

@@ -13,11 +13,14 @@ REASONS = ("by seed", "by structure (RV, MYO, LV)")
 GAP = 20.0  # points of Dice between the best and the worst structure of a row
 
 
-def uneven_told(records: Sequence[Record]) -> str:
-    """A line that names the rows of both data sets with what their means are of; "" for none."""
+def uneven_told(records: Sequence[Record], reasons: Sequence[str] = REASONS) -> str:
+    """A line that names the rows of both data sets with what their means are of; "" for none.
+
+    `reasons`: which of `REASONS` are told.
+    """
     odd = {name: odd_means(records, name) for name in dict.fromkeys(DATASETS.values())}
     said = []
-    for kind in REASONS:
+    for kind in reasons:
         rows = [
             f"{title(method)} on {data_title(dataset)} {values}"
             for dataset, found in odd.items()

@@ -5,7 +5,7 @@ import pytest
 from scnlib.config import SCNOptions
 from scnlib.paths import REPOSITORY
 from study.report import reproducibility
-from study.report.reproducibility import CHECKLIST, choices, claims, hours
+from study.report.reproducibility import CHECKLIST, choices, claims, claims_told, hours
 from tests.study.report.test_tables import record
 
 
@@ -75,8 +75,17 @@ def test_one_seed_of_a_method_whose_seeds_lie_far_apart_decides_nothing(
     assert there.holds is holds and ("chance" in there.cause) == (holds is None)
 
 
+def test_the_verdicts_are_counted():
+    found = claims([record("pce", 0.4), record("cale", 0.7), record("scn", 0.7)])
+    holding = [claim.holds for claim in found]
+    assert [holding.count(holds) for holds in (True, False, None)] == [2, 3, 1]
+    assert claims_told(found) == (
+        "Of 6 claims of the paper, at this size, 2 hold, 3 do not, 1 is undecided."
+    )
+
+
 def test_without_records_nothing_is_claimed():
-    assert claims([]) == []
+    assert claims([]) == [] and claims_told([]) == ""
     assert hours([]).splitlines()[-1] == "| all |  | 0 | 0.0 | 0.0 |"
 
 

@@ -1,7 +1,7 @@
 """Rows whose mean is of seeds, or of structures, that have little in common."""
 
 from study.report.full_report import odd_rows
-from study.report.uneven import uneven_told
+from study.report.uneven import REASONS, uneven_told
 from tests.study.report.test_claims import validated
 from tests.study.report.test_tables import record
 
@@ -17,6 +17,7 @@ def test_a_structure_that_failed_alone_is_seen():
     failed = record("meloss_sgd", 0.8, dataset="mscmr")
     failed.summary["dice"]["RV"] = 0.1
     text = uneven_told([failed, record("s2l", 0.5), record("s2l", 0.8, seed=1)])
+    assert uneven_told([failed], REASONS[:1]) == ""
     assert text.endswith(
         "S2L on ACDC 53.3, 83.3. By structure (RV, MYO, LV): MELoss on MSCMR 10.0, 80.0, 90.0."
     )
