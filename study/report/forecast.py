@@ -35,7 +35,7 @@ def forecast(folder: Path) -> str:
                 rows.append((content["machine"], name, str(len(runs)), f"{max(runs):.1f}", *spread))
     if not rows:
         return "No machine has a benchmark of all methods yet."
-    head = ("machine", "profile", "runs", "longest run", *(f"{n} of it" for n in MACHINES))
+    head = ("machine", "profile", "runs", "longest run", *(f"on {n}" for n in MACHINES))
     return markdown.table(head, rows, numbers=True)
 
 
