@@ -59,7 +59,10 @@ def load_weights(path: Path) -> tuple[Run, tuple[str, ...], dict[str, Tensor]]:
     Raises `ValueError` naming the file if it is missing or not such a file.
     """
     if not path.exists():
-        raise ValueError(f"{path}: no weights there; train SCN with seed 0 on this data set first")
+        raise ValueError(
+            f"{path}: no weights there; train scn with seed 0 on this data set "
+            "first, or give the --profile and --results that it was trained with"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}

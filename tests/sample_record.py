@@ -27,11 +27,12 @@ def write(
     metrics: pd.DataFrame = METRICS,
     dice: float = 0.625,
     best: float | None = None,
+    sha256: str = "00",
 ) -> records.Record:
     point = {"iteration": 20, "dice": best or 0.5}
     content: dict[str, Any] = {
         "code_version": "abc then def",
-        "data": {"dataset": "phantom", "sha256": "00", "published": False},
+        "data": {"dataset": "phantom", "sha256": sha256, "published": False},
         "versions": provenance.versions(),
         "hardware": "a processor, 2 threads",
         "dtype": "float32",

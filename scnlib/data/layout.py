@@ -11,7 +11,10 @@ from pydantic import BaseModel, Field, Strict, ValidationError, ValidationInfo, 
 
 from scnlib.data.checks import Fault, one_line, stop
 
-EXAMPLE = 'classes = ["background", "RV", "MYO", "LV"], unlabelled = 4, slice_axis = 2'
+EXAMPLE = (
+    'classes = ["background", "RV", "MYO", "LV"], unlabelled = 4 (a pixel that nobody marked), '
+    "slice_axis = 2"
+)
 
 
 @dataclass(frozen=True)

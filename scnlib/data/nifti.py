@@ -103,8 +103,9 @@ def split_files(
     """
     place = _place(folder, split)
     own = layout is not MSCMR
-    if own and split == "val" and not place.is_dir():
-        log.warning("%s: no such folder: there is nothing to validate on", place)
+    if own and split != "train" and not place.is_dir():
+        use = "validate" if split == "val" else "test"
+        log.warning("%s: no such folder: there is nothing to %s on", place, use)
         return []
     if own and split != "train" and not (place / "labels").is_dir():
         log.warning("%s: no such folder: these volumes have no masks", place / "labels")
@@ -112,13 +113,20 @@ def split_files(
     images, labels = _files(place / "images", fault), _files(place / "labels", fault)
     pairs = {name: _counterparts(name, labels, split) for name in images}
     need = "scribble" if split == "train" else "mask"
+    plain = [labels[name].name for name in images if name in labels]
+    if own and split == "train" and plain:
+        log.warning(
+            "%s: read as scribbles, as their names say nothing else (NAME_scribble, NAME_manual): "
+            "%s",
+            *(place / "labels", ", ".join(plain[:10])),
+        )
     # Own training volumes may have either; of the others all or none can be scored.
     either = own and (split == "train" or not any(need in found for found in pairs.values()))
     for name, found in pairs.items() if labels else ():
         if need not in found and not (either and found):
             suffix = "scribble" if need == "scribble" else "manual"
             text = f"{place / 'labels' / name}_{suffix}.nii.gz: no {need} for {images[name]}"
-            fault(FileNotFoundError(f"{text}: add it"))
+            fault(FileNotFoundError(f"{text}: add it, or move the image out of {split}"))
     if images:
         _check_left_over(images, labels, pairs, fault)
     return [
@@ -228,7 +236,12 @@ def _check_left_over(
         if path in used:
             continue
         if not any(name == image or name.startswith(f"{image}_") for image in images):
-            fault(FileNotFoundError(f"{path}: its image is missing: add it, or remove this file"))
+            fault(
+                FileNotFoundError(
+                    f"{path}: its image is missing: add it, name the file after its image "
+                    "(IMAGE_scribble, IMAGE_manual), or remove it"
+                )
+            )
             continue
         log.warning("%s: left aside, not a scribble or mask of this layout", path)
 

@@ -25,6 +25,8 @@ from study.experiments import PROFILES
 from study.owndata.inspection import NO_LAYOUT, Faults, Seen, look
 from study.places import TAKEN, is_name
 
+WIDER = 1.5  # how many times as wide as others a slice may be
+
 
 def find_faults(folder: Path, profile: str = "") -> tuple[Faults, list[str]]:
     """All faults of the data set in `folder`, and lines that sum up what is there.
@@ -58,6 +60,7 @@ def find_faults(folder: Path, profile: str = "") -> tuple[Faults, list[str]]:
         check_batch(folder / "train", volumes, profile, faults)
         check_splits(volumes, names, faults)
         check_orientation(volumes, faults)
+        check_widths(folder, volumes, faults)
         return faults, summarise(folder, volumes, names, layout)
     finally:
         log.removeHandler(faults)
@@ -94,7 +97,13 @@ def check_scribbles(
                 )
     if train and not any("scribble" in seen.has for seen in train):
         faults.warning(f"{place}: masks without scribbles: add these, or train only full")
+    drawn = [seen for seen in train if seen.scribbled is not None]
     counts = [seen.scribbled for seen in train if seen.scribbled is not None]
+    if bare := sum(seen.bare for seen in drawn):
+        faults.warning(
+            f"{place}: {bare} of {sum(seen.slices for seen in drawn)} slices have no stroke of a "
+            "structure: where a heart is in them, box and scn_box would learn it as background"
+        )
     for k, name in enumerate(layout.classes if layout and counts else ()):
         if not sum(int(pixels[k]) for pixels in counts):
             faults.error(
@@ -154,6 +163,17 @@ def check_orientation(volumes: list[Seen], faults: Faults) -> None:
                 f"{seen.path}: its axes ({''.join(map(str, aff2axcodes(affine)))}) lie otherwise "
                 "than those of most images: reorient it and its labels"
             )
+
+
+def check_widths(folder: Path, volumes: list[Seen], faults: Faults) -> None:
+    """Slices of unlike width: all are resized to as many pixels, and hearts with them."""
+    widths = [seen.width for seen in volumes if np.isfinite(seen.width) and seen.width > 0]
+    if widths and max(widths) > WIDER * min(widths):
+        faults.warning(
+            f"{folder}: slices are {min(widths):.0f} to {max(widths):.0f} mm wide, and all are "
+            "resized to as many pixels, so that hearts differ in size as much: crop or pad the "
+            "images to about one field of view"
+        )
 
 
 def lies_alike(one: np.ndarray, other: np.ndarray) -> bool:

@@ -28,7 +28,9 @@ class Seen:
     slices: int = 0
     affine: np.ndarray | None = None
     digest: str = ""  # of the image's voxels
+    width: float = 0.0  # mm, the longer side of a slice
     scribbled: np.ndarray | None = None  # (K + 1,) pixels of each class, and unlabelled ones
+    bare: int = 0  # slices without a stroke of any structure
     has: set[Annotation] = field(default_factory=set)  # the files there are, good or bad
 
 
@@ -89,6 +91,8 @@ def look(
     if case is not None and volume is not None:
         seen.slices, seen.affine = len(case.image), volume.affine
         seen.digest = hashlib.sha256(volume.array.tobytes()).hexdigest()
+        sides = np.array(volume.array.shape) * volume.spacing
+        seen.width = float(np.delete(sides, rules.slice_axis).max())
     files: dict[Annotation, Path | None] = {"scribble": scribble, "mask": mask}
     for kind, path in files.items():
         if path is None:
@@ -98,27 +102,35 @@ def look(
         if other is not None and volume is not None:
             faults.attempt(check_grid, other, path, kind, volume, str(image), rules)
         if other is not None and layout is not None:
-            pixels = faults.attempt(count_pixels, other, path, kind, layout)
-            if kind == "scribble" and pixels is not None:
-                seen.scribbled = pixels
-                check_share(path, pixels, faults)
+            classes = faults.attempt(read_classes, other, path, kind, layout)
+            if kind == "scribble" and classes is not None:
+                count = len(layout.classes)
+                seen.scribbled = np.bincount(classes.ravel(), minlength=count + 1)
+                structures = (classes > 0) & (classes < count)
+                others = tuple(a for a in range(structures.ndim) if a != layout.slice_axis)
+                seen.bare = int((~structures.any(axis=others)).sum())
+                check_share(path, seen.scribbled, layout, faults)
     return seen
 
 
-def count_pixels(volume: Volume, path: Path, kind: Annotation, layout: Layout) -> np.ndarray:
-    """Pixels of each class, and last those that are unlabelled; raises as `to_classes`."""
-    count = len(layout.classes)
+def read_classes(volume: Volume, path: Path, kind: Annotation, layout: Layout) -> np.ndarray:
+    """The class of each pixel, of the volume's shape; raises as `to_classes`."""
     values = layout.scribble_map if kind == "scribble" else layout.label_map
     shape = volume.array.shape  # its own: the grid is checked apart from the values
-    tail = (layout.unlabelled, count, volume.step)
-    classes = to_classes(volume.array, shape, str(path), kind, values, *tail)
-    return np.bincount(classes.ravel(), minlength=count + 1)
+    tail = (layout.unlabelled, len(layout.classes), volume.step)
+    return to_classes(volume.array, shape, str(path), kind, values, *tail)
 
 
-def check_share(path: Path, pixels: np.ndarray, faults: Faults) -> None:
+def check_share(path: Path, pixels: np.ndarray, layout: Layout, faults: Faults) -> None:
     """A scribble of next to nothing, or of nearly everything."""
     share = 1 - pixels[-1] / pixels.sum()
     if share == 0:
         faults.warning(f"{path}: nothing is scribbled in it: scribble it, or remove the volume")
     elif share > NEARLY_FULL:
-        faults.warning(f"{path}: {share:.0%} of it is labelled: is this a mask? Give scribbles")
+        most = int(pixels[:-1].argmax())
+        value = next(value for value, k in layout.scribble_map.items() if k == most)
+        faults.warning(
+            f"{path}: {share:.0%} of it is labelled, mostly {value} ({layout.classes[most]}): if "
+            f"nobody drew that, write unlabelled = {value} in dataset.toml, and a [scribble_map] "
+            "that says what the other values mean; if it is a mask, give a scribble"
+        )

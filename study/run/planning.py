@@ -95,22 +95,39 @@ def find_runs(
 def check_records(options: Namespace, runs: list[Wanted]) -> None:
     """Refuse, before anything starts, a record that a training asked for could not be taken from.
 
-    Raises `ValueError` with one line naming the first that is of another configuration or damaged.
+    Raises `ValueError` with one line naming the first that is of another configuration or damaged,
+    or of other files of an own data set than there are now: corrected scribbles would be shown
+    with the numbers of the old ones.
     """
+    from scnlib.data.folders import BUILT_IN
+    from scnlib.data.manifest import fingerprint
     from scnlib.records import finished
     from study.experiments import make_run
 
     protocol: dict[str, Any] = {"bf16": False} if options.fp32 else {}
-    wrong = []
+    wrong, sums = [], {}
     for run in runs:
         which = (run.dataset, run.method, run.seed, options.profile, run.variant)
         asked = make_run(*which, **protocol)
         try:
-            finished(asked, run.folder)
+            record = finished(asked, run.folder)
+            if record is not None and run.dataset not in BUILT_IN:
+                if run.dataset not in sums:
+                    sums[run.dataset] = fingerprint(run.dataset, options.data)["sha256"]
+                _check_data(record, sums[run.dataset])
         except ValueError as error:
             wrong.append(str(error))
     if wrong:
         raise ValueError(wrong[0] + f" (and {len(wrong) - 1} more such records)" * (len(wrong) > 1))
+
+
+def _check_data(record: Any, now: str) -> None:
+    """ValueError unless a finished run's data have the sum that they have now."""
+    if record.data["sha256"] != now:
+        raise ValueError(
+            f"{record.folder / 'record.json'}: the data of {record.run.dataset} have changed "
+            f"since; delete {record.folder} to train on what there is now, or give another --out"
+        )
 
 
 def find_jobs(options: Namespace, runs: list[Wanted]) -> list[Job]:

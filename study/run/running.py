@@ -24,6 +24,7 @@ def plan_study(options: Namespace) -> tuple[list[Wanted], list[Job]]:
     no records to make tables from.
     """
     from scnlib.data import load_split
+    from scnlib.data.folders import BUILT_IN
     from scnlib.records import is_done
     from study.collected import KINDS, collect
 
@@ -34,6 +35,8 @@ def plan_study(options: Namespace) -> tuple[list[Wanted], list[Job]]:
     unmasked = {"mscmr"}  # known without its files
     for dataset in options.datasets if options.data else []:
         print(f"checking the data: {dataset}", flush=True)
+        if dataset not in BUILT_IN:
+            _check_own_set(options.data / dataset, options.profile)
         train, _, _ = (load_split(dataset, options.data, s) for s in ("train", "val", "test"))
         if any(case.label is None for case in train):
             unmasked.add(dataset)
@@ -51,6 +54,20 @@ def plan_study(options: Namespace) -> tuple[list[Wanted], list[Job]]:
         raise ValueError(f"no records in {results}, and no --data DIR to train with")
     _say_plan(options, runs, jobs)
     return runs, jobs
+
+
+def _check_own_set(folder: Path, profile: str) -> None:
+    """ValueError with the first error of `python -m study.owndata`; its warnings are counted."""
+    from study.owndata.check import find_faults
+
+    faults, _ = find_faults(folder, profile)
+    command = f"python -m study.owndata {folder}"
+    errors = [text for text, kind in faults.lines.items() if kind == "error"]
+    if errors:
+        more = f" ({command} names {len(errors) - 1} more)" if errors[1:] else ""
+        raise ValueError(errors[0] + more)
+    if count := faults.count("warning"):
+        print(f"{count} warnings of {command}", flush=True)
 
 
 def _say_plan(options: Namespace, runs: list[Wanted], jobs: list[Job]) -> None:

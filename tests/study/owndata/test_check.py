@@ -129,11 +129,39 @@ def test_what_training_bears_is_a_warning(folder: Path, capsys):
     for words in [
         ("subject9_DE.nii.gz", "lie otherwise"),
         (TRAIN, "nothing is scribbled"),
-        ("subject2_DE_scribble", "is this a mask?"),
+        ("subject2_DE_scribble", "write unlabelled = ", "if it is a mask"),
+        ("3 of 24 slices have no stroke of a structure", "box and scn_box"),
         ("subject3_late", "subject subject3 is in the train split too"),
     ]:
         assert line(lines, "warning", *words)
-    assert lines[-1] == "0 errors, 4 warnings"
+    assert lines[-1] == "0 errors, 5 warnings"
+
+
+def test_unmarked_pixels_that_are_read_as_a_class_are_told_with_their_value(folder: Path, capsys):
+    """0 where nobody drew, 1 the background's strokes, 2 to 4 the structures'."""
+    for path in folder.glob("train/labels/*"):
+        save(path, np.where(SCRIBBLE == 4, 0, SCRIBBLE + 1).astype(np.uint16))
+    text = line(report(folder, capsys)[1], TRAIN)
+    assert (
+        "mostly 0 (background): if nobody drew that, write unlabelled = 0 in dataset.toml" in text
+    )
+    values = '0 = "background"\n1 = "RV"\n2 = "MYO"\n3 = "LV"\n'
+    marks = '1 = "background"\n2 = "RV"\n3 = "MYO"\n4 = "LV"\n'
+    names = 'classes = ["background", "RV", "MYO", "LV"]\nunlabelled = 0\n'
+    (folder / "dataset.toml").write_text(f"{names}[label_map]\n{values}[scribble_map]\n{marks}")
+    assert report(folder, capsys)[1][-1] == "0 errors, 0 warnings"
+
+
+def test_slices_of_unlike_width_are_told(folder: Path, capsys):
+    image, label = folder / "val/images/subject9_DE.nii.gz", folder / VAL
+    for zoom, told in ((1.4, False), (1.6, True)):
+        wide = np.diag([zoom, zoom, 1, 1]) @ AFFINE
+        save(image, IMAGE + np.int16(60), wide)
+        save(label, MASK, wide)
+        code, lines = report(folder, capsys)
+        assert code == 0 and any("mm wide" in text for text in lines) is told
+    sides = [n * size for n, size in zip(IMAGE.shape[:2], ZOOMS, strict=False)]
+    assert f"{max(sides):.0f} to {1.6 * max(sides):.0f} mm wide" in line(lines, "mm wide")
 
 
 def test_oblique_planes_of_one_kind_are_no_mixture(folder: Path, capsys):
