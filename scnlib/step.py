@@ -17,6 +17,7 @@ way.
 """
 
 import copy
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -110,7 +111,8 @@ class StaticStep(EagerStep):
     def _step(self, places: dict[str, Tensor]) -> Values:
         """The step in the best way that works; a way that does not is said, and left for good."""
         if self.compiler and self.taken == 0:
-            values = self._tried("compile a step", lambda: self._whole(places))
+            with aside(self.stream):  # as the steps before a recording
+                values = self._tried("compile a step", lambda: self._whole(places))
             if values is not None:
                 return values
             self.compiler, self.loss = None, self._loss
@@ -141,6 +143,7 @@ class StaticStep(EagerStep):
         except Exception as error:  # whatever it is: if it is no refusal, it comes again at once
             why = (str(error).strip() or type(error).__name__).splitlines()[0]
             log.warning("this machine can't %s (%s): going on in a plainer way", what, why)
+            log.info("what it said:", exc_info=True)
         self.optimiser.zero_grad(set_to_none=True)
         self.method.load_state_dict(before)
         torch.set_rng_state(random)
@@ -210,9 +213,19 @@ def record(action: Callable[[], Values]) -> Callable[[], Values]:
     """
     if not torch.cuda.is_available():
         raise RuntimeError("no GPU")
+    gc.collect()  # graphs of autograd that are left over belong to another stream
+    # A recording that fails leaves the generator and the stream as they are within one.
+    stream, generator = torch.cuda.current_stream(), torch.cuda.default_generators
+    random = generator[torch.cuda.current_device()]
+    state = random.clone_state()
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        names, values = action()
+    try:
+        with torch.cuda.graph(graph):
+            names, values = action()
+    except Exception:
+        torch.cuda.set_stream(stream)
+        random.graphsafe_set_state(state)
+        raise
 
     def replay() -> Values:
         graph.replay()

@@ -3,31 +3,33 @@
 At home, pack what the machine lacks, in pieces that pass where transfers are small:
 
     python -m study.speed.on_gpu pack --data DIR --to CARRIED [--dataset acdc] [--piece-mb 28]
-    pip download --only-binary=:all: --python-version 3.12 --dest CARRIED/wheels \
-        pydantic pydantic-core typing-inspection annotated-types nibabel
+    pip download --no-deps --only-binary=:all: --python-version 3.12 --dest CARRIED/wheels \
+        pydantic pydantic-core typing-inspection annotated-types typing-extensions nibabel
+        # each with == and its version in requirements.lock
     cp -r SITE-PACKAGES/medpy CARRIED/medpy-folder/
 
 The pieces hold the training and validation volumes alone: what is tested stays at home. There
 (Python 3.12 with torch, numpy, scipy, h5py, pandas, scikit-image, safetensors and triton; git is
 not needed), in this repository's folder:
 
-    pip install --no-index --no-deps CARRIED/wheels/*.whl
-    PYTHONPATH=CARRIED/medpy-folder python -m study.speed.on_gpu run --pieces CARRIED \
-        --work /tmp/scn --out OUT --seconds 540 [--runs scn:0 pce:0] [--skip benchmark]
+    python3 -m pip install --no-index --no-deps --target /tmp/site CARRIED/wheels/*.whl
+    PYTHONPATH=/tmp/site:CARRIED/medpy-folder python3 -m study.speed.on_gpu run \
+        --pieces CARRIED --work /tmp/scn --out OUT --seconds 540 [--runs scn:0 pce:0]
 
 The archive names the sum of the whole data set at home, which goes into the record. The command
-unpacks into WORK/data (once), writes OUT/profile.json and OUT/benchmark.json, and trains the
-runs one after the other for what is left of the seconds, each in WORK/runs/METHOD-SEED. Every
-minute, and at the end, it copies the checkpoint to OUT/METHOD-SEED.pt: whenever the machine is
-taken away, at most a minute is lost. The same command goes on where WORK is still there; on a
-fresh machine give what came back as `--resume OUT`. Trouble in the profile or the benchmark is
-written to its file and does not keep the training from starting.
+unpacks into WORK/data (once) and trains the runs one after the other, each in
+WORK/runs/METHOD-SEED. Every minute, and at the end, it copies the checkpoint to OUT, in pieces
+METHOD-SEED.pt.00, .01 and so on that pass where files are limited to 16 MiB. What is left of the
+seconds goes to OUT/benchmark.json and OUT/profile.json, a row after the other: trouble in one is
+written down and keeps nothing else from running. The same command goes on where WORK is still
+there; on a fresh machine give what came back as `--resume OUT`.
 
 Back home, where the test volumes are, each finished checkpoint is tested once and becomes a record:
 
     python -m study.speed.on_gpu finish --data DIR --out RESULTS OUT/scn-0.pt
 """
 
+import gc
 import json
 import logging
 import shutil
@@ -35,8 +37,10 @@ import sys
 import tarfile
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -54,10 +58,12 @@ from study.commands import exit_code
 from study.experiments import make_run
 from study.speed.steps import PLAIN, WAYS, kernels, method_step, plain_step, timed
 
-PIECE = "data.tar.xz."  # and a number
+PIECE = "data.tar.xz"  # and a dot and a number
 DATA = "fingerprint.json"  # of the whole data set, which only home has
 COPY_SECONDS = 60.0
 RESERVE = 15.0  # seconds kept for the last copy
+START = 60.0  # seconds that reading the data and the first step may take
+KEPT_BYTES = 15 * 2**20  # of a piece of a checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -73,20 +79,36 @@ def pack(options: Namespace) -> None:
     splits = [load_split(options.dataset, options.data, split) for split in ("train", "val")]
     sources = sorted({Path(case.source) for cases in splits for case in cases})
     options.to.mkdir(parents=True, exist_ok=True)
-    for old in options.to.glob(f"{PIECE}*"):
-        old.unlink()
-    told, whole = options.to / DATA, options.to / "data.tar.xz"
+    told, whole = options.to / DATA, options.to / PIECE
     told.write_text(json.dumps(fingerprint(options.dataset, options.data)))
     with tarfile.open(whole, "w:xz", preset=6) as archive:
         for path in dict.fromkeys(path for source in sources for path in _files(source)):
             archive.add(path, path.relative_to(options.data))
         archive.add(told, DATA)
-    size = int(options.piece_mb * 2**20)
-    with whole.open("rb") as file:
-        for number, piece in enumerate(iter(lambda: file.read(size), b"")):
-            (options.to / f"{PIECE}{number:02}").write_bytes(piece)
+    divide(whole.read_bytes(), whole, int(options.piece_mb * 2**20))
     told.unlink()
     whole.unlink()
+
+
+def divide(content: bytes, path: Path, size: int) -> None:
+    """Write the content as files of at most `size` bytes, path.00, path.01, ..."""
+    parts = [content[start : start + size] for start in range(0, len(content), size)]
+    for number, part in enumerate(parts):
+        replace_bytes(path.with_name(f"{path.name}.{number:02}"), part)
+    for old in pieces_of(path)[len(parts) :]:
+        old.unlink()
+
+
+def pieces_of(path: Path) -> list[Path]:
+    """What `divide` has written, in order."""
+    return sorted(path.parent.glob(f"{path.name}.[0-9][0-9]"))
+
+
+def joined(path: Path) -> bytes:
+    """What `divide` was given; FileNotFoundError where no piece is."""
+    if not (found := pieces_of(path)):
+        raise FileNotFoundError(f"{path}.00: no such file: it was not made, or not carried over")
+    return b"".join(piece.read_bytes() for piece in found)
 
 
 def _files(source: Path) -> list[Path]:
@@ -106,16 +128,9 @@ def unpack(pieces: Path, work: Path) -> Path:
     data = work / "data"
     if data.exists():
         return data
-    found = sorted(pieces.glob(f"{PIECE}*"))
-    if not found:
-        raise FileNotFoundError(
-            f"{pieces}: no {PIECE}00 here; make it with pack, and carry it over"
-        )
-    whole, beside = work / "data.tar.xz", work / "unpacking"
+    whole, beside = work / PIECE, work / "unpacking"
+    whole.write_bytes(joined(pieces / PIECE))
     shutil.rmtree(beside, ignore_errors=True)
-    with whole.open("wb") as file:
-        for piece in found:
-            file.write(piece.read_bytes())
     with tarfile.open(whole) as archive:
         # Python 3.11 knows the filter from 3.11.4 on; the archive is of our own making.
         safe: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
@@ -129,7 +144,7 @@ def unpack(pieces: Path, work: Path) -> Path:
 
 
 def run(options: Namespace) -> None:
-    """Profile, benchmark, and training until the seconds are over.
+    """Training until the seconds are over or it is finished, then benchmark and profile.
 
     Raises ValueError for a run that can't be made before any of these costs time.
     """
@@ -139,15 +154,15 @@ def run(options: Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     data = None if options.dataset == "phantom" else unpack(options.pieces, options.work)
-    parts: dict[str, Callable[[], Any]] = {
-        "profile": lambda: profile(options, device),
-        "benchmark": lambda: list(benchmark(options, device)),
-    }
-    for name, part in parts.items():
-        if name not in options.skip:
-            _report(options.out / f"{name}.json", part, device)
     for text, run in runs.items():
         train_in_budget(run, text, options, data, device, end)
+    parts = {
+        "benchmark": (benchmark_table(device), partial(benchmark, options, device)),
+        "profile": (profile_table(device), partial(profile, options, device)),
+    }
+    for name, (table, measure) in parts.items():
+        if name not in options.skip:
+            _report(options.out / f"{name}.json", table, measure, end)
 
 
 def wanted(options: Namespace, text: str) -> Run:
@@ -159,59 +174,73 @@ def wanted(options: Namespace, text: str) -> Run:
     return make_run(options.dataset, method, int(seed), options.profile, **dict(options.set))
 
 
-def _report(path: Path, part: Callable[[], Any], device: torch.device) -> None:
-    """Write what the part gives, or its trouble, with the machine's name."""
-    began = time.monotonic()
-    content: dict[str, Any] = {
-        "machine": provenance.hardware(device),
-        "versions": provenance.versions(),
-    }
-    try:
-        content["result"] = part()
-    except Exception as error:  # the training has to start whatever happened here
-        content["trouble"] = f"{type(error).__name__}: {error}"
-        log.exception("%s", path.name)
-    content["seconds"] = round(time.monotonic() - began, 1)
-    replace_text(path, json.dumps(content, indent=1) + "\n")
-    log.info("%s: %s s", path.name, content["seconds"])
-
-
-def profile(options: Namespace, device: torch.device) -> dict[str, Any]:
-    """SCN's kernels by time, eager and as a compiled graph."""
-    result = {}
-    for way in ("eager", "compiled graph") if device.type == "cuda" else ("eager",):
-        step = method_step("scn", options.size, options.batch, device, way)
-        for _ in range(5):
-            step()
-        rows = kernels(step, device)
-        total = round(sum(float(row["ms"]) for row in rows), 3)
-        result[way] = {"ms": total, "kernels": rows[:60]}
-    return result
-
-
-def benchmark(options: Namespace, device: torch.device) -> Iterator[dict[str, Any]]:
-    """Rows of the table: a step's milliseconds of each method in each way, with its memory."""
-    on_gpu = device.type == "cuda"
-    table = [("scn", way) for way in WAYS[::-1]] + [("pce", way) for way in WAYS[::-1]]
-    table = [(PLAIN, "eager"), *table] if on_gpu else [(m, "eager") for m in (PLAIN, "pce", "scn")]
-    for name, way in table:
-        if on_gpu:
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats(device)
-        began = time.monotonic()
-        if name == PLAIN:
-            step = plain_step(options.size, options.batch, device)
+def _report(
+    path: Path,
+    table: list[tuple[str, str]],
+    measure: Callable[[str, str], dict[str, Any]],
+    end: float,
+) -> None:
+    """Write what is measured of each method and way, or its trouble, as it comes."""
+    content: dict[str, Any] = {"versions": provenance.versions(), "result": []}
+    for method, way in table:
+        row: dict[str, Any] = {"method": method, "asked": way}
+        if time.monotonic() > end - RESERVE:
+            row["trouble"] = "the time was over"
         else:
-            step = method_step(name, options.size, options.batch, device, way)
+            try:
+                row |= measure(method, way)
+            except Exception as error:  # the other rows have to be measured all the same
+                row["trouble"] = f"{type(error).__name__}: {error}"
+                log.exception("%s %s", method, way)
+        content["result"].append(row)
+        replace_text(path, json.dumps(content, indent=1) + "\n")
+        log.info("%s: %s", path.name, {name: row[name] for name in row if name != "kernels"})
+
+
+def profile_table(device: torch.device) -> list[tuple[str, str]]:
+    """Methods and ways whose kernels are timed."""
+    ways = ("compiled graph", "eager") if device.type == "cuda" else ("eager",)
+    return [("scn", way) for way in ways]
+
+
+def profile(options: Namespace, device: torch.device, method: str, way: str) -> dict[str, Any]:
+    """A step's kernels by time."""
+    step = method_step(method, options.size, options.batch, device, way)
+    for _ in range(5):
+        step()
+    rows = kernels(step, device)
+    total = round(sum(float(row["ms"]) for row in rows), 3)
+    return {"machine": provenance.hardware(device), "ms": total, "kernels": rows[:60]}
+
+
+def benchmark_table(device: torch.device) -> list[tuple[str, str]]:
+    """Methods and ways of the table of steps."""
+    if device.type != "cuda":
+        return [(method, "eager") for method in (PLAIN, "pce", "scn")]
+    rows = [(method, way) for method in ("scn", "pce") for way in WAYS[::-1]]
+    return [(PLAIN, "eager"), *rows]
+
+
+def benchmark(options: Namespace, device: torch.device, method: str, way: str) -> dict[str, Any]:
+    """A step's milliseconds, with its memory and the way that it took."""
+    on_gpu = device.type == "cuda"
+    if on_gpu:
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    began = time.monotonic()
+    if method == PLAIN:
+        step = plain_step(options.size, options.batch, device)
+    else:
+        step = method_step(method, options.size, options.batch, device, way)
+    took = step()
+    for _ in range(4 if on_gpu else 0):
         took = step()
-        for _ in range(4 if on_gpu else 0):
-            took = step()
-        ready = round(time.monotonic() - began, 1)
-        times = timed(step, device, repeats=5, inner=20 if on_gpu else 1)
-        row = {"method": name, "asked": way, "way": took or "eager", "seconds_to_start": ready}
-        row |= times | {"peak_memory_mb": provenance.peak_memory_mb(device)}
-        log.info("%s", row)
-        yield row
+    row: dict[str, Any] = {"machine": provenance.hardware(device), "way": took or "eager"}
+    row |= {"seconds_to_start": round(time.monotonic() - began, 1)}
+    row |= timed(step, device, repeats=5, inner=20 if on_gpu else 1)
+    tf32 = on_gpu and torch.backends.cudnn.allow_tf32  # what float32 convolutions are there
+    return row | {"peak_memory_mb": provenance.peak_memory_mb(device), "tf32": tf32}
 
 
 def train_in_budget(
@@ -222,9 +251,9 @@ def train_in_budget(
     folder = options.work / "runs" / kept.removesuffix(".pt")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / checkpoint.CHECKPOINT
-    if not path.exists() and options.resume and (options.resume / kept).exists():
-        shutil.copyfile(options.resume / kept, path)
-    if time.monotonic() > end - RESERVE:
+    if not path.exists() and options.resume and pieces_of(options.resume / kept):
+        path.write_bytes(joined(options.resume / kept))
+    if time.monotonic() > end - START:
         return
     cases = [load_split(run.dataset, data, split) for split in ("train", "val")]
     training = Training(run, folder, data, device, (cases[0], cases[1]), options.step)
@@ -238,11 +267,12 @@ def train_in_budget(
         training.advance()
         if time.monotonic() - copied > COPY_SECONDS and training.at_row:
             training.save()
-            replace_bytes(options.out / kept, path.read_bytes())
+            divide(path.read_bytes(), options.out / kept, KEPT_BYTES)
             copied = time.monotonic()
     if state.iteration > first:
         training.save()
-    replace_bytes(options.out / kept, path.read_bytes())
+    if path.exists():
+        divide(path.read_bytes(), options.out / kept, KEPT_BYTES)
     told = {"iteration": state.iteration, "of": run.profile.iterations, "step": training.step.kind}
     told |= {"seconds": round(state.seconds, 1), "from": first, "curve": state.curve[-200:]}
     told |= {"validation": state.validation, "memory": provenance.peak_memory_mb(device)}
@@ -258,19 +288,22 @@ def finish(options: Namespace) -> None:
 
     Raises ValueError for a checkpoint of a run that is not finished.
     """
-    for path in options.checkpoints:
-        run, state, _ = checkpoint.contents(path)
+    for name in options.checkpoints:
+        with TemporaryDirectory() as beside:
+            path = Path(beside) / name.name
+            path.write_bytes(content := joined(name))
+            run, state, _ = checkpoint.contents(path)
         done = state.iteration
         if done < run.profile.iterations:
             raise ValueError(
-                f"{path}: {done} of {run.profile.iterations} iterations: go on with it (--resume)"
+                f"{name}: {done} of {run.profile.iterations} iterations: go on with it (--resume)"
             )
         which = (run.profile.name, run.dataset, run.method, run.seed, run.variant)
         folder = run_folder(options.out, *which)
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "record.json").exists():
             raise ValueError(f"{folder}: holds a record already; give another --out, or delete it")
-        shutil.copyfile(path, folder / checkpoint.CHECKPOINT)
+        replace_bytes(folder / checkpoint.CHECKPOINT, content)
         training = Training(run, folder, options.data, torch.device("cpu"), step="eager")
         training.resume()
         record = training.finish()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from scnlib import records, step
+from scnlib import kernels, records, step
 from scnlib.kernels import ElementDropout
 from scnlib.methods.base import Method
 from scnlib.step import Inbox, StaticStep
@@ -96,6 +96,24 @@ def test_every_kind_of_step_gives_the_same_run(
     torch.testing.assert_close(
         other.method.state_dict(), one.method.state_dict(), rtol=0, atol=0.01
     )
+
+
+@pytest.mark.parametrize("method", ["scn", "dmpls_sgd"])
+def test_what_a_gpu_compiles_is_traced_with_its_gradient(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library's attention and plain cosines, which a CPU has by hand."""
+    monkeypatch.setattr(kernels, "OWN", ())
+    one = without_dropout(begin(tiny(method, size=32), tmp_path / "one"))
+    other = other_step(
+        without_dropout(begin(tiny(method, size=32), tmp_path / "other")), "aot_eager", False
+    )
+    expected, found = losses(one, 2), losses(other, 2)
+    assert other.step.kind == "compiled"
+    if method == "scn":  # the other draws the channels it drops, by other bits where compiled
+        close = {"rtol": 1e-4, "atol": 1e-5}
+        torch.testing.assert_close(torch.tensor(found[0]), torch.tensor(expected[0]), **close)
+    assert torch.isfinite(torch.tensor(found)).all()
 
 
 # The inbox

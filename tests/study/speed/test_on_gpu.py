@@ -28,6 +28,7 @@ THERE = {
 def borrowed(tmp_path: Path, few_subjects: None, monkeypatch: pytest.MonkeyPatch):
     """The run command on the phantom, with tiny sizes, and training of a few subjects."""
     monkeypatch.setattr(on_gpu, "RESERVE", 0.0)
+    monkeypatch.setattr(on_gpu, "START", 0.0)
     monkeypatch.setattr(on_gpu, "load_split", lambda dataset, root, split: cases(split))
 
     def start(work: str, *options: str) -> int:
@@ -42,13 +43,16 @@ def test_a_run_comes_back_in_slices_and_is_tested_at_home(
     borrowed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert borrowed("one", "--seconds", "0", "--runs", "--skip") == 0
-    assert not list(out.glob("*.pt")), "the time was over"
+    assert borrowed("one", "--seconds", "0", "--runs", "scn:0") == 0
+    assert not list(out.glob("*.pt*")), "the time was over"
+    told = json.loads((out / "benchmark.json").read_text())["result"]
+    assert [row["trouble"] for row in told] == ["the time was over"] * 3
+    assert borrowed("one", "--runs") == 0
     for name in ("profile", "benchmark"):
-        told = json.loads((out / f"{name}.json").read_text())
-        assert "trouble" not in told and told["machine"]
-    assert [row["method"] for row in told["result"]] == ["plain", "pce", "scn"]
-    assert all(row["least_ms"] > 0 for row in told["result"])
+        told = json.loads((out / f"{name}.json").read_text())["result"]
+        assert all("trouble" not in row and row["machine"] for row in told)
+    assert [row["method"] for row in told] == ["plain", "pce", "scn"]
+    assert all(row["least_ms"] > 0 for row in told)
 
     # The first slice is cut off after four steps; a fresh machine goes on from what came back.
     skip = ["--skip", "profile", "benchmark"]
@@ -61,6 +65,7 @@ def test_a_run_comes_back_in_slices_and_is_tested_at_home(
 
     monkeypatch.setattr(on_gpu.Training, "advance", cut)
     monkeypatch.setattr(on_gpu, "COPY_SECONDS", 0.0)
+    monkeypatch.setattr(on_gpu, "KEPT_BYTES", 2**20)
     monkeypatch.setattr("scnlib.training.LOG_EVERY", 2)
     assert borrowed("one", *skip, "--runs", "scn:0") == 1
     assert on_gpu.main(["finish", "--out", str(tmp_path), str(out / "scn-0.pt")]) == 1
@@ -68,6 +73,8 @@ def test_a_run_comes_back_in_slices_and_is_tested_at_home(
     monkeypatch.setattr(on_gpu.Training, "advance", advance)
     assert borrowed("two", *skip, "--runs", "scn:0", "pce:1", "--resume", str(out)) == 0
     assert json.loads((out / "scn-0.pt.json").read_text())["from"] == 4
+    pieces = on_gpu.pieces_of(out / "scn-0.pt")
+    assert len(pieces) > 2 and all(piece.stat().st_size <= 2**20 for piece in pieces)
 
     home = ["finish", "--out", str(tmp_path / "results")]
     assert on_gpu.main([*home, str(out / "scn-0.pt"), str(out / "pce-1.pt")]) == 0
@@ -98,9 +105,11 @@ def test_trouble_in_the_benchmark_does_not_keep_the_training(
 
     monkeypatch.setattr(on_gpu, "method_step", broken)
     assert borrowed("work", "--runs", "pce:0") == 0
-    told = json.loads((tmp_path / "out" / "profile.json").read_text())
-    assert told["trouble"] == "OutOfMemoryError: 4 GB are too few"
-    assert (tmp_path / "out" / "pce-0.pt").exists()
+    (profiled,) = json.loads((tmp_path / "out" / "profile.json").read_text())["result"]
+    assert profiled["trouble"] == "OutOfMemoryError: 4 GB are too few"
+    plain, *others = json.loads((tmp_path / "out" / "benchmark.json").read_text())["result"]
+    assert plain["least_ms"] > 0 and all("trouble" in row for row in others)
+    assert on_gpu.pieces_of(tmp_path / "out" / "pce-0.pt")
 
 
 @pytest.mark.parametrize(
@@ -122,17 +131,31 @@ def test_what_can_not_be_trained_is_said_before_any_time_is_spent(
 def test_a_word_of_the_profile_needs_no_quotes(borrowed, tmp_path: Path) -> None:
     skip = ["--skip", "profile", "benchmark"]
     assert borrowed("work", *skip, "--runs", "pce:0", "--set", *TINY, "optimiser=sgd") == 0
-    run, _, _ = checkpoint.contents(tmp_path / "out" / "pce-0.pt")
+    (tmp_path / "whole.pt").write_bytes(on_gpu.joined(tmp_path / "out" / "pce-0.pt"))
+    run, _, _ = checkpoint.contents(tmp_path / "whole.pt")
     assert run.profile.optimiser == "sgd"
 
 
 def test_a_damaged_checkpoint_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "scn-0.pt").write_bytes(b"cut off")
-    assert on_gpu.main(["finish", "--out", str(tmp_path), str(tmp_path / "scn-0.pt")]) == 1
-    (error,) = capsys.readouterr().err.splitlines()
-    assert "scn-0.pt: not a readable checkpoint" in error
+    words = ["finish", "--out", str(tmp_path), str(tmp_path / "scn-0.pt")]
+    for content, why in (
+        (b"", "scn-0.pt.00: no such file"),
+        (b"cut off", "scn-0.pt: not a readable"),
+    ):
+        on_gpu.divide(content, tmp_path / "scn-0.pt", 4)
+        assert on_gpu.main(words) == 1
+        (error,) = capsys.readouterr().err.splitlines()
+        assert why in error
+
+
+def test_pieces_are_joined_as_they_were_divided_and_old_ones_are_gone(tmp_path: Path) -> None:
+    path = tmp_path / "kept.pt"
+    for content, lengths in ((b"0123456789", [4, 4, 2]), (b"01234567", [4, 4]), (b"0", [1])):
+        on_gpu.divide(content, path, 4)
+        assert [len(piece.read_bytes()) for piece in on_gpu.pieces_of(path)] == lengths
+        assert on_gpu.joined(path) == content
 
 
 def test_the_pieces_hold_what_is_trained_on_and_no_test_volume(
@@ -164,7 +187,7 @@ def test_the_pieces_hold_what_is_trained_on_and_no_test_volume(
         name = f"ACDC/volumes/{split}.h5"
         assert (there / name).read_bytes() == (tmp_path / "data" / name).read_bytes()
     assert on_gpu.unpack(tmp_path / "nowhere", work) == there  # it is there already
-    with pytest.raises(FileNotFoundError, match="make it with pack"):
+    with pytest.raises(FileNotFoundError, match=r"data\.tar\.xz\.00: no such file"):
         on_gpu.unpack(tmp_path / "nowhere", tmp_path / "other")
 
 
