@@ -5,6 +5,7 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from medpy.metric import binary
 from torch import nn
 
 from scnlib.data.cases import Case
-from scnlib.evaluation import dice, evaluate, hd95, score, summary
+from scnlib.evaluation import METRICS, dice, evaluate, hd95, score, summary
 from scnlib.inference import label_volume
 
 ISOTROPIC = (1.0, 1.0, 1.0)
@@ -190,6 +191,23 @@ def test_labels_come_back_on_the_volumes_own_grid() -> None:
     assert resized.shape == label.shape
     assert np.array_equal(resized[:, 8:22, 6:15], label[:, 8:22, 6:15])
     assert not resized[:, :3].any()
+
+
+def test_probabilities_are_interpolated_not_logits() -> None:
+    """The third of four columns lies a quarter of the way: P0 = 0.34, but logits 2.5 to 1.5."""
+    logits = torch.tensor([[10.0, 0.0], [0.0, 2.0]])[None, :, None]  # class, column
+    image = np.zeros((1, 4, 4), np.float32)
+    found = label_volume(lambda x: logits.expand(len(x), 2, 2, 2), image, size=2, batch=1)
+    assert found[0, 0].tolist() == [0, 0, 1, 1]
+
+
+def test_a_structure_that_few_volumes_have_counts_as_much_as_another() -> None:
+    """RV (1 + 0.5) / 2, LV 0 in the one volume that has it: their mean, not that of three."""
+    rows = pd.DataFrame({"structure": ["RV", "RV", "LV", "LV"], "volume": list("abab")})
+    rows = rows.assign(empty_prediction=False, empty_truth=False)
+    for metric in METRICS:
+        rows[metric] = [1.0, 0.5, 0.0, math.nan]
+    assert summary(rows)["dice"]["mean"] == pytest.approx((0.75 + 0.0) / 2)
 
 
 def test_last_batch_of_one_slice_and_the_batch_size_change_nothing() -> None:

@@ -35,6 +35,14 @@ def rates(profile: Profile, stop: int | None = None) -> list[float]:
     return used
 
 
+def test_momentum_and_weight_decay_are_those_of_the_profile() -> None:
+    """WSL4MIS's SGD; Adam's decay is the profile's too."""
+    (group,) = make_optimiser(Nothing(), make_run("acdc", "dmpls_sgd").profile)[0].param_groups
+    assert (group["momentum"], group["weight_decay"], group["lr"]) == (0.9, 1e-4, 0.01)
+    (group,) = make_optimiser(Nothing(), Profile(name="a", weight_decay=0.02))[0].param_groups
+    assert group["weight_decay"] == 0.02 and "momentum" not in group
+
+
 def test_poly_rate_goes_on_without_a_jump() -> None:
     """lr (1 - t/T)^0.9, where the step counted from 0 uses its own index."""
     profile = Profile(name="poly", optimiser="sgd", lr=0.01, schedule="poly", iterations=30_000)

@@ -6,10 +6,12 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from scnlib import training
 from scnlib.config import Run
+from scnlib.inference import label_volume
 from scnlib.training import train
 from study.experiments import make_run
 from tests.tiny_runs import begin, cases, same, serve, tiny, without
@@ -35,6 +37,9 @@ def test_the_best_weights_are_tested(tmp_path: Path, monkeypatch: pytest.MonkeyP
     rows = record.metrics
     assert set(rows["volume"]) == {case.volume for case in cases("test")}
     assert record.summary["volumes"] == 2
+    for case in cases("test"):  # the method holds the best weights now
+        predicted = label_volume(begun.predict, case.image, 16, 4)
+        assert np.array_equal(record.prediction(case.volume), predicted)
 
 
 @pytest.mark.parametrize(

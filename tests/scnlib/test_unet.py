@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scnlib.correlation import correlation_map
+from scnlib.kernels import ElementDropout
 from scnlib.losses import partial_cross_entropy
-from scnlib.unet import CHANNELS, UNet, bf16_supported
+from scnlib.unet import CHANNELS, Encoder, UNet, bf16_supported
 
 K = 4
 CPU = torch.device("cpu")
@@ -23,6 +24,24 @@ def images(batch: int, size: int, seed: int = 1) -> Tensor:
 
 def test_number_of_weights() -> None:
     assert sum(p.numel() for p in net().parameters()) == 1_813_764
+
+
+def test_levels_are_halved_by_their_largest_pixels() -> None:
+    encoder = Encoder()
+    encoder.blocks = nn.ModuleList(nn.Identity() for _ in CHANNELS)
+    levels = encoder(torch.arange(256.0).view(1, 1, 16, 16))
+    assert float(levels[1][0, 0, 0, 0]) == 17  # of 0, 1, 16 and 17
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer"), [("channel", nn.Dropout2d), ("element", ElementDropout)]
+)
+def test_blocks_are_wsl4mis(kind: str, layer: type[nn.Module]) -> None:
+    blocks = [list(block) for block in Encoder(kind).blocks if isinstance(block, nn.Sequential)]
+    assert all(type(block[3]) is layer for block in blocks)
+    assert [getattr(block[3], "p", None) for block in blocks] == [0.05, 0.1, 0.2, 0.3, 0.5]
+    leaky = [one for block in blocks for one in block if isinstance(one, nn.LeakyReLU)]
+    assert len(leaky) == 10 and all(one.negative_slope == 0.01 for one in leaky)
 
 
 @pytest.mark.parametrize("classes", [2, 4, 5])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.autograd import gradcheck
+from torch.nn import functional as F
 
 from scnlib.methods.dice import soft_dice
 from scnlib.methods.dmpls import DMPLS, SecondDecoder, draw_share, drop_channels, mixed_labels
@@ -116,6 +117,20 @@ def test_the_first_decoder_predicts() -> None:
             p.zero_()
         assert torch.equal(method.predict(image), before)
         assert torch.equal(before, method.net(image).logits)
+
+
+def test_both_decoders_are_asked_in_both_terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    method, batch, g = dmpls(), batch_of(), torch.Generator().manual_seed(5)
+    one, two = (torch.randn(2, K, SIZE, SIZE, generator=g) for _ in range(2))
+    monkeypatch.setitem(method._modules, "net", lambda image: (one, [], None))
+    monkeypatch.setitem(method._modules, "second", lambda features: two)
+    _, parts = method.loss(batch, now())
+    p1, p2 = one.softmax(dim=1), two.softmax(dim=1)
+    target = mixed_labels(p1, p2, draw_share(now().generator))
+    pce = [F.cross_entropy(x, batch.scribble, ignore_index=K) for x in (one, two)]
+    assert float(parts["pce"]) == pytest.approx(float(sum(pce)) / 2, rel=1e-5)
+    dice = [soft_dice(p, target, valid=batch.valid) for p in (p1, p2)]
+    assert float(parts["dice"]) == pytest.approx(float(sum(dice)) / 2, rel=1e-5)
 
 
 def test_loss_by_hand() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.autograd import gradcheck
+from torch.nn import functional as F
 
 from scnlib.data import load_split
 from scnlib.methods import fddseg as module
@@ -230,6 +231,22 @@ def test_two_whole_networks_with_heads_learn_and_the_first_predicts() -> None:
             for p in part.parameters():
                 p.zero_()
         assert torch.equal(method.predict(image), before)
+
+
+def test_the_scales_by_hand() -> None:
+    """Of class 0 everywhere. A network that says 1 loses two of four classes: Dice 0.5 a scale.
+    Distillation: 0.4 x 2 of the target class, 0.6 x 2/3 of the three others: 1.2 a scale."""
+
+    def sure(c: int) -> list[Tensor]:
+        maps = [torch.full((1, 16 // f, 16 // f), c) for f in (8, 4, 2)]
+        return [50 * F.one_hot(labels, K).movedim(3, 1).float() for labels in maps]
+
+    labels, valid = torch.zeros(1, 16, 16, dtype=torch.long), torch.ones(1, 16, 16).bool()
+    found = [
+        [float(x) for x in fddseg().at_scales(sure(one), sure(other), labels, valid)]
+        for one, other in ((0, 1), (1, 0))
+    ]
+    assert found == [pytest.approx([0, 3.6], abs=1e-3), pytest.approx([1.5, 3.6], abs=1e-3)]
 
 
 def test_the_parts_add_up_by_their_weights() -> None:

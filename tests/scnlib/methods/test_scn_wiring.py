@@ -101,6 +101,26 @@ def test_each_option_changes_the_loss_or_its_gradient(name: str) -> None:
     same = [torch.equal(total, other[0]), torch.equal(on_logits, other[1])]
     same += [torch.equal(a, b) for a, b in zip(on_encoder, other[2], strict=True)]
     assert not all([*same, torch.equal(on_last, other[3])])
+    assert torch.isfinite(other[0])
+
+
+def test_propagated_logits_become_probabilities() -> None:
+    """Of features all alike C is uniform, and mixes all cells: the mean, then the softmax."""
+    options = SCNOptions(propagate="logits")
+    method = SCN(replace(make_run("phantom", "scn", size=SIZE), scn=options), K)
+    logits, encoder, _ = outputs()
+    alike = [torch.zeros_like(f) for f in encoder]
+    Y_corr = method.propagated(alike, logits, logits.softmax(dim=1))
+    expected = logits.mean(dim=(2, 3)).softmax(dim=1)[:, :, None, None].expand_as(Y_corr)
+    torch.testing.assert_close(Y_corr, expected)
+
+
+def test_the_two_projections_are_two() -> None:
+    options = SCNOptions(projections=True)
+    method = SCN(replace(make_run("phantom", "scn", size=SIZE), scn=options), K)
+    _, encoder, _ = outputs()
+    one, other = method.compared(encoder)
+    assert one.shape == other.shape and not torch.equal(one, other)
 
 
 def test_nothing_is_asked_of_padding() -> None:

@@ -234,6 +234,33 @@ def test_padding_never_counts(seed: int) -> None:
     assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.grad is not None)
 
 
+@pytest.mark.parametrize("turn", range(4))
+def test_padding_is_turned_with_the_image(turn: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    method, batch = ustm(), batch_of()
+    g = torch.Generator().manual_seed(2)
+    logits = torch.randn(2, K, SIZE, SIZE, generator=g).requires_grad_()
+    monkeypatch.setitem(method._modules, "net", lambda image: SimpleNamespace(logits=logits))
+    monkeypatch.setattr(torch, "randint", lambda *given, **named: torch.tensor(turn))
+    method.teach = lambda image, generator: (  # type: ignore[method-assign]
+        torch.full((2, K, SIZE, SIZE), 0.25),
+        torch.zeros(2, SIZE, SIZE),
+    )
+    nothing_drawn = replace(batch, scribble=torch.full_like(batch.scribble, K))
+    method.loss(nothing_drawn, now(9))[0].backward()
+    assert logits.grad is not None
+    assert torch.equal(logits.grad.abs().sum(dim=1) > 0, batch.valid)
+
+
+def test_the_limit_of_uncertainty_follows_the_ramp() -> None:
+    method = ustm()
+    method.teach = lambda image, generator: (  # type: ignore[method-assign]
+        torch.full((2, K, SIZE, SIZE), 0.25),
+        torch.full((2, SIZE, SIZE), 0.6),  # between 0.75 ln 2 = 0.52 and ln 2 = 0.69
+    )
+    shares = [float(method.loss(batch_of(), now(step))[1]["share_certain"]) for step in (0, 9)]
+    assert shares == [0.0, 0.75]
+
+
 def test_weight_and_parts() -> None:
     method = ustm()
     torch.manual_seed(1)

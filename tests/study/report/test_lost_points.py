@@ -135,6 +135,20 @@ def test_costs_add_up_to_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert {f"with {prior}" for prior in PRIORS} <= set(table.columns)
 
 
+def test_far_is_in_millimetres_and_a_flood_may_be_the_largest_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = next(r for r in collect(RESULTS, "cpu") if "predictions.h5" in r.files)
+    truth = np.zeros((1, 1, 50), np.uint8)
+    truth[..., :4] = 1
+    found = truth.copy()
+    found[..., 16:22] = 1  # six pixels, from 26 mm on at 2 mm each: at 1 mm they would be near
+    monkeypatch.setattr(type(record), "prediction", lambda self, name: found)
+    wide = replace(case(truth), spacing=(5.0, 1.0, 2.0))
+    row = lost_points.points_lost(record, [wide]).iloc[0]
+    assert [row["dice"], row["far"], row["heart"]] == pytest.approx([8 / 14, 1, 0])
+
+
 def test_masks_are_asked_for() -> None:
     record = next(r for r in collect(RESULTS, "cpu") if "predictions.h5" in r.files)
     with pytest.raises(ValueError, match="p1: no masks"):

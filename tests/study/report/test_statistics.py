@@ -228,6 +228,19 @@ def test_a_long_frame_is_accepted_too() -> None:
     pd.testing.assert_frame_equal(compare(long_frame(runs)), compare(runs))
 
 
+def test_the_interval_is_of_percentiles() -> None:
+    """All three draws are the one: 1 in 27, over 2.5%; a mirrored interval would go below 0."""
+    assert bootstrap_mean([0.0, 0.0, 1.0]) == pytest.approx((1 / 3, 0.0, 1.0))
+
+
+def test_full_supervision_and_the_footnotes_are_one_family() -> None:
+    shifts = {"scn": 0.0, "full": 0.01, "dmpls": 0.02, "pce": 0.03}
+    values = {m: patients([0.05 * n + shift for n in range(8)]) for m, shift in shifts.items()}
+    found: Any = compare([record(m, v) for m, v in values.items()], metrics=["dice"])
+    factors = (found["p_holm"] / found["p"]).round(6)
+    assert dict(zip(found["method"], factors, strict=True)) == {"pce": 1, "full": 2, "dmpls": 2}
+
+
 def test_bootstrap_interval() -> None:
     assert bootstrap_mean([2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0)
     assert bootstrap_mean([3.0, math.nan]) == (3.0, 3.0, 3.0)
