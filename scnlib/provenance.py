@@ -50,20 +50,25 @@ def changes(processes: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def code_version() -> str:
-    """The commit that ran, marked if the package differs from it.
+    """The commit that ran, with the sum of the package's sources if it differs from it.
 
-    The sources' sha256 where the study is no repository of its own: without git, or unpacked inside
+    Their sum alone where the study is no repository of its own: without git, or unpacked inside
     another repository, whose commit would say nothing of it.
     """
     try:
         top = _git("rev-parse", "--show-toplevel")
         if Path(top).resolve() == REPOSITORY:  # else the study lies inside another repository
             changed = _git("status", "--porcelain", "scnlib")
-            return _git("rev-parse", "HEAD") + ("+changed" if changed else "")
+            head = _git("rev-parse", "HEAD")
+            return f"{head}+changed:{_sources_sum()[:12]}" if changed else head
     except (OSError, subprocess.CalledProcessError):
         pass
+    return f"sha256:{_sources_sum()}"
+
+
+def _sources_sum() -> str:
     sources = sorted((REPOSITORY / "scnlib").rglob("*.py"))
-    return "sha256:" + hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
 def _git(*words: str) -> str:

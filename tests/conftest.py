@@ -98,6 +98,8 @@ def science(monkeypatch):
     sound = SimpleNamespace(lines={}, count=lambda kind: 0)
     check = SimpleNamespace(find_faults=lambda folder, profile: (sound, []))
     monkeypatch.setitem(sys.modules, "study.owndata.check", check)
+    sums = SimpleNamespace(fingerprint=lambda dataset, root: {"sha256": "00", "published": True})
+    monkeypatch.setitem(sys.modules, "scnlib.data.manifest", sums)
     methods = SimpleNamespace(METHODS=METHODS, get_method=METHODS.__getitem__)
     monkeypatch.setitem(sys.modules, "scnlib.methods", methods)
     monkeypatch.setitem(sys.modules, "scnlib.records", records)

@@ -10,27 +10,41 @@ from study.report.titles import DATASETS
 PROFILE = "cpu"  # whose records are committed
 
 
-def own_or_committed(own: Sequence[Record], profile: str) -> tuple[list[Record], str]:
-    """Own records and their profile; the committed ones where none is of the paper's data sets."""
+def own_or_committed(own: Sequence[Record], profile: str) -> tuple[list[Record], str, bool]:
+    """Own records, their profile, and True; or the committed ones, theirs, and False.
+
+    The latter where no own one is of the paper's data sets.
+    """
     if any(record.run.dataset in DATASETS.values() for record in own):
-        return list(own), profile
-    return collect(RESULTS, PROFILE), PROFILE
+        return list(own), profile, True
+    return collect(RESULTS, PROFILE), PROFILE, False
 
 
-def own_or_committed_variants(
-    own: Sequence[Record], profile: str, kind: Kind = "variants"
+def own_or_committed_choices(
+    own: Sequence[Record], variants: Sequence[Record], profile: str
+) -> tuple[list[Record], list[Record], str, bool]:
+    """The same of runs by the protocol and of its variants, which are compared with one another:
+    both are own, or both committed."""
+    found, source, mine = own_or_committed(own, profile)
+    if mine and variants:
+        return found, list(variants), source, True
+    return collect(RESULTS, PROFILE), collect(RESULTS, PROFILE, "variants"), PROFILE, False
+
+
+def own_or_committed_of_kind(
+    own: Sequence[Record], profile: str, kind: Kind
 ) -> tuple[list[Record], str]:
-    """The same for runs of another kind: the committed ones where there is none of one's own."""
+    """Own runs of a kind that is compared with itself alone; the committed ones where none is."""
     if own:
         return list(own), profile
     return collect(RESULTS, PROFILE, kind), PROFILE
 
 
-def note(profile: str, source: str) -> str:
+def note(profile: str, source: str, own: bool) -> str:
     """A sentence in Markdown on where the numbers come from; empty where they are one's own."""
-    if profile == source:
+    if own:
         return ""
     return (
-        f"**Not from here:** profile {profile} has no run on the paper's data sets yet, so what "
-        f"follows are the study's committed records of profile {source}."
+        f"**Not from here:** these results have no such run of profile {profile} on the paper's "
+        f"data sets yet, so what follows are the study's committed records of profile {source}."
     )

@@ -253,6 +253,16 @@ def measured_times(path: Path) -> list[str]:
     ]
 
 
+def training_time(records: Sequence[Record]) -> list[str]:
+    """A line on how long the trainings of seed 0 take, from each one's typical step; or none."""
+    runs = [record for record in records if record.run.seed == 0]
+    hours = sum(r.run.profile.iterations * r.typical_step for r in runs) / 3600
+    return [
+        f"- `./run_all.sh --profile cpu --data DIR --out OUT`: {len(runs)} trainings, {hours:.0f} "
+        "hours with bfloat16; `--dry-run` lists what is left."
+    ] * bool(runs)
+
+
 def phantom_line(path: Path) -> list[str]:
     """What the demo found on the phantom, and who is not above PCE there; none without a file."""
     if not path.exists():

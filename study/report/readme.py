@@ -14,7 +14,7 @@ from scnlib.paths import RESULTS
 from study.collected import KINDS, collect
 from study.places import README
 from study.report import lost_points, markdown
-from study.report.full_report import measured_times, phantom_line, report_text
+from study.report.full_report import measured_times, phantom_line, report_text, training_time
 from study.report.headlines import headlines
 from study.report.in_brief import in_brief
 from study.report.ledger import list_runs, no_run_is_lost
@@ -51,7 +51,7 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
     return {
         "findings": f"{claims_told(claims(records, fine))}\n\n{told}",
         "tables": means_tables(records, "cpu"),
-        "numbers": "\n".join(measured_times(results / "timings.json")),
+        "numbers": "\n".join([*measured_times(results / "timings.json"), *training_time(records)]),
     }
 
 

@@ -21,8 +21,9 @@ DEMO_METHODS = ["pce", "cale", "scn", "full"]
 
 DESCRIPTION = """\
 Reproduction of ScribbleCorrNet: trains, evaluates, and makes the tables and figures by running the
-notebooks. Without options: the demo, on procedural hearts, in minutes on a CPU. What is done
-already is not done again, and the same command goes on after a stop."""
+notebooks. Without options: the demo, on procedural hearts, in minutes on a CPU. A training that is
+done is not done again, and the same command goes on after a stop; the other notebooks are executed
+each time."""
 
 EPILOG = """\
 examples:
@@ -104,7 +105,8 @@ def _add_how(add: Callable[..., Any]) -> None:
     add(
         "--retrain",
         action="store_true",
-        help="train again and print the differences (but in the demo: needs --data and --out)",
+        help="print the differences to the committed results, training in another --out what has "
+        "no record there (in the demo: train again)",
     )
     add("--test", action="store_true", help="check the code: ruff, pyright, pytest")
     add("--notebooks", type=Path, default=REPOSITORY / "notebooks", help=argparse.SUPPRESS)
@@ -219,7 +221,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        again = "the command without --retrain" if options.retrain else "the same command"
+        forgets = options.retrain and options.is_default_out
+        again = "the command without --retrain" if forgets else "the same command"
         print(f"stopped: {again} goes on where it stopped", file=sys.stderr)
         return 130
 

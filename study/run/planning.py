@@ -148,6 +148,7 @@ def find_jobs(options: Namespace, runs: list[Wanted]) -> list[Job]:
     scn = [name for name in trained if "_scn_seed" in name]
     needs = {rule: [] for rule in RULES if rule != "train"}
     needs |= {"heart": scn} | dict.fromkeys(AFTER, trained)
+    needs["tables"] = [*trained, RULES["losses"]]  # whose findings the tables' notebook tells
     for rule, before in needs.items():
         if options.train or rule not in NEED_DATA:
             jobs.append(_job(options, rule, RULES[rule], common, before))

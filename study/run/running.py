@@ -13,6 +13,7 @@ from study.run.graph import run_graph, why_not
 from study.run.lock import lock
 from study.run.planning import NEED_DATA, RULES, Job, Wanted, check_records, find_jobs, find_runs
 
+WITH_SUMS = ("acdc", "mscmr")  # of the published files
 LOCK_WAIT = 5.0  # seconds; the kernels of a killed run end within 3
 
 
@@ -23,8 +24,6 @@ def plan_study(options: Namespace) -> tuple[list[Wanted], list[Job]]:
     bad data, a damaged record or one of another configuration, a notebook without its parameters,
     no records to make tables from.
     """
-    from scnlib.data import load_split
-    from scnlib.data.folders import BUILT_IN
     from scnlib.records import is_done
     from study.collected import KINDS, collect
 
@@ -32,15 +31,7 @@ def plan_study(options: Namespace) -> tuple[list[Wanted], list[Job]]:
     forget = options.retrain and options.is_default_out
     for kind in () if forget else KINDS:
         collect(options.out, options.profile, kind)
-    unmasked = {"mscmr"}  # known without its files
-    for dataset in options.datasets if options.data else []:
-        print(f"checking the data: {dataset}", flush=True)
-        if dataset not in BUILT_IN:
-            _check_own_set(options.data / dataset, options.profile)
-        train, _, _ = (load_split(dataset, options.data, s) for s in ("train", "val", "test"))
-        if any(case.label is None for case in train):
-            unmasked.add(dataset)
-    runs = find_runs(options, (lambda folder: False) if forget else is_done, unmasked)
+    runs = find_runs(options, (lambda folder: False) if forget else is_done, _check_sets(options))
     if not runs:
         raise ValueError(
             f"{' '.join(options.methods)} on {' '.join(options.datasets)}: full supervision needs "
@@ -54,6 +45,25 @@ def plan_study(options: Namespace) -> tuple[list[Wanted], list[Job]]:
         raise ValueError(f"no records in {results}, and no --data DIR to train with")
     _say_plan(options, runs, jobs)
     return runs, jobs
+
+
+def _check_sets(options: Namespace) -> set[str]:
+    """Read the data sets, and say what is odd; those without masks to train on."""
+    from scnlib.data import load_split
+    from scnlib.data.folders import BUILT_IN
+    from scnlib.data.manifest import fingerprint
+
+    unmasked = {"mscmr"}  # known without its files
+    for dataset in options.datasets if options.data else []:
+        print(f"checking the data: {dataset}", flush=True)
+        if dataset not in BUILT_IN:
+            _check_own_set(options.data / dataset, options.profile)
+        train, _, _ = (load_split(dataset, options.data, s) for s in ("train", "val", "test"))
+        if any(case.label is None for case in train):
+            unmasked.add(dataset)
+        if dataset in WITH_SUMS and not fingerprint(dataset, options.data)["published"]:
+            print(f"{dataset}: not the published files; the records say so", flush=True)
+    return unmasked
 
 
 def _check_own_set(folder: Path, profile: str) -> None:

@@ -29,7 +29,7 @@ def test_a_batch_is_the_slices_that_were_drawn_each_with_its_own_scribble(tmp_pa
 
 def test_slices_are_stacked_in_the_order_of_their_volumes() -> None:
     two = cases("train")[:2]
-    stacked = stack(two, two[0].image.shape[1])  # as large as they are: nothing is resized
+    stacked: Any = stack(two, two[0].image.shape[1])  # as large as they are: nothing is resized
     scribbles: Any = [case.scribble for case in two]
     assert np.array_equal(stacked.scribble, np.concatenate(scribbles))
     assert np.allclose(stacked.image, np.concatenate([case.image for case in two]), atol=1e-6)

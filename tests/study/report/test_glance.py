@@ -55,8 +55,22 @@ def test_without_a_run_of_scn_there_are_no_pictures():
 @pytest.mark.parametrize("dataset", ["phantom", "clinic"])
 def test_who_has_no_runs_on_the_papers_sets_is_shown_the_committed_ones(dataset: str):
     own = [record("scn", 0.5, dataset=dataset)]
-    found, source = committed.own_or_committed(own, "demo")
-    assert source == "cpu" and {r.run.dataset for r in found} == {"acdc", "mscmr"}
-    assert "committed records of profile cpu" in committed.note("demo", source)
-    assert committed.own_or_committed([record("scn", 0.5)], "demo")[1] == "demo"
-    assert committed.note("demo", "demo") == ""
+    for profile in ("demo", "cpu"):
+        found, source, mine = committed.own_or_committed(own, profile)
+        assert source == "cpu" and not mine
+        assert {r.run.dataset for r in found} == {"acdc", "mscmr"}
+        assert "committed records of profile cpu" in committed.note(profile, source, mine)
+    mine = [record("scn", 0.5)]
+    assert committed.own_or_committed(mine, "demo") == (mine, "demo", True)
+    assert committed.note("demo", "demo", True) == ""
+
+
+def test_own_runs_are_not_compared_with_committed_variants_or_the_other_way_round():
+    runs, variants = [record("scn", 0.5)], [record("scn", 0.6)]
+    both = committed.own_or_committed_choices(runs, variants, "paper")
+    assert both == (runs, variants, "paper", True)
+    for one, other in ((runs, []), ([], variants)):
+        found, others, source, mine = committed.own_or_committed_choices(one, other, "paper")
+        assert source == "cpu" and not mine
+        assert all(r.run.profile.name == "cpu" for r in (*found, *others))
+        assert len(found) > 1 and all(r.run.variant for r in others)

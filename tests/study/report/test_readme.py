@@ -138,6 +138,17 @@ def executed(name: str) -> str:
     return "\n".join(data[kind] for data in shown for kind in data if kind.startswith("text/"))
 
 
+def test_the_hours_of_all_trainings_are_those_of_their_typical_steps():
+    profile = SimpleNamespace(iterations=3_000)
+    runs: list[Any] = [
+        SimpleNamespace(run=SimpleNamespace(seed=seed, profile=profile), typical_step=step)
+        for seed, step in ((0, 1.2), (0, 2.4), (1, 9.0))
+    ]
+    (line,) = full_report.training_time(runs)
+    assert ": 2 trainings, 3 hours with bfloat16" in line  # 1 and 2; seed 1 is not asked for
+    assert full_report.training_time(runs[2:]) == []
+
+
 def test_what_the_demo_found_is_kept(tmp_path):
     runs = {"pce": 0.5, "scn": 0.75, "dmpls_sgd": 0.25}
     for method, dice in runs.items():

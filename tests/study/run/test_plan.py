@@ -148,7 +148,7 @@ def test_notebooks_get_the_parameters_of_the_command_line(start, tmp_path, monke
         "explore": [],
         "correlation": [],
         "heart": [seen[0].name],
-        "tables": [seen[0].name],
+        "tables": [seen[0].name, "08_where_points_are_lost"],
         "pictures": [seen[0].name],
         "choices": [seen[0].name],
         "scribbles": [],
