@@ -152,7 +152,8 @@ class _Cosines(torch.autograd.Function):
         pixels, toward = _pixels(features), ctx.means.detach() / ctx.T  # (B, N, D), (K, D)
         by_features = torch.empty(pixels.shape, dtype=features.dtype, device=features.device)
         by_means = torch.zeros_like(toward)
-        # A length below the shortest is held, and does not follow the features.
+        # A length below the shortest is held, and does not follow the features; 0.9, as its
+        # inverse is rounded.
         follows = inverse * (inverse < 0.9 / SHORTEST)
         for b, g_b in enumerate(g.flatten(2)):
             x, scaled = pixels[b].to(S.dtype), g_b * inverse[b]  # (N, D), (K, N)
@@ -199,7 +200,7 @@ class _Dense(torch.autograd.Function):
         return g.contiguous(memory_format=torch.channels_last)
 
 
-def double(x: Tensor) -> Tensor:
+def twice_as_large(x: Tensor) -> Tensor:
     """Maps (B, D, h, w) to twice their size, bilinear between the corners' centres.
 
     As F.interpolate's with `align_corners`, whose gradient is seven times slower on a CPU where

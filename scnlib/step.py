@@ -215,8 +215,8 @@ def record(action: Callable[[], Values]) -> Callable[[], Values]:
         raise RuntimeError("no GPU")
     gc.collect()  # graphs of autograd that are left over belong to another stream
     # A recording that fails leaves the generator and the stream as they are within one.
-    stream, generator = torch.cuda.current_stream(), torch.cuda.default_generators
-    random = generator[torch.cuda.current_device()]
+    stream = torch.cuda.current_stream()
+    random = torch.cuda.default_generators[torch.cuda.current_device()]
     state = random.clone_state()
     graph = torch.cuda.CUDAGraph()
     try:

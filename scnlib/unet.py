@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from scnlib.kernels import ElementDropout, double
+from scnlib.kernels import ElementDropout, twice_as_large
 
 CHANNELS = (16, 32, 64, 128, 256)
 DROPOUT = (0.05, 0.1, 0.2, 0.3, 0.5)
@@ -75,7 +75,7 @@ class Decoder(nn.Module):
         """The encoder's maps to the four blocks': (B, 128, H / 8, W / 8) ... (B, 16, H, W)."""
         x, levels = features[-1], []
         for narrow, layer, skip in zip(self.narrow, self.blocks, features[-2::-1], strict=True):
-            x = layer(torch.cat([skip, double(narrow(x))], dim=1))
+            x = layer(torch.cat([skip, twice_as_large(narrow(x))], dim=1))
             levels.append(x)
         return levels
 

@@ -11,10 +11,7 @@ from pydantic import BaseModel, Field, Strict, ValidationError, ValidationInfo, 
 
 from scnlib.data.checks import Fault, one_line, stop
 
-EXAMPLE = (
-    'classes = ["background", "RV", "MYO", "LV"], unlabelled = 4 (a pixel that nobody marked), '
-    "slice_axis = 2"
-)
+EXAMPLE = 'classes = ["background", "RV", "MYO", "LV"], unlabelled = 4, slice_axis = 2'
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,10 @@ def parse_layout(path: Path, fault: Fault) -> Layout | None:
     """
     if not path.is_file():
         fault(
-            FileNotFoundError(f"{path}: no such file: write one, such as {EXAMPLE} (a line each)")
+            FileNotFoundError(
+                f"{path}: no such file: write one, such as {EXAMPLE} (a line each; unlabelled is "
+                "the value where nobody drew)"
+            )
         )
         return None
     try:

@@ -82,8 +82,9 @@ def nifti_split(folder: Path, split: str, layout: Layout) -> list[Case]:
     """All volumes of a split, sorted by name; files that are not NIfTI are left aside, noted.
 
     MSCMR's training split has scribbles only, the others masks only. An own data set may have no
-    masks to validate on: without val/labels the Cases have none, without val there are none.
-    Raises FileNotFoundError for missing folders, images and their counterparts.
+    masks to validate or test on: without val/labels the Cases have none, without val there are
+    none, and so with test.
+    Raises FileNotFoundError for other missing folders, images and their counterparts.
     """
     found = split_files(folder, split, layout)
     names = identify((image for image, _, _ in found), layout.volume_name)
@@ -113,7 +114,8 @@ def split_files(
     images, labels = _files(place / "images", fault), _files(place / "labels", fault)
     pairs = {name: _counterparts(name, labels, split) for name in images}
     need = "scribble" if split == "train" else "mask"
-    plain = [labels[name].name for name in images if name in labels]
+    marks = {name: found.get("scribble") for name, found in pairs.items()}
+    plain = [path.name for name, path in marks.items() if path and path == labels.get(name)]
     if own and split == "train" and plain:
         log.warning(
             "%s: read as scribbles, as their names say nothing else (NAME_scribble, NAME_manual): "

@@ -89,9 +89,10 @@ def check_scribbles(
     """What training needs of the whole training split, which lies in `place`."""
     train = [seen for seen in volumes if seen.split == "train"]
     for kind, other in (("scribble", "mask"), ("mask", "scribble")):
+        note = faults.error if kind == "scribble" else faults.warning  # only full needs masks
         for seen in train if any(kind in s.has for s in train) else ():
             if kind not in seen.has and other in seen.has:
-                faults.error(
+                note(
                     f"{seen.path}: a {other} but no {kind}, which other training volumes have: "
                     "add it, or take those away"
                 )
@@ -137,7 +138,10 @@ def check_splits(volumes: list[Seen], names: Names, faults: Faults) -> None:
         if seen.digest and twin is not seen:
             faults.error(f"{seen.path}: the same image as {twin.path}: keep one of them")
         elif namesake is not seen:
-            faults.error(f"{seen.path}: also in the {namesake.split} split: keep one of them")
+            faults.warning(
+                f"{seen.path}: also in the {namesake.split} split: keep one of them, or rename it "
+                "if it is another subject"
+            )
         elif other.split != seen.split:
             faults.warning(
                 f"{seen.path}: subject {subject} is in the {other.split} split too: "
@@ -167,12 +171,13 @@ def check_orientation(volumes: list[Seen], faults: Faults) -> None:
 
 def check_widths(folder: Path, volumes: list[Seen], faults: Faults) -> None:
     """Slices of unlike width: all are resized to as many pixels, and hearts with them."""
-    widths = [seen.width for seen in volumes if np.isfinite(seen.width) and seen.width > 0]
-    if widths and max(widths) > WIDER * min(widths):
+    known = [seen for seen in volumes if np.isfinite(seen.width) and seen.width > 0]
+    ends = sorted(known, key=lambda seen: seen.width)
+    if ends and ends[-1].width > WIDER * ends[0].width:
+        told = [f"{seen.width:.0f} mm wide ({seen.path.name})" for seen in (ends[0], ends[-1])]
         faults.warning(
-            f"{folder}: slices are {min(widths):.0f} to {max(widths):.0f} mm wide, and all are "
-            "resized to as many pixels, so that hearts differ in size as much: crop or pad the "
-            "images to about one field of view"
+            f"{folder}: slices are {' to '.join(told)}, and all are resized to as many pixels, so "
+            "that hearts differ in size as much: crop or pad to about one field of view"
         )
 
 

@@ -108,8 +108,9 @@ def look(
                 seen.scribbled = np.bincount(classes.ravel(), minlength=count + 1)
                 structures = (classes > 0) & (classes < count)
                 others = tuple(a for a in range(structures.ndim) if a != layout.slice_axis)
-                seen.bare = int((~structures.any(axis=others)).sum())
-                check_share(path, seen.scribbled, layout, faults)
+                seen.bare = int((~structures.any(axis=others)).sum()) if seen.slices else 0
+                values, counts = np.unique(other.array, return_counts=True)
+                check_share(path, seen.scribbled, float(values[counts.argmax()]), faults)
     return seen
 
 
@@ -121,16 +122,14 @@ def read_classes(volume: Volume, path: Path, kind: Annotation, layout: Layout) -
     return to_classes(volume.array, shape, str(path), kind, values, *tail)
 
 
-def check_share(path: Path, pixels: np.ndarray, layout: Layout, faults: Faults) -> None:
-    """A scribble of next to nothing, or of nearly everything."""
+def check_share(path: Path, pixels: np.ndarray, most: float, faults: Faults) -> None:
+    """A scribble of next to nothing, or of nearly everything; `most` is its commonest value."""
     share = 1 - pixels[-1] / pixels.sum()
     if share == 0:
         faults.warning(f"{path}: nothing is scribbled in it: scribble it, or remove the volume")
     elif share > NEARLY_FULL:
-        most = int(pixels[:-1].argmax())
-        value = next(value for value, k in layout.scribble_map.items() if k == most)
         faults.warning(
-            f"{path}: {share:.0%} of it is labelled, mostly {value} ({layout.classes[most]}): if "
-            f"nobody drew that, write unlabelled = {value} in dataset.toml, and a [scribble_map] "
-            "that says what the other values mean; if it is a mask, give a scribble"
+            f"{path}: {share:.0%} of it is labelled, most of it {most:g}: if nobody drew that, "
+            f"write unlabelled = {most:g} in dataset.toml, and a [scribble_map] that says what the "
+            "other values mean; if it is a mask, give a scribble"
         )

@@ -258,8 +258,8 @@ def training_time(records: Sequence[Record]) -> list[str]:
     runs = [record for record in records if record.run.seed == 0]
     hours = sum(r.run.profile.iterations * r.typical_step for r in runs) / 3600
     return [
-        f"- `./run_all.sh --profile cpu --data DIR --out OUT`: {len(runs)} trainings, {hours:.0f} "
-        "hours with bfloat16; `--dry-run` lists what is left."
+        f"- The {len(runs)} trainings of seed 0 behind the tables: {hours:.0f} hours in all; "
+        "`--dry-run` lists what a command has to train."
     ] * bool(runs)
 
 

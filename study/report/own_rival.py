@@ -101,7 +101,8 @@ def _seeds(row: Any, short: bool = False) -> str:
     """How many seeds are compared; `short` where it was said in full before."""
     seeds = row["seeds"] if short else seeds_count(row["seeds"])
     same = row["seeds"] == row["reference_seeds"]
-    return f"{seeds} each" if same else f"{row['seeds']} seeds against {row['reference_seeds']}"
+    against = f"{seeds_count(row['seeds'])} against {row['reference_seeds']}"
+    return f"{seeds} each" if same else against
 
 
 def _beside(records: Sequence[Record], method: str, tests: Sequence[Any], full: bool) -> list[str]:

@@ -228,6 +228,8 @@ def _won(pair: resolution.BothSizes | None, printed: float) -> str:
     if pair is None or np.isnan(pair.dice[1]):
         return ""
     fine, coarse = pair.dice
+    if printed <= coarse:
+        return ""
     return (
         f"; all pixels and a tenth of the training add {fine - coarse:.2f} of the "
         f"{printed - coarse:.2f} points that lack ({seeds_text(pair.seeds)})"

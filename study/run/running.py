@@ -1,5 +1,6 @@
 """From what is left to do to how it ended: the data checked, the graph run, failures reported."""
 
+import shlex
 import shutil
 import sys
 import time
@@ -14,6 +15,7 @@ from study.run.lock import lock
 from study.run.planning import NEED_DATA, RULES, Job, Wanted, check_records, find_jobs, find_runs
 
 WITH_SUMS = ("acdc", "mscmr")  # of the published files
+FIRST = 3  # warnings that are shown
 LOCK_WAIT = 5.0  # seconds; the kernels of a killed run end within 3
 
 
@@ -50,14 +52,14 @@ def plan_study(options: Namespace) -> tuple[list[Wanted], list[Job]]:
 def _check_sets(options: Namespace) -> set[str]:
     """Read the data sets, and say what is odd; those without masks to train on."""
     from scnlib.data import load_split
-    from scnlib.data.folders import BUILT_IN
+    from scnlib.data.folders import BUILT_IN, dataset_folder
     from scnlib.data.manifest import fingerprint
 
     unmasked = {"mscmr"}  # known without its files
     for dataset in options.datasets if options.data else []:
         print(f"checking the data: {dataset}", flush=True)
         if dataset not in BUILT_IN:
-            _check_own_set(options.data / dataset, options.profile)
+            _check_own_set(dataset_folder(dataset, options.data), options.profile)
         train, _, _ = (load_split(dataset, options.data, s) for s in ("train", "val", "test"))
         if any(case.label is None for case in train):
             unmasked.add(dataset)
@@ -67,17 +69,21 @@ def _check_sets(options: Namespace) -> set[str]:
 
 
 def _check_own_set(folder: Path, profile: str) -> None:
-    """ValueError with the first error of `python -m study.owndata`; its warnings are counted."""
+    """Print the first warnings of `study.owndata`; ValueError with its first error."""
     from study.owndata.check import find_faults
 
     faults, _ = find_faults(folder, profile)
-    command = f"python -m study.owndata {folder}"
-    errors = [text for text, kind in faults.lines.items() if kind == "error"]
-    if errors:
+    command = f"python -m study.owndata {shlex.quote(str(folder))} --profile {profile}"
+    told = {
+        kind: [t for t, k in faults.lines.items() if k == kind] for kind in ("error", "warning")
+    }
+    if errors := told["error"]:
         more = f" ({command} names {len(errors) - 1} more)" if errors[1:] else ""
         raise ValueError(errors[0] + more)
-    if count := faults.count("warning"):
-        print(f"{count} warnings of {command}", flush=True)
+    for text in told["warning"][:FIRST]:
+        print(f"warning: {text}", flush=True)
+    if left := len(told["warning"][FIRST:]):
+        print(f"and {left} more: {command}", flush=True)
 
 
 def _say_plan(options: Namespace, runs: list[Wanted], jobs: list[Job]) -> None:

@@ -182,10 +182,12 @@ def _report(
 ) -> None:
     """Write what is measured of each method and way, or its trouble, as it comes."""
     content: dict[str, Any] = {"versions": provenance.versions(), "result": []}
+    before = json.loads(path.read_text())["result"] if path.exists() else []
+    measured = {(row["method"], row["asked"]): row for row in before if "trouble" not in row}
     for method, way in table:
         row: dict[str, Any] = {"method": method, "asked": way}
         if time.monotonic() > end - RESERVE:
-            row["trouble"] = "the time was over"
+            row = measured.get((method, way), row | {"trouble": "the time was over"})
         else:
             try:
                 row |= measure(method, way)
@@ -253,6 +255,7 @@ def train_in_budget(
     path = folder / checkpoint.CHECKPOINT
     if not path.exists() and options.resume and pieces_of(options.resume / kept):
         path.write_bytes(joined(options.resume / kept))
+        divide(path.read_bytes(), options.out / kept, KEPT_BYTES)
     if time.monotonic() > end - START:
         return
     cases = [load_split(run.dataset, data, split) for split in ("train", "val")]
@@ -307,7 +310,8 @@ def finish(options: Namespace) -> None:
         training = Training(run, folder, options.data, torch.device("cpu"), step="eager")
         training.resume()
         record = training.finish()
-        print(f"{folder}: mean Dice {record.summary['dice']['mean']:.4f}")
+        dice = record.summary.get("dice", {}).get("mean")
+        print(f"{folder}: " + ("not tested" if dice is None else f"mean Dice {dice:.4f}"))
 
 
 # --- the command --------------------------------------------------------------------------------

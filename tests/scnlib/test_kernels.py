@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from scnlib import kernels
 from scnlib.correlation import correlation_map, propagate, propagate_features, to_image
-from scnlib.kernels import ElementDropout, cosines, double, enlarge
+from scnlib.kernels import ElementDropout, cosines, enlarge, twice_as_large
 from scnlib.losses import class_means, class_similarity
 from tests.drawn import random_map
 
@@ -105,10 +105,10 @@ def test_doubling_is_the_librarys_also_where_its_gradient_has_gaps(
     skip = torch.rand(2, 2, 4, 6, dtype=x.dtype).contiguous(memory_format=layout)
     weights = torch.rand(2, 5, 4, 6, dtype=x.dtype).contiguous(memory_format=layout)
     theirs = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
-    torch.testing.assert_close(double(x), theirs)
+    torch.testing.assert_close(twice_as_large(x), theirs)
     expected, found = (
         torch.autograd.grad((torch.cat([skip, up], dim=1) * weights).sum(), x)
-        for up in (theirs, double(x))
+        for up in (theirs, twice_as_large(x))
     )
     torch.testing.assert_close(found, expected)
 
@@ -116,7 +116,7 @@ def test_doubling_is_the_librarys_also_where_its_gradient_has_gaps(
 def test_the_gradient_of_a_doubled_map_has_no_gaps() -> None:
     given: list[Tensor] = []
     x = random_map(0, D=3).contiguous(memory_format=torch.channels_last).requires_grad_()
-    up = double(x)
+    up = twice_as_large(x)
     last: Any = up.grad_fn
     nodes = [last, *(node for node, _ in last.next_functions)]
     (library,) = (node for node in nodes if "Upsample" in node.name())

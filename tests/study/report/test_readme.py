@@ -145,7 +145,9 @@ def test_the_hours_of_all_trainings_are_those_of_their_typical_steps():
         for seed, step in ((0, 1.2), (0, 2.4), (1, 9.0))
     ]
     (line,) = full_report.training_time(runs)
-    assert ": 2 trainings, 3 hours with bfloat16" in line  # 1 and 2; seed 1 is not asked for
+    assert (
+        "The 2 trainings of seed 0 behind the tables: 3 hours" in line
+    )  # 1 and 2; seed 1 is not asked for
     assert full_report.training_time(runs[2:]) == []
 
 

@@ -45,10 +45,17 @@ def test_a_record_of_other_files_is_not_taken_for_one_of_these(plan, tmp_path: P
 def test_an_own_set_is_checked_before_it_is_trained_on(plan, tmp_path: Path, capsys):
     assert plan() == 0
     out = capsys.readouterr().out
-    assert "1 warnings of python -m study.owndata" in out, "no folder to test on"
+    assert "warning: " in out and "there is nothing to test on" in out
     for path in (tmp_path / "clinic").glob("train/labels/*"):
         save(path, np.where(SCRIBBLE == 1, 4, SCRIBBLE).astype(np.uint16))
     (tmp_path / "clinic/val/labels/subject9_DE_manual.nii.gz").unlink()
     assert plan() == 1
     (error,) = (text for text in capsys.readouterr().err.splitlines() if text.startswith("error"))
-    assert "no mask for" in error and error.endswith("names 1 more)")
+    assert "no mask for" in error and error.endswith("--profile cpu names 1 more)")
+
+
+def test_a_misspelt_name_is_told_with_those_there_are(plan, tmp_path: Path, capsys):
+    (tmp_path / "clinic").rename(tmp_path / "clinics")
+    assert plan() == 1
+    (error,) = (text for text in capsys.readouterr().err.splitlines() if text.startswith("error"))
+    assert "unknown data set 'clinic': there are" in error and "clinics" in error
