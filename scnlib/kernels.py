@@ -222,7 +222,7 @@ class ElementDropout(nn.Dropout):
     def forward(self, input: Tensor) -> Tensor:
         """x of any shape to x / (1 - p) with a share p of its elements set to 0, in training."""
         x = input
-        if x.device.type != "cpu" or torch.compiler.is_compiling() or not self.training:
+        if not (self.training and by_hand(x)):
             return super().forward(x)
         words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
         # The strides of x if its elements fill its memory, else those of a contiguous x.

@@ -114,14 +114,8 @@ def split_files(
     images, labels = _files(place / "images", fault), _files(place / "labels", fault)
     pairs = {name: _counterparts(name, labels, split) for name in images}
     need = "scribble" if split == "train" else "mask"
-    marks = {name: found.get("scribble") for name, found in pairs.items()}
-    plain = [path.name for name, path in marks.items() if path and path == labels.get(name)]
-    if own and split == "train" and plain:
-        log.warning(
-            "%s: read as scribbles, as their names say nothing else (NAME_scribble, NAME_manual): "
-            "%s",
-            *(place / "labels", ", ".join(plain[:10])),
-        )
+    if own and split == "train":
+        _note_plain(place / "labels", labels, pairs)
     # Own training volumes may have either; of the others all or none can be scored.
     either = own and (split == "train" or not any(need in found for found in pairs.values()))
     for name, found in pairs.items() if labels else ():
@@ -135,6 +129,19 @@ def split_files(
         (path, pairs[name].get("scribble"), pairs[name].get("mask"))
         for name, path in images.items()
     ]
+
+
+def _note_plain(
+    folder: Path, labels: dict[str, Path], pairs: dict[str, dict[Annotation, Path]]
+) -> None:
+    marks = {name: found.get("scribble") for name, found in pairs.items()}
+    plain = [path.name for name, path in marks.items() if path and path == labels.get(name)]
+    if plain:
+        log.warning(
+            "%s: read as scribbles, as their names say nothing else (NAME_scribble, NAME_manual): "
+            "%s",
+            *(folder, ", ".join(plain[:10])),
+        )
 
 
 def _place(folder: Path, split: str) -> Path:

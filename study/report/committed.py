@@ -25,10 +25,9 @@ def own_or_committed_choices(
 ) -> tuple[list[Record], list[Record], str, bool]:
     """The same of runs by the protocol and of its variants, which are compared with one another:
     both are own, or both committed."""
-    found, source, mine = own_or_committed(own, profile)
-    if mine and variants:
-        return found, list(variants), source, True
-    return collect(RESULTS, PROFILE), collect(RESULTS, PROFILE, "variants"), PROFILE, False
+    found, source, mine = own_or_committed(own if variants else [], profile)
+    both = list(variants) if mine else collect(RESULTS, PROFILE, "variants")
+    return found, both, source, mine
 
 
 def own_or_committed_of_kind(

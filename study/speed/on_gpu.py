@@ -253,9 +253,13 @@ def train_in_budget(
     folder = options.work / "runs" / kept.removesuffix(".pt")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / checkpoint.CHECKPOINT
+
+    def keep() -> None:
+        divide(path.read_bytes(), options.out / kept, KEPT_BYTES)
+
     if not path.exists() and options.resume and pieces_of(options.resume / kept):
         path.write_bytes(joined(options.resume / kept))
-        divide(path.read_bytes(), options.out / kept, KEPT_BYTES)
+        keep()
     if time.monotonic() > end - START:
         return
     cases = [load_split(run.dataset, data, split) for split in ("train", "val")]
@@ -270,12 +274,12 @@ def train_in_budget(
         training.advance()
         if time.monotonic() - copied > COPY_SECONDS and training.at_row:
             training.save()
-            divide(path.read_bytes(), options.out / kept, KEPT_BYTES)
+            keep()
             copied = time.monotonic()
     if state.iteration > first:
         training.save()
     if path.exists():
-        divide(path.read_bytes(), options.out / kept, KEPT_BYTES)
+        keep()
     told = {"iteration": state.iteration, "of": run.profile.iterations, "step": training.step.kind}
     told |= {"seconds": round(state.seconds, 1), "from": first, "curve": state.curve[-200:]}
     told |= {"validation": state.validation, "memory": provenance.peak_memory_mb(device)}
