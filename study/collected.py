@@ -42,7 +42,7 @@ def collect(results: Path, profile: str, kind: Kind = "protocol") -> list[Record
 
 def _on_fold(folder: Path, base: Path) -> bool:
     """Whether a run's folder is of a fold of ACDC; a variant's begins with the variant's name."""
-    return folder.relative_to(base).parts[0] in FOLDS
+    return bool({*folder.relative_to(base).parts[:1]} & {*FOLDS})
 
 
 def _is_run(path: Path, base: Path) -> bool:

@@ -27,6 +27,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 # The rows that `SCNOptions` shape; CALE has no CACL, and so none of its options.
 OF_SCN = ("scn", "scn_box", "cale")
+OF_PAP = ("pap_target", "pap_pixels", "propagate", "detach_propagated")
 CACL = ("temperature", "normalise", "detach_means", "means_over", "contrast_mean", "lambda4")
 # Departures from the protocol, each to measure one choice on validation subjects. Several at once
 # are written with a plus: "short+stride4+nopap" is compared with "short+stride4".
@@ -102,6 +103,8 @@ def changes_of(variant: str) -> dict[str, dict[str, Any]]:
 
     Raises `ValueError` naming the variants that exist, or the field that two of them set.
     """
+    if SHORT in variant.split("+")[1:]:
+        raise ValueError(f"variant {variant!r}: write {SHORT} first, as in {SHORT}+nopap")
     changes: dict[str, dict[str, Any]] = {}
     for name in variant.split("+") if variant else []:
         if name not in VARIANTS:
@@ -142,12 +145,17 @@ def make_run(
         variant=variant,
     )
     if variant:
-        _check_effect(run, changes, _change(PROFILES[profile], {**recipe, **protocol}))
+        before, _, last = variant.rpartition("+")
+        without = make_run(dataset, method, seed, profile, before, **protocol)
+        _check_effect(run, changes, without, last)
     return run
 
 
-def _check_effect(run: Run, changes: dict[str, dict[str, Any]], usual: Profile) -> None:
-    """Refuse, with ValueError, a variant of which something changes nothing for the method."""
+def _check_effect(run: Run, changes: dict[str, dict[str, Any]], before: Run, last: str) -> None:
+    """Refuse, with ValueError, a variant of which something changes nothing for the method.
+
+    `before` is the run without the `last` of the variant's names.
+    """
     without = CACL if run.method == "cale" else ()
     ours = changes.get("scn", {})
     idle = [name for name in ours if run.method not in OF_SCN or name in without]
@@ -155,9 +163,11 @@ def _check_effect(run: Run, changes: dict[str, dict[str, Any]], usual: Profile) 
     unused = {"lr_factor", "lr_steps"} if run.profile.schedule != "step" else set()
     unused |= {"scribble_rule", "strokes"} if run.method == "full" else set()
     idle += [name for name in changes.get("profile", {}) if name in unused]
-    same = run.scn == SCNOptions() and run.compared == ComparedOptions()
-    if not idle and same and run.profile == usual:
-        idle = sorted({name for part in changes.values() for name in part})
+    for weight, options in {"lambda2": OF_PAP, "lambda4": CACL}.items():
+        if not getattr(run.scn, weight):
+            idle += [name for name in ours if name in options and name not in (weight, *idle)]
+    if not idle and replace(before, variant=run.variant) == run:
+        idle = sorted({name for part in changes_of(last).values() for name in part})
     if idle:
         raise ValueError(
             f"variant {run.variant!r} changes nothing for {run.method} by {', '.join(idle)}: "

@@ -55,6 +55,7 @@ function render({ model, el }) {
     send(JSON.stringify(drawing));
   }
   function send(text) {
+    if (text === model.get("drawing")) return refresh(); // the kernel would hear nothing
     keep(text);
     model.set("drawing", text);
     model.save_changes();
@@ -162,7 +163,7 @@ function render({ model, el }) {
     file.value = "";
     try {
       const drawing = JSON.parse(text);
-      if (drawing.format !== read().format || typeof drawing.strokes !== "object") throw Error();
+      if (drawing.format !== read().format || !drawing.strokes || typeof drawing.strokes !== "object") throw Error();
       send(text); // Python checks the rest, and puts the old one back if it is wrong
     } catch {
       say("That file holds no strokes: load one that was saved here.");
@@ -198,7 +199,8 @@ function render({ model, el }) {
     result.alt = model.get("result_alt");
     result.hidden = false;
   }
-  const watched = { "change:drawing": refresh, "change:heard": answered, "change:beat": answered, "change:status": told, "change:busy": busy, "change:result": picture };
+  const put = () => { keep(model.get("drawing")); refresh(); }; // the old one again where it was refused
+  const watched = { "change:drawing": put, "change:heard": answered, "change:beat": answered, "change:status": told, "change:busy": busy, "change:result": picture };
   for (const [name, act] of Object.entries(watched)) model.on(name, act);
   el.append(make("div", { className: "pad" },
     make("style", { textContent: STYLE }),

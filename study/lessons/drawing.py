@@ -33,7 +33,7 @@ class Pad(anywidget.AnyWidget):
     names = traitlets.List().tag(sync=True)
     classes = traitlets.List().tag(sync=True)
     colours = traitlets.List().tag(sync=True)
-    heard = traitlets.Int(0).tag(sync=True)  # strokes that have arrived here
+    heard = traitlets.Int(0).tag(sync=True)  # drawings that have arrived here, right or wrong
     drawing = traitlets.Unicode().tag(sync=True)  # JSON of a Drawing
     wanted = traitlets.Int(0).tag(sync=True)  # how often Train was pressed
     busy = traitlets.Bool(False).tag(sync=True)
@@ -63,17 +63,19 @@ class Pad(anywidget.AnyWidget):
         return drawn if drawn.count else recorded()
 
     def _check(self, change: Any) -> None:
+        self.heard += 1
         try:
-            self.heard = read_drawing(change["new"], "this file").count
+            read_drawing(change["new"], "this file")
         except ValueError as error:
             self.drawing = change["old"]
+            self.status = ""  # or the same words again would not be sent
             self.status = str(error)
 
     def _train(self, change: Any) -> None:
         def report(text: str) -> None:
             self.status = text
 
-        self.busy = True
+        self.busy, self.status = True, ""
         seed = SEEDS[(change["new"] - 1) % len(SEEDS)]  # another at each press: chance is seen
         try:
             with repeated(self._beat, BEAT):

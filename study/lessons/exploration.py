@@ -21,8 +21,8 @@ def splits_table(splits: dict[str, list[Case]]) -> pd.DataFrame:
             "subjects": len({case.subject for case in cases}),
             "volumes": len(cases),
             "slices": sum(len(case.image) for case in cases),
-            "scribbles": all(case.scribble is not None for case in cases),
-            "masks": all(case.label is not None for case in cases),
+            "scribbles": bool(cases) and all(case.scribble is not None for case in cases),
+            "masks": bool(cases) and all(case.label is not None for case in cases),
         }
         for name, cases in splits.items()
     }

@@ -30,6 +30,7 @@ from scnlib.checkpoint import CHECKPOINT
 from scnlib.commandline import Parser
 from scnlib.config import Run
 from scnlib.data.checks import one_line
+from scnlib.differences import differences
 from scnlib.files import held, replace_bytes, replace_text, sha256
 from scnlib.methods.scn import SCN
 from scnlib.training import Training
@@ -46,6 +47,7 @@ CALLED = {
 SOURCES = tuple(CALLED)
 COUNTED, SHOWN = 32, 2  # slices
 EVERY = 50  # iterations
+GROWTH = "growth.json"
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,20 @@ def tally(net: SCN, slices: Sequence[Slice]) -> dict[str, np.ndarray]:
 def watch(run: Run, folder: Path, root: Path | None, every: int = EVERY) -> Growth:
     """Train `run`, a run of SCN, and look at its pseudo-labels every so many iterations.
 
-    What a finished one has left is read. The slices counted are `COUNTED` of the training split,
-    evenly spread over it; shown are the `SHOWN` validation slices whose smallest structure is
-    largest. Raises as `scnlib.training.train`, and ValueError where no subject has both scribbles
-    and masks.
+    The last iteration is looked at, too. What a finished one has left is read. The slices counted
+    are `COUNTED` of the training split, evenly spread over it; shown are the `SHOWN` validation
+    slices whose smallest structure is largest. Raises as `scnlib.training.train`, and ValueError
+    where no subject has both scribbles and masks, or the folder holds what another run has left.
     """
-    if (folder / "growth.json").exists():
-        return read_growth(folder)
+    if (folder / GROWTH).exists():
+        found = read_growth(folder)
+        of = Run.from_json(json.dumps(found.facts["run"]))
+        if of != run:
+            raise ValueError(
+                f"{folder / GROWTH}: of another configuration ({differences(of, run)}); give "
+                f"another --out, or delete {folder}"
+            )
+        return found
     counted = spread_slices("train", run, root, COUNTED)
     shown = candidates(run.dataset, root, run, SHOWN)
     training = Training(run, folder, root, torch.device("cpu"))
@@ -117,7 +126,8 @@ def watch(run: Run, folder: Path, root: Path | None, every: int = EVERY) -> Grow
         rows, pictures = _so_far(folder, training.state.iteration)
         while True:
             iteration = training.state.iteration
-            if iteration % every == 0 and iteration not in pictures and iteration:
+            due = iteration % every == 0 or iteration == run.profile.iterations
+            if due and iteration not in pictures and iteration:
                 training.method.eval()
                 rows += _rows(iteration, training.method, counted)
                 pictures[iteration] = _pictures(training.method, shown)
@@ -128,7 +138,7 @@ def watch(run: Run, folder: Path, root: Path | None, every: int = EVERY) -> Grow
             training.advance()
         facts = training.facts() | {"run": asdict(run)}
         facts["files"] = {name: sha256(folder / name) for name in ("growth.csv", "labels.npz")}
-        replace_text(folder / "growth.json", json.dumps(facts, indent=1, default=str) + "\n")
+        replace_text(folder / GROWTH, json.dumps(facts, indent=1, default=str) + "\n")
         (folder / CHECKPOINT).unlink(missing_ok=True)
         (folder / "progress.json").unlink(missing_ok=True)
     return read_growth(folder)
@@ -139,7 +149,7 @@ def read_growth(folder: Path) -> Growth:
 
     Raises ValueError naming the file that is missing, unreadable or not what the run wrote.
     """
-    path = folder / "growth.json"
+    path = folder / GROWTH
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         for name, expected in facts["files"].items():
@@ -149,8 +159,8 @@ def read_growth(folder: Path) -> Growth:
         labels = dict(np.load(folder / "labels.npz"))
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(
-            f"{path}: {one_line(error)}; restore it from version control, or delete {folder} and "
-            "watch the training again"
+            f"{path}: {one_line(error)}; run the same command again if it was cut off, else "
+            f"restore it from version control, or delete {folder} and watch the training again"
         ) from None
     return Growth(pd.read_csv(folder / "growth.csv"), labels.pop("iterations"), labels, facts)
 
@@ -178,7 +188,10 @@ def in_the_end(growth: Growth) -> pd.DataFrame:
 
 
 def growth_lines(growth: Growth) -> list[str]:
-    """What the last look says of each source, as lines of Markdown."""
+    """What the last look says of each source, as lines of Markdown; of votes also what all do.
+
+    Each look's votes are of other pixels, and few: one look alone would be chance.
+    """
     counts = growth.counts
     last: Any = counts[counts["iteration"] == counts["iteration"].iloc[-1]]
     heart = last[last["structure"] != growth.classes[0]]
@@ -189,6 +202,13 @@ def growth_lines(growth: Growth) -> list[str]:
         found.append(
             f"**{CALLED[source]}**: {said} pixels said to be heart, {right}"
             f"{100 * both / true:.0f}% of the heart is found."
+        )
+    heart = counts[counts["structure"] != growth.classes[0]]
+    said, both = heart.loc[heart["source"] == "votes", ["said", "both"]].sum()
+    if said:
+        looks = len(growth.iterations)
+        found[-1] += (
+            f" In all {looks} looks: {said} pixels, {100 * both / said:.0f}% of them right."
         )
     return found
 
@@ -240,11 +260,13 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="the data's folder")
     parser.add_argument("--out", type=Path, required=True, help="a folder of its own")
     options = parser.parse_args(words)
-    shorter = {"iterations": options.iterations} if options.iterations else {}
+    shorter = {} if options.iterations is None else {"iterations": options.iterations}
+    data, out = (path and path.expanduser() for path in (options.data, options.out))
 
     def action() -> None:
         run = make_run(options.dataset, "scn", 0, options.profile, **shorter)
-        watch(run, options.out, options.data)
+        watch(run, out, data)
+        print(f"{out}: {run.profile.iterations} iterations, watched")
 
     return exit_code(action)
 

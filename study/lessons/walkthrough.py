@@ -117,9 +117,9 @@ def most_voted(
     """The slice in which the network's vote adds the most pixels to M, the first of several.
 
     And the tau to look at it with: None for the network's own; where its vote adds nothing in any
-    slice, `stricter`, which leaves more for a vote.
+    slice, `stricter`, if it is, which leaves more for a vote.
     """
-    for tau in (None, stricter):
+    for tau in (None, stricter) if net.tau.value < stricter else (None,):
         counts = [int(added(gather(net, one, "", tau=tau)).sum()) for one in slices]
         if max(counts):
             return slices[int(np.argmax(counts))], tau
@@ -142,9 +142,10 @@ def random_network(run: Run, chosen: Slice, seed: int = 0) -> SCN:
 
 @torch.no_grad()
 def gather(net: SCN, chosen: Slice, title: str, seed: int = 0, tau: float | None = None) -> Maps:
-    """One slice's maps, as a training step computes them (but without dropout).
+    """One slice's maps, by the functions of a training step, in the network's own mode.
 
-    With `tau` as the threshold in place of the network's own, if it is given.
+    In evaluation that is without dropout and with BatchNorm's averages. With `tau` as the threshold
+    in place of the network's own, if it is given.
     """
     if tau is not None:
         kept = net.tau.value

@@ -234,13 +234,13 @@ def draw_points(stages: dict[str, tuple[Tensor, Tensor, Tensor]], known: Tensor)
 def draw_curves(
     curves: dict[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str = ""
 ) -> Figure:
-    """Lines (x, y) by name in one panel, y from 0 to 1 unless they leave it."""
+    """Lines (x, y) by name in one panel, y from 0 to 1."""
     figure = Figure(figsize=(6.4, 3.0), layout="constrained")
     axis = figure.subplots()
     for (name, (x, y)), colour, dash in zip(
         curves.items(), ("#000000", "#009E73"), ("-", "--"), strict=False
     ):
         axis.plot(x, y, dash, color=colour, label=name)
-    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, 1.02))
     axis.legend()
     return figure

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -86,7 +86,8 @@ def look(
     """Read a volume (image, scribble, mask), each file and each of its properties by itself."""
     image, scribble, mask = found
     seen, rules = Seen(split, image), layout or NO_LAYOUT
-    case = faults.attempt(read_nifti, image, layout=rules)
+    # Its name is judged apart, or one wrong pattern would hide what is in the files.
+    case = faults.attempt(read_nifti, image, layout=replace(rules, volume_name=""))
     volume = faults.attempt(load_volume, image) if case else None
     if case is not None and volume is not None:
         seen.slices, seen.affine = len(case.image), volume.affine

@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from scnlib.data import scribble_amount
+from scnlib.paths import SHORT
+from study.experiments import changes_of
 from study.report import markdown
 from study.report.display import legend_below
 from study.report.means import seeds_text
@@ -21,6 +23,7 @@ FAULTS = {
     **{name: f"{share:.0%} of the strokes wrong" for name, share in scribble_amount.WRONG.items()},
     "thin": "strokes drawn thin",
 }
+_SIDE = " of {size}x{size} pixels".format(**changes_of(SHORT)["profile"])
 LOOKS = (("black", "o"), ("#0072B2", "s"), ("#D55E00", "D"), ("#009E73", "^"), ("#CC79A7", "v"))
 
 
@@ -74,7 +77,7 @@ def amounts_told(found: Sequence[Effect], where: str, full: bool = True) -> str:
     ]
     noise = f" Seeds with all strokes lie apart by {', '.join(chance)} points." if several else ""
     return (
-        f"**With a tenth of each stroke** ({where}, short runs, validation, {seeds}) Dice "
+        f"**With a tenth of each stroke** ({where}, short runs{_SIDE}, validation, {seeds}) Dice "
         f"changes: {', '.join(parts)}.{noise * full}"
     )
 

@@ -35,11 +35,15 @@ def matching(query: str, known: Iterable[Fact]) -> list[Fact]:
             for fact in known
             if any(f"{sign * fact.value:.{decimals}f}" == wanted for sign in signs)
         ]
-    words = re.split(r"[\s,]+", query.strip().lower())
+    lower = query.strip().lower()
+    words = set(re.split(r"[\s,]+", lower))
+    table = re.match(r"table\s+(\d+)\b", lower)  # or its number would be met by a seed's
     return [
         fact
         for fact in known
-        if set(words) <= set(re.split(r"[\s,():]+", fact.text.lower())) and fact.value == fact.value
+        if words <= set(re.split(r"[\s,():]+", text := fact.text.lower()))
+        and (not table or text.startswith(f"table {table[1]},"))
+        and fact.value == fact.value
     ]
 
 

@@ -70,14 +70,15 @@ all tables above, or background.
 """
 _ODD = """## Rows of unlike parts
 
-Where seeds, or structures, of a row lie far apart (mean test Dice, percent), and an experiment: the
-same run with the corners that a rotation brings in labelled as background, which says background
-where nobody drew. Its Dice is of validation subjects; runs of another number format are named under
-"Labels that nobody drew", above.
+Where seeds, or structures, of a row lie far apart (mean test Dice, percent){experiment}.
 
 {table}
 
 """
+_EXPERIMENT = """, and an experiment: the
+same run with the corners that a rotation brings in labelled as background, which says background
+where nobody drew. Its Dice is of validation subjects; runs of another number format are named under
+"Labels that nobody drew", above"""
 _SHORT = """## Short runs
 
 On validation subjects of ACDC at 64 pixels. What fills a rotation's corners, and where a compared
@@ -184,17 +185,21 @@ def _whole_fills(records: Sequence[Record], variants: Sequence[Record]) -> str:
 
 def odd_rows(records: Sequence[Record], variants: Sequence[Record]) -> str:
     """The section on rows whose mean is of unlike parts, or nothing."""
-    rows = []
+    rows, any_tried = [], False
     for dataset in NAMES:
         tried = {one.method: one for one in sensitivity.whole_fills(records, variants, dataset)}
         for (method, kind), values in odd_means(records, dataset).items():
             said = "not tried"
             if one := tried.get(method):
+                any_tried = True
                 pairs = [f"{one.before[s]:.1f} to {one.after[s]:.1f} (seed {s})" for s in one.seeds]
                 said = ", ".join(pairs)
             rows.append((f"{title(method)} on {data_title(dataset)}", f"{kind}: {values}", said))
     head = ("row", "test Dice", "validation Dice with labelled corners")
-    return _ODD.format(table=markdown.table(head, rows)) if rows else ""
+    if not any_tried:
+        head, rows = head[:2], [row[:2] for row in rows]
+    table = markdown.table(head, rows)
+    return _ODD.format(table=table, experiment=_EXPERIMENT * any_tried) if rows else ""
 
 
 def _short_runs(short: Sequence[Record]) -> str:
@@ -258,8 +263,7 @@ def training_time(records: Sequence[Record]) -> list[str]:
     runs = [record for record in records if record.run.seed == 0]
     hours = sum(r.run.profile.iterations * r.typical_step for r in runs) / 3600
     return [
-        f"- The {len(runs)} trainings of seed 0 behind the tables: {hours:.0f} hours in all; "
-        "`--dry-run` lists what a command has to train."
+        f"- The {len(runs)} trainings of seed 0 behind the tables: {hours:.0f} hours in all."
     ] * bool(runs)
 
 

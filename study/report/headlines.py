@@ -18,10 +18,9 @@ from study.report.amounts import amounts_told
 from study.report.findings import AblationStep, ablation_steps
 from study.report.means import difference, mean_dice, per_seed
 from study.report.paper import paper_table
+from study.report.sensitivity import LITTLE
 from study.report.titles import NAMES, SHARED, data_title, in_order, row_title, title
 from study.report.verdicts import UNITS, ahead_of_scn, proven_leads, tests_against_scn
-
-LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
 
 
 def headlines(
@@ -42,8 +41,8 @@ def headlines(
         floods(records, lost),
         own_rival.rival_told(records, lost, fine),
         left_out.in_short(records, variants),
-        corners(short, records, variants),
-        amounts_told(sensitivity.effects(short), data_title("acdc"), full=False),
+        corners(short, records, variants, full=True),
+        amounts_told(sensitivity.effects(short), data_title("acdc")),
         rows_ahead(records),
         resolution.sizes_told(records, fine),
     ]
@@ -141,10 +140,15 @@ def gains_by_part(steps: Sequence[AblationStep], digits: int) -> str:
     )
 
 
-def corners(short: Sequence[Record], records: Sequence[Record], variants: Sequence[Record]) -> str:
+def corners(
+    short: Sequence[Record],
+    records: Sequence[Record],
+    variants: Sequence[Record],
+    full: bool = False,
+) -> str:
     """What labels that nobody drew do, run by run in whole runs; without any, in short ones.
 
-    The footnotes' rows are left to the report.
+    The footnotes' rows are left to the report, which is said where `full`.
     """
     rows = [r for r in variants if r.run.method not in SHARED]
     whole = {name: sensitivity.whole_fills(records, rows, name) for name in NAMES}
@@ -157,6 +161,7 @@ def corners(short: Sequence[Record], records: Sequence[Record], variants: Sequen
         "**To label a rotation's empty corners as background** (S2L's public code does, this study "
         f"does not) changes validation Dice: {what}."
     )
+    text += " The rows (Adam) are in the full report." * (full and bool(told))
     above = [
         f"{title(method)} on {data_title(name)} ({values})"
         for name, found in whole.items()
@@ -180,7 +185,7 @@ def _run_by_run(found: Sequence[sensitivity.Effect]) -> str:
             kept += 1
         else:
             values = f"{one.before[seed]:.1f} to {one.after[seed]:.1f}"
-            said.append(f"{title(one.method)} seed {seed} {values}")
+            said.append(f"{title(one.method)} {values} (seed {seed})")
     if kept:
         said.append(f"{kept} other run{'s' * (kept > 1)} by less than {LITTLE:g}")
     said += [
@@ -196,7 +201,10 @@ def _moved(found: Sequence[sensitivity.Effect]) -> str:
     ordered = sorted(found, key=lambda one: -float(np.mean(one.changes)))
     moved, kept = [], []
     for one in ordered:
-        little = abs(float(np.mean(one.changes))) < LITTLE and one.method not in ("pce", "scn")
+        little = abs(float(np.mean(one.changes))) < LITTLE and one.method not in (
+            "pce",
+            "scn",
+        )
         (kept if little else moved).append(one)
     said = [sensitivity.filled(one) for one in moved]
     if kept:

@@ -17,7 +17,8 @@ from study.report.paper import paper_table
 from study.report.sensitivity import effects
 from study.report.titles import data_title, title
 
-AT_BOTH_SIZES = ("scn", "full", "box")  # told of here; all of them stand in the report
+AT_BOTH_SIZES = ("pce", "scn", "full", "box")  # told of here; all of them stand in the report
+TERM = "'s term"  # a part whole, as `left_out` names it
 
 
 def in_brief(
@@ -32,32 +33,28 @@ def in_brief(
     One that no run at hand can tell is left out.
     """
     found = [
-        _level(records, fine),
         _far(records, lost),
-        own_rival.rival_told(records, lost),
+        own_rival.rival_in_brief(records, lost),
         _parts(records, variants),
         headlines.corners(short, records, variants),
         amounts.amounts_told(effects(short), data_title("acdc"), full=False),
         headlines.rows_ahead(records, full=False),
+        _at_both_sizes(records, fine),
     ]
     return [text for text in found if text]
 
 
-def _level(records: Sequence[Record], fine: Sequence[Record]) -> str:
-    """SCN beside the print and full supervision, and what more pixels and steps are worth."""
-    each, bound = [], []
+def level(records: Sequence[Record]) -> str:
+    """SCN's mean test Dice in a sentence, beside the print; "" without SCN."""
+    each = []
     for number, dataset in ((1, "acdc"), (2, "mscmr")):
         ours = mean_dice(records, dataset)
         if "scn" in ours:
             printed = paper_table(number).loc["ours"]["Dice", "Mean"]
             where = f"on {data_title(dataset)}"
             each.append(f"{100 * ours['scn']:.1f}% {where} ({printed:.1f}% printed)")
-            bound += [f"{100 * ours['full']:.1f}% {where}"] if "full" in ours else []
-    if not each:
-        return ""
-    text = f"**SCN has a mean Dice of {' and '.join(each)}**"
-    text += f"; full supervision {', '.join(bound)}." if bound else "."
-    return text + _at_both_sizes(records, fine)
+    text = f"SCN has a mean Dice (overlap with the truth) of {' and '.join(each)}."
+    return text if each else ""
 
 
 def _at_both_sizes(records: Sequence[Record], fine: Sequence[Record]) -> str:
@@ -66,6 +63,7 @@ def _at_both_sizes(records: Sequence[Record], fine: Sequence[Record]) -> str:
         for pair in resolution.pairs(records, fine)
         if pair.method in AT_BOTH_SIZES and not np.isnan(pair.dice[1])
     ]
+    """What more pixels and steps are worth."""
     said = []
     for dataset in dict.fromkeys(pair.dataset for pair in pairs):
         mine = [pair for pair in pairs if pair.dataset == dataset]
@@ -73,11 +71,11 @@ def _at_both_sizes(records: Sequence[Record], fine: Sequence[Record]) -> str:
             f"{_inside(title(pair.method))} {pair.dice[0]:.1f}% ({pair.dice[1]:.1f}%)"
             for pair in mine
         ]
-        said.append(f"{', '.join(each)} on {data_title(dataset)}")
+        said.append(f"on {data_title(dataset)} {', '.join(each)}")
     if not said:
         return ""
-    brackets = f"in brackets the same seeds at 128x128, {resolution.length(records, fine)}"
-    return f" At 256x256 ({brackets}): {'; '.join(said)}."
+    brackets = f"in brackets at 128x128, {resolution.length(records, fine)}; the same seeds"
+    return f"**At 256x256** ({brackets}) mean Dice is {'; '.join(said)}."
 
 
 def _inside(name: str) -> str:
@@ -93,8 +91,8 @@ def _far(records: Sequence[Record], lost: pd.DataFrame) -> str:
     each = lost_points.gains_told(found, headlines.gains_of_all(records))
     return (
         f"**{lost_points.where_it_lies(found)}**: in seed {lost['seed'].min()}, {each} are floods "
-        f"over {lost_points.FAR:g} mm away. With only the largest part kept, PCE has {with_pce}, "
-        f"SCN {with_scn}."
+        f"over {lost_points.FAR:g} mm away. With only the largest connected part kept, PCE has "
+        f"{with_pce}, SCN {with_scn}."
     )
 
 
@@ -102,10 +100,14 @@ def _parts(records: Sequence[Record], variants: Sequence[Record]) -> str:
     """What SCN's parts add beside the print, and what is lost without one."""
     steps = headlines.gains_by_part(ablation_steps(records), digits=1)
     costs = left_out.costs(records, variants, "acdc")
-    each = [f"{c.name} {c.points:+.1f}" + " (one seed)" * (len(c.seeds) < 2) for c in costs]
+    shapes = left_out.without_shapes(costs)
+    each = [
+        f"{c.name.removesuffix(TERM)} {c.points:+.1f}" + " (one seed)" * (len(c.seeds) < 2)
+        for c in costs
+        if c.name.endswith(TERM) or not shapes  # what the shapes cost is said there
+    ]
     said = [f"they add {steps}"] if steps else []
-    said += [f"without one, validation Dice changes by: {', '.join(each)}"] if each else []
+    said += [f"left out one at a time (validation), {', '.join(each)}"] if each else []
     if not said:
         return ""
-    text = f"**What SCN's parts are worth** on ACDC, in points: {'; '.join(said)}."
-    return text + left_out.without_shapes(costs)
+    return f"**What SCN's parts are worth** on ACDC, in points: {'; '.join(said)}.{shapes}"

@@ -120,7 +120,7 @@ def without_shapes(found: Sequence[Cost]) -> str:
     if term is None or shapes is None or term.high >= 0 or shapes.points < term.points / 2:
         return ""
     return (
-        " RSR's term is mostly training on confident pseudo-labels: without shapes it keeps "
+        " RSR is mostly training on confident pseudo-labels: without its shapes it keeps "
         f"{min(shapes.points, 0) - term.points:.1f} of its {-term.points:.1f} points."
     )
 

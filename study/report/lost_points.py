@@ -151,9 +151,12 @@ def score_all(records: Sequence[Record], cases: Mapping[str, Sequence[Case]]) ->
 def read_rows(folder: Path) -> pd.DataFrame:
     """The rows that were kept in a profile's folder; empty if there are none."""
     path = folder / FILE
-    return (
-        pd.read_csv(path, dtype={"subject": str, "frame": str}) if path.exists() else pd.DataFrame()
-    )
+    if not path.exists():
+        return pd.DataFrame()
+    # Names may look like numbers ("001") or like nothing ("NA"); only scores are missing by a gap.
+    names = ("dataset", "method", "volume", "subject", "frame", "structure")
+    gaps = {name: [""] for name in ("dice", *MENDINGS[:-1], *PRIORS)}
+    return pd.read_csv(path, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=gaps)
 
 
 def losses(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
@@ -245,7 +248,7 @@ def wins(rows: pd.DataFrame, dataset: str, prior: str = "heart") -> tuple[int, i
     """How many of the paper's rows SCN beats significantly in Dice as they are, with a prior in
     both, and how many there are; of all seeds among these rows."""
     mine: Any = _of(rows, dataset)
-    mine = mine[mine["method"].map(in_print)]
+    mine = mine[np.array([in_print(method, dataset) for method in mine["method"]], dtype=bool)]
     found = [compare(mine, metrics=["dice"]), against_scn(mine, prior)]
     alone, kept = (tests["verdict"].tolist().count("worse") for tests in found)
     return alone, kept, len(found[0])

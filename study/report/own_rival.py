@@ -33,6 +33,16 @@ def rival_told(records: Sequence[Record], lost: pd.DataFrame, fine: Sequence[Rec
     return text + _on_validation(records) + printed
 
 
+def rival_in_brief(records: Sequence[Record], lost: pd.DataFrame) -> str:
+    """The same without the means, which the tables have; "" where the rival has not been run."""
+    tests = compare(records).to_dict("records")
+    if not (listed := _listed(tests, short=False)):
+        return ""
+    kept = with_one_part(lost, full=False)
+    kept = f" With one part kept in both: {kept}." if kept else ""
+    return f"{_named(tests)} has, in points to SCN, {listed}.{kept}{_on_validation(records)}"
+
+
 def told_in_full(records: Sequence[Record]) -> str:
     """The same with 95HD, each pair's validation and the number formats, without one part kept."""
     tests = compare(records).to_dict("records")
@@ -42,13 +52,10 @@ def told_in_full(records: Sequence[Record]) -> str:
 
 
 def with_one_part(lost: pd.DataFrame, full: bool = True) -> str:
-    """The rival against SCN where the largest part is kept in both, on each data set; or "".
-
-    Unless `full` only where the test tells them apart.
-    """
+    """The rival against SCN where the largest part is kept in both, on each data set; or ""."""
     tests = lost_points.against_scn(lost).to_dict("records") if len(lost) else []
     if not full:
-        return _listed([row for row in tests if row["verdict"] in ("better", "worse")])
+        return _listed(tests)
     return "; ".join(
         f"{interval(row, 100, 'points')} on {data_title(row['dataset'])} "
         f"(p {row['p_holm']:.3f}{_verdict(row)}, {_seeds(row)})"
@@ -56,11 +63,11 @@ def with_one_part(lost: pd.DataFrame, full: bool = True) -> str:
     )
 
 
-def _listed(tests: Sequence[Any]) -> str:
-    """The rival's points to SCN in short, each with its interval, p and the seeds."""
+def _listed(tests: Sequence[Any], short: bool = True) -> str:
+    """The rival's points to SCN, each with its interval, p and the seeds; these `short` or not."""
     return ", ".join(
         f"{interval(row, 100)} on {data_title(row['dataset'])} "
-        f"(p {row['p_holm']:.3f}{_verdict(row)}, {_seeds(row, short=True)})"
+        f"(p {row['p_holm']:.3f}{_verdict(row)}, {_seeds(row, short)})"
         for row in _of(tests, "box", "dice")
     )
 
@@ -73,17 +80,20 @@ def _verdict(row: Any) -> str:
 def _alone(records: Sequence[Record], tests: Sequence[Any], full: bool) -> str:
     """The rival's mean Dice beside SCN's."""
     parts = _beside(records, "box", tests, full)
-    if not parts:
-        return ""
+    return f"{_named(tests)} has {'; '.join(parts)}." if parts else ""
+
+
+def _named(tests: Sequence[Any]) -> str:
+    """What the rival is, after the finding in bold: whether tests tell it apart from SCN."""
     verdicts = {row["verdict"] for row in _of(tests, "box", "dice")}
     name = (
-        "A prior of one line isn't told apart from SCN on test patients"
+        "PCE with a box isn't told apart from SCN on test patients"
         if verdicts <= {"not significant"}
-        else "A prior in place of SCN"
+        else "PCE with a box in place of SCN"
     )
     return (
         f"**{name}**: PCE that also learns background outside a box around a slice's foreground "
-        f"strokes (PCE+box) has {'; '.join(parts)}."
+        "strokes (PCE+box)"
     )
 
 

@@ -16,7 +16,7 @@ from study.places import README
 from study.report import lost_points, markdown
 from study.report.full_report import measured_times, phantom_line, report_text, training_time
 from study.report.headlines import headlines
-from study.report.in_brief import in_brief
+from study.report.in_brief import in_brief, level
 from study.report.ledger import list_runs, no_run_is_lost
 from study.report.reliability import reliability_lines
 from study.report.reproducibility import claims, claims_told, reproducibility_text
@@ -47,9 +47,11 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
     records = collect(results, "cpu")
     lost, fine = lost_points.read_rows(results / "cpu"), collect(results, FINE)
     short, variants = collect(results, "cpu", "sensitivity"), collect(results, "cpu", "variants")
-    told = markdown.numbered(in_brief(records, lost, short, variants, fine))
+    told = [claims_told(claims(records, fine)), level(records)]
+    told += [] if collect(results, "paper") else ["The paper's whole training has not been run."]
     return {
-        "findings": f"{claims_told(claims(records, fine))}\n\n{told}",
+        "answer": f"**Does the paper reproduce?** {' '.join(text for text in told if text)}",
+        "findings": markdown.numbered(in_brief(records, lost, short, variants, fine)),
         "tables": means_tables(records, "cpu"),
         "numbers": "\n".join([*measured_times(results / "timings.json"), *training_time(records)]),
     }

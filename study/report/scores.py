@@ -24,6 +24,7 @@ from study.report.titles import (
     check_number,
     data_title,
     in_order,
+    in_print,
     paper_row,
     row_title,
     title,
@@ -211,18 +212,24 @@ def own_table(records: Sequence[Record], dataset: str) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def number_text(value: float, spread: float = float("nan"), sign: bool = False) -> str:
-    """A number with two digits, its spread behind it; "" for nan."""
+def number_text(
+    value: float, spread: float = float("nan"), sign: bool = False, digits: int = 2
+) -> str:
+    """A number with so many digits, its spread behind it; "" for nan."""
     if pd.isna(value):
         return ""
-    text = f"{value:+.2f}" if sign else f"{value:.2f}"
-    return text if pd.isna(spread) else f"{text} ± {spread:.2f}"
+    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    return text if pd.isna(spread) else f"{text} ± {spread:.{digits}f}"
 
 
 def _rows(number: int, records: Sequence[Record], dataset: str) -> list[str]:
-    """The methods of a table; those that the paper has not follow, in no ablation."""
+    """The methods of a table; those that the paper has not there follow, in no ablation."""
     run = {record.run.method for record in records if record.run.dataset == dataset}
-    added = [m for m in in_order(run) if m in BESIDE or m not in TITLES]
+    if dataset == DATASETS[number]:
+        others = {method for method in run if not in_print(method, dataset)}
+    else:
+        others = {method for method in run if method in BESIDE or method not in TITLES}
+    added = in_order(others - {*ROWS[number]})
     return [*ROWS[number], *(added if number != 3 else ())]
 
 

@@ -17,6 +17,7 @@ from matplotlib.patches import Patch
 from scipy import stats
 
 from scnlib.config import Strokes
+from scnlib.paths import SHORT
 from scnlib.records import Record
 from study.report import markdown
 from study.report.display import legend_below
@@ -69,6 +70,8 @@ MEANING = {
     "unnormalised": "CACL: no unit length",
     "warm": "CACL: T = 0.5",
 }
+FINER = f"{SHORT}+stride4"
+LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
 EDGE = 5.0  # points; a choice that does more is marked at the axis's end, with its number
 OPEN, LABELLED = "#0072B2", "#D55E00"
 
@@ -112,6 +115,8 @@ def effects(short: Sequence[Record], dataset: str = "acdc") -> list[Effect]:
     """What each choice did to each method, in the tables' order and then by name.
 
     A variant of one name is compared with the runs without a variant, if they are among these.
+    Where a method has short runs at stride 4, SCN's default there, what else was changed is told of
+    these alone.
     """
     runs = {(r.run.method, r.run.variant) for r in short if r.run.dataset == dataset}
     found = []
@@ -120,7 +125,8 @@ def effects(short: Sequence[Record], dataset: str = "acdc") -> list[Effect]:
             base, _, choice = variant.rpartition("+")
             before, after = (best_by_seed(short, dataset, method, name) for name in (base, variant))
             effect = Effect(method, base, choice, before, after)
-            found += [effect] if variant and effect.seeds else []
+            coarse = base == SHORT and choice != "stride4" and (method, FINER) in runs
+            found += [effect] if variant and effect.seeds and not coarse else []
     return found
 
 
@@ -259,9 +265,10 @@ def filled(effect: Effect) -> str:
 
 
 def above_scn(found: Sequence[Effect]) -> dict[str, str]:
-    """The rivals whose mean is above SCN's with the choice and not without it, with both in words.
+    """The rivals whose mean is clearly above SCN's with the choice and not above it without.
 
-    Over the seeds that both have, of the choice alone. Full supervision and PCE+CALE are no rivals.
+    Both in words, over the seeds that both have, of the choice alone. Full supervision and PCE+CALE
+    are no rivals.
     """
     alone = [one for one in found if not one.base and one.method not in ("cale", "full")]
     ours = next((one for one in alone if one.method == "scn"), None)
@@ -274,7 +281,7 @@ def above_scn(found: Sequence[Effect]) -> dict[str, str]:
             tuple(np.mean([dice[seed] for seed in seeds]) for dice in (one.before, one.after))
             for one in (ours, rival)
         )
-        if theirs <= mine and other > after:
+        if theirs <= mine and other - after >= LITTLE:
             said[rival.method] = f"{other:.1f} to SCN's {after:.1f}, {seeds_text(seeds)}"
     return said
 

@@ -129,13 +129,13 @@ def compare(
         runs = {str(method): part for method, part in group.groupby("method", sort=False)}
         if reference not in runs:
             continue
-        families = dict.fromkeys(_family(method) for method in runs)
+        families = dict.fromkeys(_family(method, str(dataset)) for method in runs)
         for metric, family in product(metrics, families):
             block = [
                 {"dataset": dataset, "metric": metric, "method": method}
                 | _comparison(part, runs[reference], metric)
                 for method, part in runs.items()
-                if method != reference and _family(method) == family
+                if method != reference and _family(method, str(dataset)) == family
             ]
             for row, adjusted in zip(block, holm([row["p"] for row in block]), strict=True):
                 words = judge(row.pop("differences"), float(adjusted), metric)
@@ -143,12 +143,12 @@ def compare(
     return pd.DataFrame(found, columns=list(COLUMNS))
 
 
-def _family(method: str) -> str:
+def _family(method: str, dataset: str) -> str:
     """Which question a method's row belongs to; rows that are no answer to it don't count in it.
 
     Rows of the study's own are there to be found equal: adjusted for each other they would be.
     """
-    if in_print(method):
+    if in_print(method, dataset):
         return "printed"
     return "beside" if method in ("full", *SHARED) else method
 

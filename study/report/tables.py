@@ -3,11 +3,10 @@
 The numbers are from `scores` (ours) and `paper` (printed).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from scnlib.files import replace_text
@@ -164,7 +163,7 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
     PCE+CALE, a row of Table 3, stands before SCN in the table of the same data set. A method under
     a recipe that is not its own is a footnote.
     """
-    parts, by_adam = [], {}
+    parts, by_adam = [], []
     shared = {title(without_recipe(method)): title(method) for method in RECIPES}
     for number in (1, 2):
         table = side_by_side(number, records, profile)
@@ -174,24 +173,11 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
             table = pd.concat([table.iloc[:place], cale, table.iloc[place:]])
         name = data_title(table_dataset(number, records, profile))
         parts.append(_means(table.drop(index=list(shared), errors="ignore"), name))
-        by_adam[name] = table["Dice ours", "Mean"].reindex(list(shared)).rename(shared)
-    last = filter(
-        None, [_told_by_adam(pd.DataFrame(by_adam), shared), uneven_told(records, REASONS[:1])]
-    )
-    last = " ".join(last)
+        by_adam += [shared[row] for row in table.index if row in shared]
+    rows = ", ".join(row for row in shared.values() if row in by_adam)
+    recipe = f"{rows}: by their public code's SGD (by Adam: the full report)." if rows else ""
+    last = " ".join(text for text in (recipe, uneven_told(records, REASONS[:1])) if text)
     return "\n\n".join([*parts, last] if last else parts)
-
-
-def _told_by_adam(dice: pd.DataFrame, shared: Mapping[str, str]) -> str:
-    """The footnote on the rows by SGD: Dice by Adam, a column a data set; "" without any."""
-    if not (found := dice.dropna(how="all")).size:
-        return ""
-    each = "; ".join(
-        f"{row} {', '.join('-' if np.isnan(value) else f'{value:.2f}' for value in values)}"
-        for row, *values in found.itertuples()
-    )
-    by = f"by Adam ({', '.join(map(str, dice.columns))}) {each}"
-    return f"{', '.join(shared.values())}: by their public code's SGD; {by}."
 
 
 def _means(table: pd.DataFrame, name: str) -> str:
@@ -202,8 +188,8 @@ def _means(table: pd.DataFrame, name: str) -> str:
         cells: list[str] = [method]
         printed, apart = row["Dice paper", "Mean"], row["Dice Δ", "Mean"]
         dice, hd95 = (
-            number_text(row[f"{quantity} ours", "Mean"], row[f"{quantity} spread", "Mean"])
-            for quantity in ("Dice", "95HD")
+            number_text(row[f"{name} ours", "Mean"], row[f"{name} spread", "Mean"], digits=digits)
+            for name, digits in (("Dice", 2), ("95HD", 1))  # a tenth of a voxel is told by no mask
         )
         cells += [dice, number_text(printed), number_text(apart, sign=True), hd95]
         seeds = row["Run", "seeds"]

@@ -69,6 +69,10 @@ def paper_row(number: int, method: str) -> str:
     return TITLES[method][1] if method in TITLES else ""
 
 
-def in_print(method: str) -> bool:
-    """Whether the paper has a row of the method; it has none of what a user added."""
-    return bool(paper_row(1, method))
+def in_print(method: str, dataset: str) -> bool:
+    """Whether the paper has a row of the method on a data set, or, of another than its own, on any.
+
+    It has none of what a user added, nor PCE+CALE on MSCMR.
+    """
+    tables = [number for number, name in DATASETS.items() if name == dataset] or list(ROWS)
+    return any(method in ROWS[number] and paper_row(number, method) for number in tables)

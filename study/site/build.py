@@ -68,8 +68,9 @@ class _Site:
         self.trainings = [book.stem for book in books if book.stem.startswith(f"{TRAINING}_")]
         self.titles = {"index": "Index"}
         self.pages = {root / "README.md": "index.html"}
-        # What the README leads to: the lesson plan, and the profile's report.
+        # What the README leads to: the lesson plan, the profile's report, and the study's.
         texts = {"lesson": root / "notebooks" / "README.md", "report": books[0].parents[1] / REPORT}
+        texts["reproducibility"] = root / "results" / "REPRODUCIBILITY.md"
         self.texts = {stem: path for stem, path in texts.items() if path.is_file()}
         self.pages |= {path.resolve(): f"{stem}.html" for stem, path in self.texts.items()}
         if self.trainings:
@@ -223,8 +224,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def action() -> None:
-        pages = build(options.profile, options.out, results=options.results)
-        print(f"{len(pages)} pages: open {options.out / 'index.html'}")
+        results, out = (path and path.expanduser() for path in (options.results, options.out))
+        pages = build(options.profile, out, results=results)
+        print(f"{len(pages)} pages: open {out / 'index.html'}")
 
     return exit_code(action)
 

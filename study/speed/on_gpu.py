@@ -2,27 +2,31 @@
 
 At home, pack what the machine lacks, in pieces that pass where transfers are small:
 
-    python -m study.speed.on_gpu pack --data DIR --to CARRIED [--dataset acdc] [--piece-mb 28]
-    pip download --no-deps --only-binary=:all: --python-version 3.12 --dest CARRIED/wheels \
+    python -m study.speed.on_gpu pack --data DIR --to CARRIED [--dataset acdc] [--piece-mb 15]
+    pip download --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
+        --platform manylinux2014_x86_64 --dest CARRIED/wheels \
         pydantic pydantic-core typing-inspection annotated-types typing-extensions nibabel
         # each with == and its version in requirements.lock
-    cp -r SITE-PACKAGES/medpy CARRIED/medpy-folder/
+    mkdir -p CARRIED/medpy-folder && cp -r SITE-PACKAGES/medpy CARRIED/medpy-folder
 
-The pieces hold the training and validation volumes alone: what is tested stays at home. There
+The pieces hold the training and validation volumes alone: what is tested stays at home. Where a
+transfer takes 64 MiB, one piece goes with each beside the repository's 41: have all of them in one
+folder there before `run`. If 8 files come back, that is two runs, the benchmark and the profile.
+There
 (Python 3.12 with torch, numpy, scipy, h5py, pandas, scikit-image, safetensors and triton; git is
 not needed), in this repository's folder:
 
     python3 -m pip install --no-index --no-deps --target /tmp/site CARRIED/wheels/*.whl
-    PYTHONPATH=/tmp/site:CARRIED/medpy-folder python3 -m study.speed.on_gpu run \
+    PYTHONPATH=/tmp/site:CARRIED/medpy-folder python3 -m study.speed.on_gpu run --device cuda \
         --pieces CARRIED --work /tmp/scn --out OUT --seconds 540 [--runs scn:0 pce:0]
 
 The archive names the sum of the whole data set at home, which goes into the record. The command
 unpacks into WORK/data (once) and trains the runs one after the other, each in
 WORK/runs/METHOD-SEED. Every minute, and at the end, it copies the checkpoint to OUT, in pieces
 METHOD-SEED.pt.00, .01 and so on that pass where files are limited to 16 MiB. What is left of the
-seconds goes to OUT/benchmark.json and OUT/profile.json, a row after the other: trouble in one is
-written down and keeps nothing else from running. The same command goes on where WORK is still
-there; on a fresh machine give what came back as `--resume OUT`.
+seconds goes to OUT/benchmark.json and OUT/profile.json, a row after the other: trouble in a run or
+a row is written down and keeps nothing else from running. The same command goes on where WORK is
+still there; on a fresh machine give what came back as `--resume OUT`.
 
 Back home, where the test volumes are, each finished checkpoint is tested once and becomes a record:
 
@@ -32,6 +36,7 @@ Back home, where the test volumes are, each finished checkpoint is tested once a
 import gc
 import json
 import logging
+import lzma
 import shutil
 import sys
 import tarfile
@@ -51,7 +56,7 @@ from scnlib.config import Run
 from scnlib.data import fingerprint, load_split
 from scnlib.files import replace_bytes, replace_text
 from scnlib.methods import get_method
-from scnlib.paths import REPOSITORY, run_folder
+from scnlib.paths import REPOSITORY, RESULTS, run_folder
 from scnlib.step import STEPS
 from scnlib.training import Training
 from study.commands import exit_code
@@ -123,7 +128,7 @@ def _files(source: Path) -> list[Path]:
 def unpack(pieces: Path, work: Path) -> Path:
     """The data's folder in `work`, unpacked from the pieces unless it is there.
 
-    Raises FileNotFoundError where there are no pieces.
+    Raises FileNotFoundError where there are no pieces, ValueError where one is missing or damaged.
     """
     data = work / "data"
     if data.exists():
@@ -131,10 +136,16 @@ def unpack(pieces: Path, work: Path) -> Path:
     whole, beside = work / PIECE, work / "unpacking"
     whole.write_bytes(joined(pieces / PIECE))
     shutil.rmtree(beside, ignore_errors=True)
-    with tarfile.open(whole) as archive:
-        # Python 3.11 knows the filter from 3.11.4 on; the archive is of our own making.
-        safe: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-        archive.extractall(beside, **safe)
+    # Python 3.11 knows the filter from 3.11.4 on; the archive is of our own making.
+    safe: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    try:
+        with tarfile.open(whole) as archive:
+            archive.extractall(beside, **safe)
+    except (EOFError, lzma.LZMAError, tarfile.TarError) as error:
+        found = len(pieces_of(pieces / PIECE))
+        raise ValueError(
+            f"{pieces / PIECE}: {found} pieces do not make the archive ({error}): carry all of them"
+        ) from error
     whole.unlink()
     beside.rename(data)  # last: what is cut off here is unpacked again
     return data
@@ -146,16 +157,28 @@ def unpack(pieces: Path, work: Path) -> Path:
 def run(options: Namespace) -> None:
     """Training until the seconds are over or it is finished, then benchmark and profile.
 
-    Raises ValueError for a run that can't be made before any of these costs time.
+    Raises ValueError for a run that can't be made, FileNotFoundError for a folder to resume from
+    that holds none of them, before any of these costs time; at the end ValueError naming the runs
+    that failed.
     """
     runs = {text: wanted(options, text) for text in options.runs}
+    if options.resume and not any(pieces_of(options.resume / _kept(text)) for text in runs):
+        raise FileNotFoundError(
+            f"{options.resume}: no checkpoint of {', '.join(runs)}: it was not carried over"
+        )
     end = time.monotonic() + options.seconds
     options.work.mkdir(parents=True, exist_ok=True)
     options.out.mkdir(parents=True, exist_ok=True)
     device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    data = None if options.dataset == "phantom" else unpack(options.pieces, options.work)
+    needed = bool(runs) and options.dataset != "phantom"
+    data = unpack(options.pieces, options.work) if needed else None
+    failed = []
     for text, run in runs.items():
-        train_in_budget(run, text, options, data, device, end)
+        try:
+            train_in_budget(run, text, options, data, device, end)
+        except Exception as error:  # what is left of the time is for the others
+            failed.append(f"{text} ({type(error).__name__}: {error})")
+            log.exception(text)
     parts = {
         "benchmark": (benchmark_table(device), partial(benchmark, options, device)),
         "profile": (profile_table(device), partial(profile, options, device)),
@@ -163,6 +186,13 @@ def run(options: Namespace) -> None:
     for name, (table, measure) in parts.items():
         if name not in options.skip:
             _report(options.out / f"{name}.json", table, measure, end)
+    if failed:
+        raise ValueError(f"not finished: {'; '.join(failed)}")
+
+
+def _kept(text: str) -> str:
+    """The name in OUT of a run's checkpoint."""
+    return f"{text.replace(':', '-')}.pt"
 
 
 def wanted(options: Namespace, text: str) -> Run:
@@ -249,7 +279,7 @@ def train_in_budget(
     run: Run, name: str, options: Namespace, data: Path | None, device: torch.device, end: float
 ) -> None:
     """Go on with a run until it is finished or the time is over; its checkpoint goes to OUT."""
-    kept = f"{name.replace(':', '-')}.pt"
+    kept = _kept(name)
     folder = options.work / "runs" / kept.removesuffix(".pt")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / checkpoint.CHECKPOINT
@@ -270,16 +300,18 @@ def train_in_budget(
     training.resume()
     state, copied = training.state, time.monotonic()
     first = state.iteration
-    while state.iteration < run.profile.iterations and time.monotonic() < end - RESERVE:
-        training.advance()
-        if time.monotonic() - copied > COPY_SECONDS and training.at_row:
+    try:
+        while state.iteration < run.profile.iterations and time.monotonic() < end - RESERVE:
+            training.advance()
+            if time.monotonic() - copied > COPY_SECONDS and training.at_row:
+                training.save()
+                keep()
+                copied = time.monotonic()
+        if state.iteration > first:
             training.save()
+    finally:
+        if path.exists():
             keep()
-            copied = time.monotonic()
-    if state.iteration > first:
-        training.save()
-    if path.exists():
-        keep()
     told = {"iteration": state.iteration, "of": run.profile.iterations, "step": training.step.kind}
     told |= {"seconds": round(state.seconds, 1), "from": first, "curve": state.curve[-200:]}
     told |= {"validation": state.validation, "memory": provenance.peak_memory_mb(device)}
@@ -293,7 +325,8 @@ def train_in_budget(
 def finish(options: Namespace) -> None:
     """Test the best weights of finished checkpoints and write their records.
 
-    Raises ValueError for a checkpoint of a run that is not finished.
+    Raises ValueError for a checkpoint of a run that is not finished, or that departs from its
+    profile (--set) where the study's own results are to take it.
     """
     for name in options.checkpoints:
         with TemporaryDirectory() as beside:
@@ -305,8 +338,14 @@ def finish(options: Namespace) -> None:
             raise ValueError(
                 f"{name}: {done} of {run.profile.iterations} iterations: go on with it (--resume)"
             )
-        which = (run.profile.name, run.dataset, run.method, run.seed, run.variant)
-        folder = run_folder(options.out, *which)
+        which = (run.dataset, run.method, run.seed, run.profile.name, run.variant)
+        if options.out.resolve() == RESULTS.resolve() and run != make_run(*which):
+            raise ValueError(
+                f"{name}: departs from profile {run.profile.name} (--set): give another --out"
+            )
+        folder = run_folder(
+            options.out, run.profile.name, run.dataset, run.method, run.seed, run.variant
+        )
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "record.json").exists():
             raise ValueError(f"{folder}: holds a record already; give another --out, or delete it")
@@ -330,7 +369,7 @@ def parse(words: list[str]) -> Namespace:
     packing.add_argument("--data", type=Path, required=True)
     packing.add_argument("--to", type=Path, required=True)
     packing.add_argument("--dataset", default="acdc")
-    packing.add_argument("--piece-mb", type=float, default=28)
+    packing.add_argument("--piece-mb", type=float, default=15)
     packing.set_defaults(action=pack)
     there = commands.add_parser("run")
     there.add_argument("--pieces", type=Path, default=REPOSITORY)

@@ -193,6 +193,10 @@ def test_the_pad_keeps_the_recorded_strokes_until_something_is_drawn():
     assert pad.strokes.count == pad.heard == 1
     pad.drawing = "{}"  # a wrong file: what was drawn stays, and the pad says why
     assert pad.strokes.count == 1 and "not a file of strokes" in pad.status
+    heard, told = pad.heard, []
+    pad.observe(lambda change: told.append(change["new"]), "status")
+    pad.drawing = "{}"  # the same again is answered again, or the page would wait in vain
+    assert pad.heard > heard and told[-1] == pad.status != "" and len(told) == 2
     pad.wanted += 1
     assert "two classes" in pad.status and not pad.busy
 

@@ -104,7 +104,7 @@ def test_hints_do_not_give_the_answer_away(name: str) -> None:
     for hint in hints:
         if isinstance(right, str):
             assert not re.search(rf"\b{right}\b", hint)
-        elif isinstance(right, float):
+        elif isinstance(right, int | float):
             assert not any(abs(float(n) - right) < 0.01 for n in re.findall(r"\d+\.?\d*", hint))
         elif isinstance(right, frozenset | tuple):
             named = {int(n) for n in re.findall(r"\d+", hint)}

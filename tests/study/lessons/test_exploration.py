@@ -1,12 +1,20 @@
 """What notebooks 01 and 05 count, on volumes small enough to count by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from scnlib.data import Case
-from study.lessons.exploration import grid_limit, three_slices
+from study.lessons.exploration import (
+    class_table,
+    grid_limit,
+    lost_classes,
+    shared_subjects,
+    splits_table,
+    three_slices,
+)
 
 
 def case(label: list[list[int]] | None) -> Case:
@@ -21,6 +29,35 @@ def case(label: list[list[int]] | None) -> Case:
         frame="1",
         source="a",
     )
+
+
+def test_a_class_table_by_hand():
+    drawn = np.full((1, 4, 4), 4, dtype=np.uint8)
+    drawn[0, 0, :2] = 3  # one pixel on the LV's four, one beside
+    table = class_table([replace(case([[3, 0, 0, 0]] * 4), scribble=drawn)])
+    assert table.loc["LV", ["scribbled %", "mask %", "coverage %"]].tolist() == [12.5, 25, 25]
+    assert table.loc["LV", ["scribbled pixels a slice", "mask pixels a slice"]].tolist() == [2, 4]
+    assert table.loc["RV", "slices without %"] == 100 and table.loc["LV", "slices without %"] == 0
+
+
+def test_splits_say_what_they_hold_and_an_empty_one_holds_nothing():
+    one = case([[1] * 4] * 4)
+    table = splits_table({"train": [one, replace(one, label=None)], "val": []})
+    assert table.loc["train"].tolist() == [1, 2, 2, True, False]
+    assert table.loc["val"].tolist() == [0, 0, 0, False, False]
+    assert shared_subjects({"train": [one], "val": [replace(one, subject="b")]}) == set()
+    assert shared_subjects({"train": [one], "test": [one]}) == {"a"}
+
+
+def test_a_lone_pixel_is_kept_by_one_rule_and_lost_by_the_other():
+    drawn = np.full((1, 4, 4), 4, dtype=np.uint8)
+    drawn[0, 0, 0] = 3  # nearest takes another pixel of its 2 x 2 block
+    drawn[0, 2:, 2:] = 1
+    table = lost_classes([replace(case(None), scribble=drawn)], 2)
+    assert table["classes in slices"].tolist() == [2, 2]
+    assert table["lost"].to_dict() == {"keep": 0, "nearest": 1}
+    assert table.loc["keep", "labelled before %"] == pytest.approx(100 * 5 / 16)
+    assert table.loc["keep", "labelled after %"] == 50
 
 
 def test_a_mask_of_whole_cells_survives_the_grid():

@@ -62,6 +62,19 @@ def test_watching_leaves_the_training_as_it_is(few, tmp_path: Path):
     assert not (tmp_path / "watched" / CHECKPOINT).exists()
 
 
+def test_the_last_iteration_is_looked_at_however_few_there_are(few, tmp_path: Path):
+    assert growth.watch(RUN, tmp_path / "g", None, every=3).iterations.tolist() == [3, 4]
+    assert growth.watch(RUN, tmp_path / "h", None, every=9).iterations.tolist() == [4]
+
+
+def test_what_another_run_has_left_is_not_taken_for_this_ones(few, tmp_path: Path):
+    growth.watch(RUN, tmp_path, None, every=4)
+    assert growth.watch(RUN, tmp_path, None, every=4).iterations.tolist() == [4], "read"
+    longer = tiny("scn", size=32, iterations=6)
+    with pytest.raises(ValueError, match=r"growth\.json: of another .*iterations is 4, not 6"):
+        growth.watch(longer, tmp_path, None)
+
+
 def test_a_killed_one_goes_on_to_the_same_bytes(few, tmp_path: Path, monkeypatch):
     growth.watch(RUN, tmp_path / "whole", None, every=1)
     advance, left = Training.advance, iter([True, True, True])
@@ -126,6 +139,7 @@ def test_the_end_is_told_from_the_last_look():
         "**PAP's labels**: 12 pixels said to be heart, 8 of them (67%) in the right structure; "
         "40% of the heart is found."
     )
+    assert growth.growth_lines(found)[-1].endswith(" In all 2 looks: 24 pixels, 33% of them right.")
 
 
 def test_the_figures_show_every_source_and_a_film_is_small(few, tmp_path: Path):

@@ -1,10 +1,13 @@
 """Notebook 02b's maps: one slice, an untrained network, and what the drawings take."""
 
 import dataclasses
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
+from scnlib.confidence import Pseudo
 from study.experiments import make_run
 from study.lessons import walkthrough as walk
 from study.lessons import walkthrough_figures as figures
@@ -44,6 +47,25 @@ def test_tables_have_a_row_for_each_structure(chosen: walk.Slice, maps: walk.Map
     assert len(walk.votes(maps, chosen, cells, 0.5)) == 3
 
 
+def test_the_tables_say_what_the_maps_hold() -> None:
+    P = torch.tensor([[[0.9, 0.4], [0.2, 0.8]], [[0.1, 0.6], [0.8, 0.2]]])  # argmax 0 1 / 1 0
+    Y_corr = torch.tensor([[[0.9, 0.9], [0.1, 0.1]], [[0.1, 0.1], [0.9, 0.9]]])  # 0 0 / 1 1
+    before = Pseudo(torch.tensor([[[0, 1], [0, 0]]]), torch.tensor([[[True, True], [True, False]]]))
+    after = Pseudo(torch.tensor([[[0, 1], [0, 1]]]), torch.ones(1, 2, 2, dtype=torch.bool))
+    f = torch.zeros(1, 2, 2)  # a cell is a pixel
+    C = torch.tensor([[1.0, 0, 0, 0], [0, 1, 1, 1], [0, 0, 1, 0], [0, 0, 0, 1]])
+    maps = walk.Maps("by hand", f, C, P, Y_corr, 0.7, before, after)
+    image = torch.zeros(1, 1, 2, 2)
+    truth = torch.tensor([[[0, 1], [1, 0]]])
+    chosen = walk.Slice("", image, truth, truth, ("background", "heart"), image)
+    (row,) = walk.scores(maps, chosen).to_numpy().tolist()
+    # Of the heart: 2 x both / (one + other), in M after, before, after, and on the whole slice.
+    assert row == pytest.approx([2 / 4, 2 / 3, 2 / 4, 2 / 4, 1])
+    (cell,) = walk.votes(maps, chosen, {"heart": 1}, 0.5).reset_index().to_dict("records")
+    assert (cell["cells in mask"], cell["in M"]) == (3, 2)  # cells 1, 2, 3; the last is not in M
+    assert cell["r"] == pytest.approx(2 / 3)
+
+
 def test_the_largest_mask_is_found_and_counted(chosen: walk.Slice, maps: walk.Maps) -> None:
     C = torch.eye(len(maps.C))
     C[5, 2:7] = 1.0  # row 5 looks at five cells alike, every other at itself
@@ -73,9 +95,12 @@ def test_a_stricter_bar_is_taken_for_the_picture_alone(chosen: walk.Slice) -> No
     assert net.tau.value == before
 
 
-@pytest.mark.parametrize(("strict", "expected"), [(False, (3, None)), (True, (3, 0.99))])
+@pytest.mark.parametrize(
+    ("strict", "own", "expected"),
+    [(False, 0.9, (3, None)), (True, 0.9, (3, 0.99)), (True, 0.995, (1, None))],
+)
 def test_the_slice_with_most_votes_is_chosen(
-    strict: bool, expected: tuple, monkeypatch: pytest.MonkeyPatch
+    strict: bool, own: float, expected: tuple, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Votes by hand, as many as the slice's number; if `strict`, at the stricter bar alone."""
 
@@ -89,7 +114,8 @@ def test_the_slice_with_most_votes_is_chosen(
     monkeypatch.setattr(walk, "gather", gathered)
     monkeypatch.setattr(walk, "added", votes)
     slices: list = [1, 3, 3, 2]
-    assert walk.most_voted(None, slices) == expected  # pyright: ignore[reportArgumentType]
+    net: Any = SimpleNamespace(tau=SimpleNamespace(value=own))
+    assert walk.most_voted(net, slices) == expected
 
 
 def test_rows_of_both_networks_are_drawn_on_one_scale(chosen: walk.Slice, maps: walk.Maps) -> None:

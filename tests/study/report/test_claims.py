@@ -210,7 +210,9 @@ def test_seeds_that_tell_two_stories_stand_one_by_one():
     runs += [record("s2l", dice, seed) for seed, dice in enumerate((0.8, 0.5))]
     runs += [record("mloss", dice, seed) for seed, dice in enumerate((0.7, 0.72))]
     text = said(runs)["Significance"]
-    assert text.endswith("apart against SCN, mean Dice in percent: S2L on ACDC 83.33, 53.33.")
+    assert text.endswith("points apart, mean Dice in percent: S2L on ACDC 83.33, 53.33.")
+    uneven = [*runs[:1], record("scn", 0.6, 1), *runs[4:]]  # SCN alone, beside a steady rival
+    assert said(uneven)["Significance"].endswith("in percent: SCN on ACDC 83.33, 63.33.")
     alone = said([record("scn", 0.8), record("pce", 0.3)])["Significance"]
     assert alone.endswith("Of one seed are on ACDC PCE.")
     assert "ACDC, Dice: " in text and "ACDC, 95HD: " in text

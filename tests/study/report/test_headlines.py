@@ -8,7 +8,7 @@ import pytest
 from scnlib.paths import RESULTS
 from study.report import lost_points
 from study.report.headlines import corners, floods, headlines
-from study.report.in_brief import in_brief
+from study.report.in_brief import in_brief, level
 from tests.study.report.test_sensitivity import RUNS, short
 from tests.study.report.test_tables import record
 
@@ -87,13 +87,16 @@ def test_where_whole_runs_have_labelled_corners_short_ones_are_not_told():
     whole += short("meloss_sgd", "", 0.6, dataset="mscmr")
     labelled += short("meloss_sgd", "background", 0.87, dataset="mscmr")
     assert corners(brief, whole, labelled).split("validation Dice: ")[1] == (
-        "ACDC, S2L seed 0 50.0 to 70.0, 1 other run by less than 2, SCN -1.0 by seed; "
-        "MSCMR, MELoss seed 0 60.0 to 87.0."
+        "ACDC, S2L 50.0 to 70.0 (seed 0), 1 other run by less than 2, SCN -1.0 by seed; "
+        "MSCMR, MELoss 60.0 to 87.0 (seed 0)."
     )
+    assert corners(brief, whole, labelled, full=True).endswith(" are in the full report.")
     labelled = [*short("s2l", "background", 0.95), *short("scn", "background", 0.79)]
     assert corners(brief, whole, labelled).endswith(
         ". SCN is then behind S2L on ACDC (95.0 to SCN's 79.0, seed 0)."
     )
+    little = [*short("s2l", "background", 0.805), *short("scn", "background", 0.79)]
+    assert "is then behind" not in corners(brief, whole, little), "less than seeds do"
     ahead = [*short("s2l", "", 0.9), *short("scn", "", 0.8), *short("cale", "", 0.7)]
     labelled += short("cale", "background", 0.95)
     assert "is then behind" not in corners(brief, ahead, labelled), (
@@ -109,20 +112,22 @@ def test_in_brief_a_finding_keeps_its_first_numbers():
     runs += [record("scn", 0.6, dataset="mscmr")]
     fine = [record(name, 0.75, profile="night") for name in ("scn", "pce", "box")]
     fine[0].run.profile.iterations = 6000
-    level, parts, ahead = in_brief(runs, NO_ROWS, fine=fine)
-    assert level == (
-        "**SCN has a mean Dice of 73.3% on ACDC (88.5% printed) and 63.3% on MSCMR (88.9% "
-        "printed)**; full supervision 83.3% on ACDC. At 256x256 (in brackets the same seeds at "
-        "128x128, 3,000 steps in place of 6,000): SCN 78.3% (73.3%) on ACDC."
+    parts, ahead, sizes = in_brief(runs, NO_ROWS, fine=fine)
+    assert level(runs) == (
+        "SCN has a mean Dice (overlap with the truth) of 73.3% on ACDC (88.5% printed) and 63.3% "
+        "on MSCMR (88.9% printed)."
+    )
+    assert sizes == (
+        "**At 256x256** (in brackets at 128x128, 3,000 steps in place of 6,000; the same seeds) "
+        "mean Dice is on ACDC PCE 78.3% (43.3%), SCN 78.3% (73.3%)."
     )
     assert parts == (
         "**What SCN's parts are worth** on ACDC, in points: they add CALE +40.0 (+20.3 printed), "
         "CACL -10.0 (+0.2 printed)."
     )
     assert ahead.startswith("**The paper's methods with a better mean than SCN here**: in Dice")
-    assert "256" not in in_brief(runs, NO_ROWS)[0] and in_brief([], NO_ROWS) == []
-    alone = in_brief([record("full", 0.8), record("scn", 0.6, dataset="mscmr")], NO_ROWS)
-    assert alone[0].endswith("63.3% on MSCMR (88.9% printed)**.")  # no bound of another data set
+    assert len(in_brief(runs, NO_ROWS)) == 2 and in_brief([], NO_ROWS) == [] and level([]) == ""
+    assert level(runs[-1:]).endswith(" of 63.3% on MSCMR (88.9% printed).")
 
 
 def lost_rows(pce: tuple[float, float, float], scn: tuple[float, float, float]) -> pd.DataFrame:
@@ -143,9 +148,10 @@ def test_the_gain_lies_where_most_of_it_lies():
     (text,) = in_brief([], far)
     assert text == (
         "**SCN's gain over PCE lies far from the heart**: in seed 2, 20.0 of 30.0 points on ACDC "
-        "are floods over 20 mm away. With only the largest part kept, PCE has 60.0%, SCN 90.0%."
+        "are floods over 20 mm away. With only the largest connected part kept, PCE has 60.0%, "
+        "SCN 90.0%."
     )
-    assert lost_points.headline(far).startswith(text.removesuffix("."))
+    assert lost_points.headline(far).startswith(text.replace("connected ", "").removesuffix("."))
     near, none = ((0.5, 0.55, 0.6), (0.8, 0.8, 0.9)), ((0.8, 0.9, 0.9), (0.5, 0.5, 0.9))
     for rows in (lost_rows(*near), lost_rows(*none)):
         assert in_brief([], rows)[0].startswith("**Where SCN gains on PCE**: in seed 2, ")
@@ -155,7 +161,7 @@ def test_the_gain_lies_where_most_of_it_lies():
     runs += [record("scn", 0.8, seed=seed) for seed in (0, 1)]
     assert (
         "20.0 of 30.0 points on ACDC (over all seeds the gain is 50.0) are"
-        in (in_brief(runs, far)[1])
+        in (in_brief(runs, far)[0])
     )
 
 
@@ -164,8 +170,17 @@ def test_in_brief_a_part_left_out_in_one_run_is_said_to_be():
     for one, best in zip(protocol, (0.8, 0.82), strict=True):
         one.validation = {"best": {"dice": best}}
     without = [*short("scn", "nopap", 0.83), *short("scn", "norsr", 0.5, 0.5)]
-    parts = in_brief(protocol, NO_ROWS, variants=without)[1]
+    parts = in_brief(protocol, NO_ROWS, variants=without)[0]
     assert parts == (
-        "**What SCN's parts are worth** on ACDC, in points: without one, validation Dice changes "
-        "by: RSR's term -31.0, PAP's term +3.0 (one seed)."
+        "**What SCN's parts are worth** on ACDC, in points: left out one at a time (validation), "
+        "RSR -31.0, PAP +3.0 (one seed)."
     )
+    without += short("scn", "noshape", 0.8, 0.8)
+    parts = in_brief(protocol, NO_ROWS, variants=without)[0]
+    assert parts.endswith(
+        "(validation), RSR -31.0, PAP +3.0 (one seed). RSR is mostly training on confident "
+        "pseudo-labels: without its shapes it keeps 30.0 of its 31.0 points."
+    )
+    worse = [*without[:3], *short("scn", "noshape", 0.6, 0.6)]  # the shapes are most of it
+    parts = in_brief(protocol, NO_ROWS, variants=worse)[0]
+    assert parts.endswith("RSR -31.0, RSR's shapes -21.0, PAP +3.0 (one seed).")

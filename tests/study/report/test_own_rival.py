@@ -5,7 +5,7 @@ import pytest
 
 from study.report.claims import answers
 from study.report.headlines import headlines
-from study.report.own_rival import rival_told, told_in_full, with_one_part
+from study.report.own_rival import rival_in_brief, rival_told, told_in_full, with_one_part
 from tests.study.report.test_headlines import NO_ROWS
 from tests.study.report.test_tables import record
 
@@ -15,7 +15,12 @@ def test_the_own_rival_stands_beside_scn_with_its_interval():
     runs = [record("scn", 0.7), record("box", 0.72), record("scn", 0.6, dataset="mscmr")]
     line = headlines(runs, NO_ROWS)[1]
     assert "has 75.33% on ACDC, +2.00 points [+2.00, +2.00] to SCN (better" in line
-    assert line.startswith("**A prior in place of SCN**") and "(better, 1 seed each)." in line
+    assert line.startswith("**PCE with a box in place of SCN**") and "(better, 1 seed each)" in line
+    assert rival_in_brief(runs, NO_ROWS).endswith(
+        "(PCE+box) has, in points to SCN, +2.00 [+2.00, +2.00] on ACDC "
+        "(p 0.031: better, 1 seed each)."
+    )
+    assert rival_in_brief(runs[:1], NO_ROWS) == ""
     apart = "+2.00 points [+2.00, +2.00] to SCN (p 0.031: better, 1 seed each)."
     assert any(apart in full for full in answers(runs, [], "cpu"))
 
@@ -45,11 +50,11 @@ def test_a_rival_that_no_test_tells_apart_is_said_not_to_be():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("study.report.own_rival.compare", lambda _: frame)
         assert rival_told(runs, NO_ROWS).startswith(
-            "**A prior of one line isn't told apart from SCN on test patients**"
+            "**PCE with a box isn't told apart from SCN on test patients**"
         )
 
 
-def test_the_own_rival_is_told_with_one_part_kept_where_a_test_parts_them():
+def test_the_own_rival_is_told_with_one_part_kept_on_each_data_set():
     rows = [
         {"dataset": dataset, "method": method, "seed": 0, "structure": "RV", "frame": "ED"}
         | {"subject": f"p{n}", "volume": f"p{n}_ED", "dice": 0.8, "heart": dice}
@@ -59,7 +64,10 @@ def test_the_own_rival_is_told_with_one_part_kept_where_a_test_parts_them():
     ]
     line = headlines([record("scn", 0.7), record("box", 0.7)], pd.DataFrame(rows))[1]
     kept = line.split(" With one part kept in both: ")[1]
-    assert kept == "-20.00 [-20.00, -20.00] on ACDC (p 0.002: worse, 1 each)."
+    assert kept == (
+        "-20.00 [-20.00, -20.00] on ACDC (p 0.002: worse, 1 each), +0.00 [+0.00, +0.00] on MSCMR "
+        "(p 1.000: no difference, 1 each)."
+    )
     told_of = with_one_part(pd.DataFrame(rows))
     assert "-20.00 points [-20.00, -20.00] on ACDC (p 0.002: worse, 1 seed each); " in told_of
 

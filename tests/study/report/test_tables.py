@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from scnlib.evaluation import summary
+from study.report import verdicts
 from study.report.paper import paper_table, printed_inconsistencies
 from study.report.readme import replace_block
 from study.report.scores import (
@@ -21,6 +22,7 @@ from study.report.scores import (
     statistics_table,
     table_title,
 )
+from study.report.statistics import compare
 from study.report.tables import means_tables, short_tables, table_text, write_tables
 from study.report.titles import BESIDE, ROWS, TITLES, paper_row
 
@@ -104,7 +106,18 @@ def test_a_method_by_its_own_recipe_is_the_papers_row_and_the_other_a_footnote()
     assert table.index[-1] == "DMPLS (Adam)" and pd.isna(table["Dice paper", "Mean"].iloc[-1])
     text = means_tables(records, "cpu")
     assert "DMPLS (Adam)" not in text and "| DMPLS | 83.33 | 87.20 | -3.87 |" in text
-    assert text.endswith("SGD; by Adam (ACDC, MSCMR) DMPLS 13.33, -.")
+    assert text.endswith("DMPLS: by their public code's SGD (by Adam: the full report).")
+
+
+def test_what_the_paper_prints_on_the_other_data_set_alone_is_the_studys_own_here() -> None:
+    names = ("scn", "cale", "mloss", "rloss_sgd")
+    records = [record(name, 0.8 + k / 50, dataset="mscmr") for k, name in enumerate(names)]
+    assert list(side_by_side(2, records).index)[-1] == "PCE+CALE"
+    assert "PCE+CALE" not in side_by_side(1, [record("cale", 0.5)]).index, "Table 3 has it"
+    tests = compare(records, metrics=["dice"]).set_index("method")
+    assert tests.at["cale", "p_holm"] == tests.at["cale", "p"], "no rival of Table 2"
+    assert tests.at["mloss", "p_holm"] == 2 * tests.at["mloss", "p"]
+    assert "cale" not in set(verdicts.tests_against_scn(records)["method"])
 
 
 def test_a_method_that_a_user_added_stands_below_the_papers() -> None:
