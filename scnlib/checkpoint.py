@@ -110,10 +110,13 @@ def contents(path: Path) -> tuple[Run, State, dict[str, Any]]:
         raise _of_other_code(path, error) from error
 
 
-def load(folder: Path, run: Run, moving: Moving) -> State | None:
+def load(
+    folder: Path, run: Run, moving: Moving, data: dict[str, Any] | None = None
+) -> State | None:
     """Set the moving parts as checkpoint.pt has them, and return its state; None without one.
 
-    Raises `ValueError` naming the file as `contents`, or if it is of another run.
+    Raises `ValueError` naming the file as `contents`, or if it is of another run, or begun with
+    other `data` (a fingerprint) where these are given.
     """
     path = folder / CHECKPOINT
     if not path.exists():
@@ -122,6 +125,8 @@ def load(folder: Path, run: Run, moving: Moving) -> State | None:
     if other != run:
         what = differences(other, run)
         raise ValueError(f"{path}: of another configuration ({what}); delete it or train elsewhere")
+    if data is not None and state.data != data:  # before its weights, which may not fit these
+        raise changed_data(path, run, state.data, data)
     try:
         moving.method.load_state_dict(content["method"])
         moving.optimiser.load_state_dict(content["optimiser"])
@@ -134,6 +139,15 @@ def load(folder: Path, run: Run, moving: Moving) -> State | None:
     if content["cuda_rng"] is not None and device.type == "cuda":
         torch.cuda.set_rng_state(content["cuda_rng"], device)
     return state
+
+
+def changed_data(path: Path, run: Run, then: dict[str, Any], now: dict[str, Any]) -> ValueError:
+    """The error to raise where a run in the file's folder began with other data."""
+    sums = " and is now ".join(str(data.get("sha256"))[:12] for data in (then, now))
+    return ValueError(
+        f"{path}: the data of {run.dataset} have changed since the run began (sha256 was {sums}): "
+        f"bring those back and go on, or delete {path.parent}"
+    )
 
 
 def _of_other_code(path: Path, error: Exception) -> ValueError:

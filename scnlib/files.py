@@ -53,20 +53,28 @@ def remove_parts(folder: Path) -> None:
 def held(folder: Path) -> Iterator[None]:
     """Keep other processes from training in this folder: two would mix their checkpoints.
 
-    The lock is on the folder itself and ends with the process. Raises `ValueError` if another
-    process has it.
+    The lock is on the folder itself, or, where no folder can be locked (NFS), on a file in it; it
+    ends with the process. Raises `ValueError` if another process has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    place = os.open(folder, os.O_RDONLY)
+    places = [os.open(folder, os.O_RDONLY)]
+    try:
+        if not _locked(places[0], folder):
+            places.append(os.open(folder / ".run.lock", os.O_RDWR | os.O_CREAT, 0o666))
+            _locked(places[1], folder)  # or nothing keeps two apart: there are no locks at all
+        yield
+    finally:
+        for place in places:
+            os.close(place)
+
+
+def _locked(place: int, folder: Path) -> bool:
+    """Lock what is open, without waiting; False where its kind can't be locked."""
     try:
         fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(place)
         why = "another process trains this run: wait for it, or stop it first"
         raise ValueError(f"{folder}: {why}") from None
     except OSError:
-        pass  # some network file systems have no locks
-    try:
-        yield
-    finally:
-        os.close(place)
+        return False
+    return True

@@ -8,8 +8,8 @@ upload fills them. So the losses can be compiled, and a graph replayed:
     eager       each operation is started by Python, one after the other
     compiled    augmentation, network and losses fused by torch.compile
     graph       on a GPU: augmentation, network, losses, their gradients and the optimiser recorded
-                once, compiled where a compiler is there and the run is long enough (`PAYS`), and
-                started by one call
+                once, and started by one call; compiled, too, where a compiler is there (by "auto"
+                only where the run is long enough, `PAYS`)
 
 Only methods whose loss is an `objective` (`scnlib.methods.base`) can do without eager. What the
 machine refuses (no compiler, no GPU, too little of its memory) is said once, and done in a plainer
@@ -135,7 +135,10 @@ class StaticStep(EagerStep):
         return self.method.objective(self.data.augmented(places["index"], places["theta"]), places)
 
     def _tried(self, what: str, action: Callable[[], Any]) -> Any:
-        """The action's result; None, said on the log and nothing changed, if it is refused."""
+        """The action's result; None, said on the log, if it is refused.
+
+        Nothing has changed then but the random state of a GPU, of which only dropout draws.
+        """
         before = copy.deepcopy(self.method.state_dict())
         random = torch.get_rng_state()
         try:

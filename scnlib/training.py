@@ -56,18 +56,20 @@ def train(
         folder: where the record goes. A finished record of the same run is returned as it is.
         root: the data's folder (None for the phantom).
         report: called every ten iterations and after every validation.
-        device: "cpu" or "cuda"; the GPU if there is one.
+        device: "cpu" or "cuda"; the GPU if there is one, of several the process's current one.
         step: how a step runs, one of `scnlib.step.STEPS`; by default eager on a CPU and one graph
             on a GPU. The run is the same but for rounding and dropout's bits.
 
     Raises:
         ValueError: for bad data, a method that needs masks where there are none, a checkpoint or a
-            record of another configuration, a loss that is not finite, or another process that
-            trains this run. Nothing that was computed is lost: the checkpoint stays.
+            record of another configuration, a loss that is not finite, a GPU by number, or another
+            process that trains this run. Nothing that was computed is lost: the checkpoint stays.
     """
     if (done := finished(run, folder)) is not None:
         return done
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if where.type == "cuda" and where.index not in (None, torch.cuda.current_device()):
+        raise ValueError(f"{where}: choose a GPU by CUDA_VISIBLE_DEVICES, and give cuda")
     # What it refuses leaves no folder behind.
     training = Training(run, folder, root, where, step=step)
     with held(folder):
@@ -97,6 +99,8 @@ class Training:
         # Data and code as they are now and not at the end: they may have changed by then.
         begun_with = {} if cases else fingerprint(run.dataset, root)
         self.saved, self.stepped = time.monotonic(), False
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)  # or a former run's would be this one's
         self.names: list[str] = []  # of the loss and its parts,
         self.sums = torch.zeros(0)  # summed over the steps since the curve's last row
         self.counted, self.rate = 0, run.profile.lr
@@ -119,11 +123,9 @@ class Training:
     def resume(self) -> None:
         """Go on from the checkpoint, if there is one; `ValueError` if it is of another run."""
         remove_parts(self.folder)
-        state = checkpoint.load(self.folder, self.run, self.moving)
+        state = checkpoint.load(self.folder, self.run, self.moving, self.state.data)
         if state is None:
             return
-        if state.data != self.state.data:
-            raise self._changed(checkpoint.CHECKPOINT, state.data, self.state.data)
         state.processes += [
             process | {"before": state.iteration} for process in self.state.processes
         ]
@@ -131,13 +133,6 @@ class Training:
         if state.iteration:
             self.method.prepare(self.data.images, self.data.scribbles)
         log.info("%s: going on at iteration %d", self.folder, state.iteration)
-
-    def _changed(self, name: str, then: dict[str, Any], now: dict[str, Any]) -> ValueError:
-        sums = " and is now ".join(str(data.get("sha256"))[:12] for data in (then, now))
-        return ValueError(
-            f"{self.folder / name}: the data of {self.run.dataset} have changed since the run "
-            f"began (sha256 was {sums}): bring those back and go on, or delete {self.folder}"
-        )
 
     def save(self) -> None:
         """Write the checkpoint, atomically."""
@@ -160,7 +155,7 @@ class Training:
         state.iteration += 1
         due = profile.validates_after(state.iteration)
         if due or state.iteration % LOG_EVERY == 0:
-            self._close_row()
+            self._close_row(began)
         state.seconds += time.monotonic() - began
         if due:
             self._validate()
@@ -191,7 +186,8 @@ class Training:
             steps.append(self.step.kind)
         self.state.memory = provenance.peak_memory_mb(self.device)
 
-    def _close_row(self) -> None:
+    def _close_row(self, began: float) -> None:
+        """A row of the curve, after the step that `began` at that time."""
         # Read from the device once for all.
         row = dict(zip(self.names, (self.sums / self.counted).tolist(), strict=True))
         if not np.isfinite(row["loss"]):
@@ -200,7 +196,8 @@ class Training:
                 "lower its learning rate in study.experiments, delete this folder and train again"
             )
         begin = {"iteration": self.state.iteration, "lr": self.rate}
-        self.state.curve.append({**begin, **row, "seconds": round(self.state.seconds, 3)})
+        seconds = self.state.seconds + time.monotonic() - began
+        self.state.curve.append({**begin, **row, "seconds": round(seconds, 3)})
         self.counted = 0
         write_progress(self.folder, self.state, self.run.profile.iterations)
 
@@ -242,7 +239,7 @@ class Training:
             metrics, predictions = evaluate(self.predict, test_cases, profile.size, profile.batch)
             result = summary(metrics)
         if state.data and state.data != (now := fingerprint(run.dataset, self.root)):
-            raise self._changed("record.json", state.data, now)
+            raise checkpoint.changed_data(self.folder / "record.json", run, state.data, now)
         notes += provenance.changes(state.processes)
         if run.method == "scn" and run.seed == 0 and not run.variant:
             path = self.folder / WEIGHTS

@@ -109,14 +109,7 @@ def watch(run: Run, folder: Path, root: Path | None, every: int = EVERY) -> Grow
     where no subject has both scribbles and masks, or the folder holds what another run has left.
     """
     if (folder / GROWTH).exists():
-        found = read_growth(folder)
-        of = Run.from_json(json.dumps(found.facts["run"]))
-        if of != run:
-            raise ValueError(
-                f"{folder / GROWTH}: of another configuration ({differences(of, run)}); give "
-                f"another --out, or delete {folder}"
-            )
-        return found
+        return _finished_one(run, folder)
     counted = spread_slices("train", run, root, COUNTED)
     shown = candidates(run.dataset, root, run, SHOWN)
     training = Training(run, folder, root, torch.device("cpu"))
@@ -142,6 +135,18 @@ def watch(run: Run, folder: Path, root: Path | None, every: int = EVERY) -> Grow
         (folder / CHECKPOINT).unlink(missing_ok=True)
         (folder / "progress.json").unlink(missing_ok=True)
     return read_growth(folder)
+
+
+def _finished_one(run: Run, folder: Path) -> Growth:
+    """What the folder holds; ValueError if that is of another run."""
+    found = read_growth(folder)
+    of = Run.from_json(json.dumps(found.facts["run"]))
+    if of != run:
+        raise ValueError(
+            f"{folder / GROWTH}: of another configuration ({differences(of, run)}); give another "
+            f"--out, or delete {folder}"
+        )
+    return found
 
 
 def read_growth(folder: Path) -> Growth:

@@ -209,7 +209,7 @@ def main(arguments: list[str] | None = None) -> int:
     name_the_user()
     if options.test:
         return run_tests()
-    from study.run.running import plan_study, run_study
+    from study.run.running import again, plan_study, run_study
 
     # SIGTERM ends all as Ctrl-C does, kernels too. SIGINT as well, since a script's `&` ignores it.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -221,9 +221,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        forgets = options.retrain and options.is_default_out
-        again = "the command without --retrain" if forgets else "the same command"
-        print(f"stopped: {again} goes on where it stopped", file=sys.stderr)
+        print(f"stopped: {again(options)} goes on where it stopped", file=sys.stderr)
         return 130
 
 

@@ -105,7 +105,10 @@ def main() -> int:
     try:
         print(choose())
     except subprocess.CalledProcessError as error:
-        what = "made (on Debian and Ubuntu it needs the package python3-venv)"
+        what = (
+            "made (see above; on Debian and Ubuntu it needs the package python3-venv, and a folder "
+            "that can't be written to an active environment with requirements.lock)"
+        )
         if "pip" in error.cmd:
             what = "filled (see pip's message above); the same command goes on where it stopped"
         _say(f"error: {REPOSITORY / '.venv'} could not be {what}")

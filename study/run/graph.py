@@ -20,13 +20,13 @@ def run_graph(options: Namespace, jobs: list[Job], work: Path, held: int) -> int
     """One call of Snakemake for these jobs; its exit code."""
     local = options.on.name == "local"
     gpus = _gpus() if local else []
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     places = options.jobs or max(1, len(gpus))
     names = {job.name for job in jobs}
     lines = places > 1 or not local
     plan = {
         "threads": max(1, cores // places),
-        "gpu": int(bool(gpus)),
+        "gpu": int(local),  # a place: a training takes one, on a GPU or not
         "jobs": {
             job.name: {"command": job.command(lines), "needs": sorted(names & set(job.needs))}
             for job in jobs
@@ -38,7 +38,14 @@ def run_graph(options: Namespace, jobs: list[Job], work: Path, held: int) -> int
         command += ["--cores", str(max(cores, places)), "--resources", f"gpu={places}"]
     elif options.jobs:
         command += ["--jobs", str(options.jobs)]
-    return _wait(command, _environment(gpus, places, cores, work), held)
+    return _wait(command, _environment(gpus, places, work), held)
+
+
+def usable_cores() -> int:
+    """The cores that this process may use, which taskset or Slurm may have made fewer."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _command(options: Namespace, work: Path) -> list[str]:
@@ -59,10 +66,11 @@ def why_not(options: Namespace, work: Path) -> str:
     return " ".join(lines[-3:]) if asked.returncode and lines else "see above"
 
 
-def _environment(gpus: list[str], places: int, cores: int, work: Path) -> dict[str, str]:
-    """Variables for the notebooks: their share of GPUs or cores where several run at a time.
+def _environment(gpus: list[str], places: int, work: Path) -> dict[str, str]:
+    """Variables for the notebooks: their places on GPUs where several run at a time.
 
-    And a place for Snakemake's cache if the home folder is not one to write to.
+    Snakemake itself tells each its threads. And a place for Snakemake's cache if the home folder is
+    not one to write to.
     """
     environment = dict(os.environ)
     cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -75,8 +83,6 @@ def _environment(gpus: list[str], places: int, cores: int, work: Path) -> dict[s
         for place in range(places):
             (folder / f"{place}_{gpus[place % len(gpus)]}").touch()
         environment["SCN_GPUS"] = str(folder)
-    elif places > 1:
-        environment["OMP_NUM_THREADS"] = str(max(1, cores // places))
     return environment
 
 

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,8 @@ def run_notebook(
     output.unlink(missing_ok=True)  # one of an earlier call tells nothing of this one
     failed = ""
     try:
-        with _gpu(), isolated(), shown(output, watch, lines):
+        # Trainings alone have something to watch, and a GPU of their own.
+        with _gpu() if watch else nullcontext(), isolated(), shown(output, watch, lines):
             _execute(notebook, parameters, output)
     except Exception as error:
         failed = _why(error)
@@ -115,7 +116,8 @@ def isolated() -> Iterator[None]:
 def _gpu() -> Iterator[None]:
     """Take one of the places in SCN_GPUS (files named PLACE_GPU), where several trainings run."""
     folder = os.environ.get("SCN_GPUS")
-    files = [path.open() for path in sorted(Path(folder).iterdir())] if folder else []
+    # For writing, too: NFS locks no other file.
+    files = [path.open("r+") for path in sorted(Path(folder).iterdir())] if folder else []
     for file in files:
         if lock(file):
             os.environ["CUDA_VISIBLE_DEVICES"] = Path(file.name).name.split("_")[1]

@@ -10,7 +10,8 @@ have. torch's DistributedDataParallel adds the gradients up. BatchNorm takes its
 all shares. So a step is that of one process up to rounding, but for dropout, whose bits each
 process draws for itself; and a run that goes on from a checkpoint draws others.
 
-All processes draw the same batches and validate alike; the first alone writes, and tests.
+All processes draw the same batches and validate alike; the first alone writes the checkpoint and
+the record, and tests. All must see one OUT: each reads the checkpoint there.
 """
 
 import os
@@ -157,7 +158,7 @@ class SharedStep(EagerStep):
 
 
 class SharedTraining(Training):
-    """A run in progress in one of several processes; the first alone writes."""
+    """A run in progress in one of several processes; the first alone writes what counts."""
 
     def __init__(self, run: Run, folder: Path, root: Path | None, device: torch.device) -> None:
         super().__init__(run, folder, root, device, step="eager")

@@ -116,7 +116,7 @@ def run_study(options: Namespace, runs: list[Wanted], jobs: list[Job]) -> int:
     if options.retrain:
         _say_differences(options, runs, before)
     if failed:
-        return _say_failures(failed)
+        return _say_failures(options, failed)
     print(f"done: tables, figures and executed notebooks are in {options.out / options.profile}")
     return 0
 
@@ -203,14 +203,20 @@ def _say_differences(
         print(f"  {run.name}: {now:.2f}, {versus}")
 
 
-def _say_failures(failed: list[Job]) -> int:
+def _say_failures(options: Namespace, failed: list[Job]) -> int:
     _say(f"{len(failed)} failed:")
     for job in failed:
         why = failure(job.output) or "it left no new notebook"
         _say(f"  {job.name}: {why}\n    see {job.output}")
-    _say("What finished is kept. Mend the cause and run the same command again: it goes on there,")
+    _say(f"What finished is kept. Mend the cause and run {again(options)} again: it goes on there,")
     _say("a training from its last checkpoint.")
     return 1
+
+
+def again(options: Namespace) -> str:
+    """The command that goes on where this one ended."""
+    forgets = options.retrain and options.is_default_out
+    return "the command without --retrain" if forgets else "the same command"
 
 
 def _say(text: str) -> None:

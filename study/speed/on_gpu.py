@@ -292,16 +292,14 @@ def train_in_budget(
         keep()
     if time.monotonic() > end - START:
         return
-    cases = [load_split(run.dataset, data, split) for split in ("train", "val")]
-    training = Training(run, folder, data, device, (cases[0], cases[1]), options.step)
-    training.state.data = (
-        json.loads((data / DATA).read_text()) if data else fingerprint(run.dataset, None)
-    )
-    training.resume()
+    training = _begun(run, folder, data, device, options.step)
     state, copied = training.state, time.monotonic()
     first = state.iteration
     try:
-        while state.iteration < run.profile.iterations and time.monotonic() < end - RESERVE:
+        # Nothing is saved between rows: a row would be of fewer steps, and its loss not looked at.
+        while state.iteration < run.profile.iterations and not (
+            training.at_row and time.monotonic() > end - RESERVE
+        ):
             training.advance()
             if time.monotonic() - copied > COPY_SECONDS and training.at_row:
                 training.save()
@@ -312,11 +310,28 @@ def train_in_budget(
     finally:
         if path.exists():
             keep()
-    told = {"iteration": state.iteration, "of": run.profile.iterations, "step": training.step.kind}
-    told |= {"seconds": round(state.seconds, 1), "from": first, "curve": state.curve[-200:]}
-    told |= {"validation": state.validation, "memory": provenance.peak_memory_mb(device)}
-    replace_text(options.out / f"{kept}.json", json.dumps(told, indent=1) + "\n")
+    _tell(training, first, options.out / f"{kept}.json")
     log.info("%s: %d of %d iterations", name, state.iteration, run.profile.iterations)
+
+
+def _begun(run: Run, folder: Path, data: Path | None, device: torch.device, step: str) -> Training:
+    """The run, begun or gone on with, on the volumes that were carried; without data, drawn."""
+    cases = [load_split(run.dataset, data, split) for split in ("train", "val")]
+    training = Training(run, folder, data, device, (cases[0], cases[1]), step)
+    training.state.data = (
+        json.loads((data / DATA).read_text()) if data else fingerprint(run.dataset, None)
+    )
+    training.resume()
+    return training
+
+
+def _tell(training: Training, first: int, path: Path) -> None:
+    """Write how far a run is, which was at iteration `first` when it began here."""
+    state, of = training.state, training.run.profile.iterations
+    told = {"iteration": state.iteration, "of": of, "step": training.step.kind}
+    told |= {"seconds": round(state.seconds, 1), "from": first, "curve": state.curve[-200:]}
+    told |= {"validation": state.validation, "memory": provenance.peak_memory_mb(training.device)}
+    replace_text(path, json.dumps(told, indent=1) + "\n")
 
 
 # --- back home ----------------------------------------------------------------------------------

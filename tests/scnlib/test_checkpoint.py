@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,14 +13,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from scnlib import files, records
+from scnlib import checkpoint, files, records, training
 from scnlib.checkpoint import sealed
 from scnlib.config import Run
 from scnlib.files import held
 from scnlib.methods.base import Losses
 from scnlib.methods.pce import PCE
 from scnlib.training import Training, train
-from tests.tiny_runs import begin, same, tiny
+from tests.tiny_runs import begin, cases, same, serve, tiny
 
 pytestmark = pytest.mark.usefixtures("few_subjects")
 
@@ -131,6 +132,44 @@ def test_two_processes_do_not_train_the_same_run(tmp_path: Path) -> None:
             train(run, folder)
         train(run, tmp_path / "other")
     assert train(run, folder).run == run
+
+
+def test_where_no_folder_can_be_locked_a_file_in_it_is(tmp_path: Path, monkeypatch) -> None:
+    flock = files.fcntl.flock
+
+    def as_on_nfs(place: int, how: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{place}"):
+            raise OSError(errno.EBADF, "not open for writing")
+        flock(place, how)
+
+    monkeypatch.setattr(files.fcntl, "flock", as_on_nfs)
+    with held(tmp_path), pytest.raises(ValueError, match="another process trains this run"):
+        with held(tmp_path):
+            raise AssertionError("both have it")
+    with held(tmp_path):
+        pass
+
+
+def test_other_data_are_told_before_weights_that_do_not_fit(tmp_path: Path, monkeypatch) -> None:
+    data = {"sha256": "of the first"}
+    monkeypatch.setattr(training, "fingerprint", lambda *_: data)
+    begin(tiny(), tmp_path).save()
+    more = [replace(case, classes=(*case.classes, "scar")) for case in cases("train")]
+    serve(monkeypatch, train=more, val=more)
+    data = {"sha256": "of others"}
+    with pytest.raises(ValueError, match=r"checkpoint\.pt: the data of phantom have changed"):
+        begin(tiny(), tmp_path)
+
+
+def test_a_checkpoint_between_validations_closes_a_row(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+    begun, path = begin(tiny(iterations=25, validations=1), tmp_path), tmp_path / "checkpoint.pt"
+    for step in range(1, 21):
+        begun.advance()
+        kept = checkpoint.contents(path)[1].iteration if path.exists() else 0
+        assert kept == step // 10 * 10
+    seconds = [row["seconds"] for row in begun.state.curve]
+    assert seconds[-1] == pytest.approx(begun.state.seconds, abs=0.002), "the last step's, too"
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP])

@@ -132,13 +132,28 @@ def test_form_codes_units_and_trailing_axes_are_kept(tmp_path: Path, clinic: Pat
         assert labels.header["descrip"] == b"a scanner"
 
 
-def test_slices_of_acdc_weights_are_rows_first_as_in_training(tmp_path: Path, clinic: Path):
-    acdc = weights(tmp_path, "acdc")
+@pytest.mark.parametrize("dataset", ["acdc", "acdc_fold1", "phantom"])
+def test_slices_of_weights_whose_data_are_arrays_are_rows_first_as_in_training(
+    tmp_path: Path, clinic: Path, dataset: str
+):
+    acdc = weights(tmp_path, dataset)
     upright = write(tmp_path / "a.nii.gz")
     turned = write(tmp_path / "b.nii.gz", np.ascontiguousarray(ARRAY.swapaxes(0, 1)))
     scn(upright, "--out", tmp_path, "--weights", acdc)
     result = np.asarray(load(tmp_path / "a_scn.nii.gz").dataobj)
     np.testing.assert_array_equal(result.swapaxes(0, 1), expected(acdc, turned))
+
+
+def test_maps_of_other_weights_or_values_are_not_taken_for_these(tmp_path: Path, clinic, capsys):
+    path, other = write(tmp_path / "a.nii.gz"), weights(tmp_path, "ward")
+    toml = tmp_path / "dataset.toml"
+    names = trained_network(clinic).names
+    turned = "".join(f'{k} = "{name}"\n' for k, name in enumerate([names[0], *names[:0:-1]]))
+    toml.write_text(f"classes = {list(names)!r}\nunlabelled = 9\n[label_map]\n{turned}")
+    assert scn(path, "--out", tmp_path, "--weights", clinic) == 0
+    for words in (["--weights", other], ["--weights", clinic, "--layout", toml]):
+        assert scn(path, "--out", tmp_path, *words) == 1
+        assert "of other images or weights" in capsys.readouterr().err
 
 
 def test_classes_are_written_with_the_values_of_the_label_map(tmp_path: Path, clinic: Path, capsys):

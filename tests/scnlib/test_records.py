@@ -1,6 +1,8 @@
 """What a run leaves behind: written whole or not at all, and never read back damaged."""
 
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -243,6 +245,8 @@ def test_ends_of_lines_are_no_damage(tmp_path: Path) -> None:
 
 
 def test_git_is_told_to_change_no_end_of_line() -> None:
+    if not shutil.which("git"):
+        pytest.skip("no git")
     ask = ["git", "check-attr", "eol", "binary", "--"]
     for name, expected in (("a.csv", "eol: lf"), ("a.h5", "binary: set"), ("a.png", "binary: set")):
         done = subprocess.run(
@@ -254,6 +258,11 @@ def test_git_is_told_to_change_no_end_of_line() -> None:
 
 
 def test_an_outer_repository_does_not_lend_its_commit(tmp_path: Path, monkeypatch) -> None:
+    if not shutil.which("git"):
+        pytest.skip("no git")
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)  # no signature, no hook of the user's
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
     for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "outer"]):
         subprocess.run([*git, *words], check=True)
@@ -264,6 +273,13 @@ def test_an_outer_repository_does_not_lend_its_commit(tmp_path: Path, monkeypatc
     monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
     outer = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
     assert provenance.code_version() == outer.stdout.strip()
+    (tmp_path / "scnlib").mkdir()
+    said = set()
+    for text in ("1", "2"):  # changed, each in its own way
+        (tmp_path / "scnlib" / "a.py").write_text(text)
+        said.add(provenance.code_version())
+    assert len(said) == 2
+    assert all(version.startswith(f"{outer.stdout.strip()}+changed:") for version in said)
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
     monkeypatch.setattr(provenance, "REPOSITORY", study)
     assert provenance.code_version().startswith("sha256:")

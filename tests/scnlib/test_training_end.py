@@ -42,6 +42,13 @@ def test_the_best_weights_are_tested(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert np.array_equal(record.prediction(case.volume), predicted)
 
 
+def test_only_weights_that_learn_are_counted_and_each_image_of_a_batch(tmp_path: Path) -> None:
+    record, single = (train(tiny(name), tmp_path / name, device="cpu") for name in ("ustm", "pce"))
+    assert record.parameters == single.parameters > 1_000_000, "USTM's teacher learns nothing"
+    per_step = record.images_per_second * record.seconds_per_step
+    assert per_step == pytest.approx(4, rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("scores", "best"),
     [

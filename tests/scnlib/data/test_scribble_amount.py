@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scnlib.data import scribble_amount
 from scnlib.data.scribble_amount import KEPT, redrawn
 
 K = 4
@@ -57,6 +58,14 @@ def test_some_strokes_have_another_class_as_a_whole(how: Any, least: int, most: 
     assert found.max() == K and set(np.unique(found[changed])) <= {0, 1, 2, 3}
     few = redrawn(scribble, K, "wrong1", "v") != scribble
     assert (few <= changed).all()
+
+
+def test_a_wrong_stroke_has_any_other_class_as_likely(monkeypatch) -> None:
+    monkeypatch.setitem(scribble_amount.WRONG, "wrong5", 1.0)
+    scribble = np.full((900, 4, 4), K, np.uint8)
+    scribble[:, 3] = 3
+    named = np.bincount(redrawn(scribble, K, "wrong5", "v")[:, 3, 0], minlength=K)
+    assert named[3] == 0 and min(named[:3]) > 240
 
 
 def test_a_thick_stroke_becomes_a_line() -> None:

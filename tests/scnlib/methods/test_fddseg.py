@@ -299,6 +299,32 @@ def test_only_the_second_network_drops_features() -> None:
     assert seen == {"heads": (2, {}), "second_heads": (2, {"drop": True})}
 
 
+def test_dropping_changes_every_scale_in_training_alone() -> None:
+    method, image = fddseg().eval(), torch.rand(2, 1, SIZE, SIZE)
+    with torch.no_grad():
+        plain = method.second_heads(method.second, image)
+        for training in (False, True):
+            method.second_heads.train(training)  # the network stays in evaluation
+            told = method.second_heads(method.second, image, drop=True)
+            same = [torch.equal(a, b) for a, b in zip(told, plain, strict=True)]
+            assert same == [not training] * 4
+
+
+@pytest.mark.parametrize(("size", "least", "side"), [(256, 30, 21), (128, 8, 11), (64, 2, 5)])
+def test_superpixels_shrink_with_the_square(size, least, side, monkeypatch) -> None:
+    seen: dict[str, Any] = {}
+
+    def spied(image: np.ndarray, **given: float) -> np.ndarray:
+        seen.update(given, shape=image.shape)
+        return image.astype(int)
+
+    monkeypatch.setattr("scnlib.methods.superpixels.felzenszwalb", spied)
+    scribble = np.full((size, size), K, np.uint8)
+    scribble[size // 2, size // 2] = 1
+    spread_scribble(np.zeros((size, size), np.float32), scribble, K)
+    assert seen == {"scale": 50, "sigma": 0.5, "min_size": least, "shape": (side, side)}
+
+
 def test_nothing_is_asked_of_padding_at_any_scale() -> None:
     method, given = fddseg(), batch_of()  # the last eight columns are padding
     g = torch.Generator().manual_seed(0)

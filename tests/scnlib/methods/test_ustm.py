@@ -100,6 +100,15 @@ def test_the_first_pass_is_the_target_and_eight_more_the_uncertainty() -> None:
     assert uncertainty.flatten().tolist() == pytest.approx([by_hand] * 4, rel=1e-5)
 
 
+def test_each_pass_sees_noise_of_its_own() -> None:
+    method, seen = ustm(), []
+    method.teacher.register_forward_pre_hook(lambda _, given: seen.append(given[0].clone()))
+    image = torch.full((1, 1, SIZE, SIZE), 0.5)
+    method.teach(image, torch.Generator().manual_seed(0))
+    assert len({float(one.double().sum()) for one in seen}) == 9
+    assert all(0.1 < float((one - image).abs().max()) < 0.201 for one in seen)
+
+
 def test_teacher_drops_out_and_takes_the_batchs_statistics() -> None:
     method = ustm()
     image = torch.rand(2, 1, SIZE, SIZE)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from scnlib.data.cases import Case
 from study.experiments import make_run
-from study.report import comparison_figures, display, figure2, figures, titles
+from study.report import comparison_figures, display, figure2, figures, pictures, titles
 from tests.sample_record import write
 
 
@@ -43,6 +43,20 @@ def test_slices_are_those_of_the_median_patient_and_the_worst():
     expected = [("r_a", 1, "base"), ("r_a", 2, "middle"), ("r_a", 3, "apex"), ("q_a", 2, "worst")]
     assert figure2.choose_slices(record, truths) == expected
     assert figure2.choose_slices(record) == expected[:3]
+
+
+def test_a_row_of_fig_2_has_each_runs_own_slice():
+    z, truth = np.arange(5)[:, None, None], np.zeros((5, 8, 8), np.uint8)
+    truth[1:4, 2:6, 2:6] = 3
+    image, said = (np.broadcast_to(z, truth.shape).astype(t) for t in (np.float32, np.uint8))
+    one = Case("r", "a", image, None, truth, (1, 1, 1), "drawn")
+    runs = {method: record_of({"r": 0.9}, {"r_a": said}) for method in ("scn", "pce")}
+    rows = pictures.slice_rows(runs, {"r_a": one})
+    for row, n in zip(rows, (1, 2, 3), strict=False):
+        assert row.title.endswith(f"slice {n + 1}") and (row.image == n).all()
+        assert (row.truth == truth[n]).all()
+        assert all((shown == n).all() for shown in row.predictions.values())
+    assert len(rows) >= 3
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from study.run import command, graph, running
+from study.run import command, graph, notebook, running
 from study.run.planning import RULES
 from tests.pretended import record_file, write_record
 
@@ -39,6 +39,42 @@ def test_a_failed_run_does_not_stop_the_others_and_the_next_start_goes_on(
     assert "03_training_phantom_pce_seed0" in again
     assert "03_training_phantom_scn_seed0" not in again
     assert again.index("04_tables_and_figure") > again.index("03_training_phantom_pce_seed0")
+
+
+def test_training_again_in_the_demos_own_folder_says_how_to_keep_what_is_done(capsys):
+    failed = [mock.Mock(output=Path("nowhere.ipynb"))]
+    for own, words in ((True, "run the command without --retrain again"), (False, "the same")):
+        options = mock.Mock(retrain=True, is_default_out=own)
+        assert running._say_failures(options, failed) == 1
+        assert words in capsys.readouterr().err
+
+
+def test_each_training_has_a_gpu_of_its_own_and_other_notebooks_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("SCN_GPUS", graph._environment(["0", "3"], 2, tmp_path)["SCN_GPUS"])
+    with notebook._gpu():
+        first = os.environ["CUDA_VISIBLE_DEVICES"]
+        with notebook._gpu():
+            assert {first, os.environ["CUDA_VISIBLE_DEVICES"]} == {"0", "3"}
+    taken = mock.MagicMock()
+    monkeypatch.setattr(notebook, "_gpu", taken)
+    monkeypatch.setattr(notebook, "typed", lambda *_: {})
+    monkeypatch.setattr(notebook, "_execute", mock.Mock(side_effect=ValueError("enough")))
+    for watch in (None, tmp_path / "progress.json"):
+        with pytest.raises(RuntimeError, match="enough"):
+            notebook.run_notebook(tmp_path / "a.ipynb", {}, tmp_path / "out.ipynb", watch)
+        assert taken.called == bool(watch)
+
+
+def test_a_plan_counts_the_cores_it_may_use_and_one_place_a_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 5, 7, 8}, raising=False)
+    monkeypatch.setattr(graph, "_gpus", list)
+    monkeypatch.setattr(graph, "_wait", lambda command, *_: command)
+    options = mock.Mock(jobs=2, on=Path("local"))
+    command_line = graph.run_graph(options, [], tmp_path, 0)
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    assert (plan["threads"], plan["gpu"]) == (2, 1)
+    assert command_line[-4:] == ["--cores", "5", "--resources", "gpu=2"]
 
 
 def test_folders_may_have_any_name(science, notebooks, pretended, tmp_path):

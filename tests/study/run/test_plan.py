@@ -221,5 +221,5 @@ def test_snakemake_has_a_cache_where_the_home_folder_cannot_be_written_to(
     home.mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
     monkeypatch.setattr(graph.os, "access", lambda *given: asked.append(given) or writable)
-    found = graph._environment([], 1, 2, tmp_path / "work")["XDG_CACHE_HOME"]
+    found = graph._environment([], 1, tmp_path / "work")["XDG_CACHE_HOME"]
     assert (found, asked) == (str(tmp_path / expected), [(home, graph.os.W_OK)])

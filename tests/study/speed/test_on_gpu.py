@@ -112,9 +112,55 @@ def test_trouble_in_the_benchmark_does_not_keep_the_training(
     assert on_gpu.pieces_of(tmp_path / "out" / "pce-0.pt")
 
 
+def test_trouble_in_one_run_does_not_keep_the_other(
+    borrowed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    advance = on_gpu.Training.advance
+
+    def broken(self: on_gpu.Training) -> None:
+        if self.run.method == "scn" and self.state.iteration == 2:
+            raise torch.OutOfMemoryError("4 GB are too few")
+        advance(self)
+
+    monkeypatch.setattr(on_gpu.Training, "advance", broken)
+    monkeypatch.setattr("scnlib.training.LOG_EVERY", 2)
+    monkeypatch.setattr("scnlib.training.CHECKPOINT_SECONDS", 0.0)
+    assert borrowed("work", "--runs", "scn:0", "pce:0", "--skip", "profile") == 1
+    out = tmp_path / "out"
+    assert "not finished: scn:0 (OutOfMemoryError: 4 GB" in capsys.readouterr().err
+    assert json.loads((out / "pce-0.pt.json").read_text())["iteration"] == 6
+    assert (out / "benchmark.json").exists()
+    (tmp_path / "scn.pt").write_bytes(on_gpu.joined(out / "scn-0.pt"))
+    assert checkpoint.contents(tmp_path / "scn.pt")[1].iteration == 2, "what there was came back"
+
+
+def test_when_the_time_is_over_a_row_is_closed_first(
+    borrowed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scnlib.training.LOG_EVERY", 3)
+    clock = iter(range(1000))
+    monkeypatch.setattr(on_gpu.time, "monotonic", lambda: 10.0 * next(clock))
+    skip = ["--skip", "profile", "benchmark"]
+    assert borrowed("work", *skip, "--runs", "pce:0", "--seconds", "40") == 0
+    told = json.loads((tmp_path / "out" / "pce-0.pt.json").read_text())
+    assert told["iteration"] == 3 and [row["iteration"] for row in told["curve"]] == [3]
+
+
+def test_a_run_that_departs_from_its_profile_is_no_row_of_the_study(
+    borrowed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert borrowed("work", "--skip", "profile", "benchmark", "--runs", "pce:0") == 0
+    monkeypatch.setattr(on_gpu, "RESULTS", tmp_path / "results")
+    words = ["--out", str(tmp_path / "results"), str(tmp_path / "out" / "pce-0.pt")]
+    assert on_gpu.main(["finish", *words]) == 1
+    assert "departs from profile demo (--set)" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
+        (["--runs", "scn:0", "--resume", "nowhere"], "no checkpoint of scn:0"),
         (["--runs", "scn:0", "scm:0"], "unknown method 'scm'"),
         (["--runs", "scn:0", "pce"], "METHOD:SEED"),
         (["--runs", "scn:0", "--set", "optimiser=sdg"], "optimiser"),
@@ -187,6 +233,10 @@ def test_the_pieces_hold_what_is_trained_on_and_no_test_volume(
         name = f"ACDC/volumes/{split}.h5"
         assert (there / name).read_bytes() == (tmp_path / "data" / name).read_bytes()
     assert on_gpu.unpack(tmp_path / "nowhere", work) == there  # it is there already
+    pieces[-1].unlink()
+    (tmp_path / "third").mkdir()
+    with pytest.raises(ValueError, match=r"data\.tar\.xz: \d+ pieces do not make .* carry all of"):
+        on_gpu.unpack(to, tmp_path / "third")
     with pytest.raises(FileNotFoundError, match=r"data\.tar\.xz\.00: no such file"):
         on_gpu.unpack(tmp_path / "nowhere", tmp_path / "other")
 
