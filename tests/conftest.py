@@ -9,11 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from study.run import command, planning
 from tests.pretended import METHODS, PRETENDED, record_file, write_notebook
 
 REPOSITORY = Path(__file__).parents[1]
+# What an example takes depends on the machine, and on what else it does.
+settings.register_profile("study", deadline=None)
+settings.load_profile("study")
 
 
 @pytest.fixture(scope="session")

@@ -197,7 +197,8 @@ def test_variants_joined_by_a_plus_change_what_each_names() -> None:
         ("stride4+nothing", "unknown variant 'nothing'"),
         ("stride4+", "unknown variant ''"),
         ("factor03+factor07", "'factor03.factor07': sets dropout, lr_factor, lr_steps twice"),
-        ("short+short", "sets iterations, size, validations twice"),
+        ("short+short", "'short.short': write short first"),
+        ("nopap+short", "write short first, as in short.nopap"),
     ],
 )
 def test_variants_that_cannot_be_joined_are_refused(variant: str, message: str) -> None:
@@ -219,6 +220,10 @@ def test_variants_that_cannot_be_joined_are_refused(variant: str, message: str) 
         ("fddseg_sgd", "compensated", "rloss_weight"),
         ("dmpls_sgd", "factor03", "lr_factor, lr_steps"),
         ("fddseg_sgd", "factor085", "lr_factor, lr_steps"),
+        ("rloss_sgd", "short+sgd001", "dropout, lr, optimiser, schedule, weight_decay"),
+        ("scn", "nopap+softpap", "pap_target"),
+        ("scn", "short+softpap+nopap", "pap_target"),
+        ("scn", "nocacl+warm", "temperature"),
     ],
 )
 def test_a_variant_that_changes_nothing_is_refused(method: str, variant: str, idle: str) -> None:

@@ -61,7 +61,7 @@ def test_map_of_a_2x2_grid_is_row_major() -> None:
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.01, 1.0, 30.0]), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_rows_of_the_map_sum_to_one(seed: int, scale: float, inside: bool) -> None:
     f = random_map(seed) * scale
     C = correlation_map(f, scale_inside=inside)
@@ -109,7 +109,7 @@ def test_propagation_on_a_2x2_grid_keeps_the_cells_in_place() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_propagated_probabilities_are_a_convex_mix(seed: int) -> None:
     P = random_map(seed + 1, D=4).softmax(dim=1)
     Y = propagate(correlation_map(random_map(seed) * 3), P)
@@ -151,7 +151,7 @@ def test_to_image_interpolates_between_cell_centres() -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 12), st.integers(0, 14))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_drawn_cells_are_distinct_cells_of_the_map(seed: int, N: int, rows: int) -> None:
     cells = draw_cells(2, N, rows, torch.Generator().manual_seed(seed))
     expected = N if rows == 0 or rows >= N else rows

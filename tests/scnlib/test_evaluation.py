@@ -85,7 +85,7 @@ masks = hnp.arrays(bool, st.just((3, 9, 7)), elements=st.sampled_from([False] * 
 steps = st.floats(0.5, 12.0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(masks, masks, st.tuples(steps, steps, steps))
 def test_cropping_does_not_change_the_distance(
     one: np.ndarray, other: np.ndarray, spacing: tuple[float, float, float]
@@ -99,7 +99,7 @@ def test_cropping_does_not_change_the_distance(
     assert hd95(other, one, spacing) == pytest.approx(expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(masks, masks, st.tuples(steps, steps, steps), st.data())
 def test_properties_of_the_scores(
     one: np.ndarray, other: np.ndarray, spacing: tuple[float, float, float], data: st.DataObject
@@ -129,7 +129,7 @@ def test_properties_of_the_scores(
     assert 0 <= hd95(one, other, spacing) <= np.linalg.norm(np.array(one.shape) * spacing)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(masks, masks)
 def test_dice_rises_with_a_right_voxel_and_falls_with_a_wrong_one(
     one: np.ndarray, truth: np.ndarray
@@ -145,7 +145,6 @@ def test_dice_rises_with_a_right_voxel_and_falls_with_a_wrong_one(
     assert dice(one, one) == 1 and hd95(one, one, ISOTROPIC) == 0
 
 
-@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(1, 6), steps)
 def test_the_distance_grows_with_the_way(near: int, more: int, step: float) -> None:
     row = np.zeros((3, 1, 1, 20), bool)

@@ -176,7 +176,7 @@ def test_momentum_one_keeps_the_threshold() -> None:
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1), st.floats(0, 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_threshold_stays_between_zero_and_one(seed: int, initial: float, momentum: float) -> None:
     tau = ConfidenceThreshold(initial, momentum)
     g = torch.Generator().manual_seed(seed)

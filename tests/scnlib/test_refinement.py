@@ -120,7 +120,7 @@ def scenes(draw: st.DrawFn) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @given(scenes(), st.booleans(), st.sampled_from([None, 0.3, 0.7]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_refine_equals_the_loops(
     scene: tuple[Tensor, Tensor, Tensor], overwrite: bool, gate: float | None
 ) -> None:
@@ -136,7 +136,7 @@ def test_refine_equals_the_loops(
 
 
 @given(scenes(), st.integers(0, 1000))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_votes_do_not_depend_on_the_order_of_rows(
     scene: tuple[Tensor, Tensor, Tensor], seed: int
 ) -> None:
@@ -196,7 +196,7 @@ def test_refine_image_knows_the_gate() -> None:
 
 
 @given(st.integers(0, 10_000), st.booleans(), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_refine_image_never_changes_scribbles(seed: int, overwrite: bool, trusted: bool) -> None:
     g = torch.Generator().manual_seed(seed)
     P = (3 * torch.randn(2, K, 4, 6, generator=g)).softmax(dim=1)

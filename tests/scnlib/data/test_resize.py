@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -188,7 +188,6 @@ def test_a_constant_image_stays_constant(height: int, width: int, size: int):
     np.testing.assert_allclose(small, 0.37, rtol=1e-6)
 
 
-@settings(deadline=None)
 @given(arrays(np.float32, (1, 7, 5), elements=st.floats(0, 1, width=32)), st.integers(1, 16))
 def test_resizing_an_image_stays_in_its_range_and_commutes_with_mirroring(
     image: np.ndarray, size: int

@@ -140,6 +140,7 @@ def pad(page, tmp_path):
     filled = SHIM.replace("VALUES", json.dumps(values), 1).replace("SOURCE", json.dumps(source), 1)
     file = tmp_path / "pad.html"
     file.write_text(filled, encoding="utf-8")
+    page.clock.install()  # the pad's patience need not be waited for
     page.goto(file.as_uri())
     page.get_by_test_id("pad").wait_for()
     return page
@@ -197,13 +198,40 @@ def test_strokes_outlive_a_pad_that_is_made_again(pad):
     api.expect(pad.get_by_role("status")).to_contain_text("0 strokes on this slice")
 
 
+def test_a_drawing_that_the_kernel_puts_back_is_kept_in_its_place(pad):
+    stroke(pad, (10, 20), (30, 20))
+    mine = pad.evaluate("model.get('drawing')")
+    pad.evaluate(
+        "model.set('drawing', JSON.stringify({...JSON.parse(model.get('drawing')), strokes: {}}))"
+    )
+    pad.evaluate("text => model.set('drawing', text)", mine)  # as Python does with a wrong file
+    assert pad.evaluate("localStorage.getItem('scribble-study-strokes')") == mine
+
+
+def test_a_file_of_what_is_there_already_waits_for_no_answer(pad, tmp_path):
+    stroke(pad, (10, 20), (30, 20))
+    pad.evaluate("model.set('heard', 1)")
+    (tmp_path / "same.json").write_text(pad.evaluate("model.get('drawing')"))
+    pad.get_by_label("Load").set_input_files(tmp_path / "same.json")
+    pad.wait_for_function("document.querySelector('input[type=file]').value === ''")
+    pad.clock.run_for(6_000)
+    api.expect(pad.get_by_role("alert")).to_be_hidden()
+    (tmp_path / "none.json").write_text(
+        json.dumps(json.loads(strokes.empty().to_json()) | {"strokes": None})
+    )
+    pad.get_by_label("Load").set_input_files(tmp_path / "none.json")
+    api.expect(pad.get_by_role("status")).to_contain_text("That file holds no strokes")
+
+
 def test_a_kernel_that_does_not_answer_is_said(pad):
     warning = pad.get_by_role("alert")
     stroke(pad, (10, 20), (30, 20))
-    api.expect(warning).to_contain_text("The kernel has not answered")  # after four seconds
+    pad.clock.run_for(5_000)  # longer than the pad waits for one word
+    api.expect(warning).to_contain_text("The kernel has not answered")
     pad.evaluate("model.set('heard', 1)")
     api.expect(warning).to_be_hidden()
     pad.get_by_role("button", name="Train").click()
+    pad.clock.run_for(5_000)
     api.expect(warning).to_be_visible()
     assert not faults(pad)
     pad.evaluate("model.set('busy', true)")
@@ -217,10 +245,11 @@ def test_a_kernel_that_dies_while_it_trains_is_said(pad):
     pad.get_by_role("button", name="Train").click()
     pad.evaluate("model.set('busy', true)")
     pad.evaluate("window.pulse = setInterval(() => model.set('beat', model.get('beat') + 1), 500)")
-    pad.wait_for_timeout(5_000)  # longer than the pad waits for one word
+    pad.clock.run_for(6_000)
     api.expect(warning).to_be_hidden()
     pad.evaluate("clearInterval(pulse)")  # the kernel dies: no beat, and no word that it is done
-    api.expect(warning).to_contain_text("it was training", timeout=8_000)
+    pad.clock.run_for(5_000)
+    api.expect(warning).to_contain_text("it was training")
     assert not faults(pad)
     pad.evaluate("model.set('beat', 99)")  # it was only slow
     api.expect(warning).to_be_hidden()

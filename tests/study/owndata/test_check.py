@@ -47,6 +47,15 @@ def test_a_sound_set_is_summed_up(folder: Path, capsys):
     assert f"{sum(counts) / (8 * SCRIBBLE.size):.2%} labelled" in marks
 
 
+def test_a_pattern_of_names_that_fits_none_hides_nothing_else(folder: Path, capsys):
+    (folder / "dataset.toml").write_text(TOML + "volume_name = '(?P<subject>b.)'\n")
+    save(folder / TRAIN, SCRIBBLE, np.diag([-0.75, 0.8, 5.0, 1.0]))
+    code, lines = report(folder, capsys)
+    assert code == 1 and line(lines, "error", "subject1_DE", "another affine")
+    assert len([text for text in lines if "subject2_DE.nii.gz" in text and "error" in text]) == 1
+    assert not [text for text in lines if "do not fill a batch" in text]
+
+
 def test_many_faults_are_all_told_at_once_each_with_its_file(folder: Path, capsys):
     labels, images = folder / "train" / "labels", folder / "train" / "images"
     (folder / "dataset.toml").write_text(TOML + "colour = 1\nslice_axis = 7\n")

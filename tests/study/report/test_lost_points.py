@@ -98,7 +98,7 @@ def test_each_step_mends_its_own_fault() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_only_wrong_pixels_change_and_no_step_lowers_the_agreement(seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth, found = (rng.integers(0, 4, (3, 6, 6)).astype(np.uint8) for _ in range(2))
@@ -226,6 +226,14 @@ def test_the_axis_ends_where_the_longest_bar_does() -> None:
     table = table.assign(**{"Dice": [90.0], "with heart": [91.0], "seeds": [1.0]})
     assert bars(table, "").axes[0].get_xlim() == (0, 20)
     assert bars(table.assign(**{"with heart": [69.0]}), "").axes[0].get_xlim() == (0, 40)
+
+
+def test_names_are_read_as_they_were_written(tmp_path: Path) -> None:
+    rows = pd.DataFrame(lost_points.read_rows(RESULTS / "cpu").head(2))
+    rows["dataset"], rows["subject"], rows["volume"] = "clinic", ["001", "NA"], ["001", "NA"]
+    rows["structure"], rows["dice"] = ["NA", "RV"], [0.5, np.nan]
+    rows.to_csv(tmp_path / lost_points.FILE, index=False)
+    pd.testing.assert_frame_equal(lost_points.read_rows(tmp_path), rows, check_dtype=False)
 
 
 def test_rows_of_another_data_set_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

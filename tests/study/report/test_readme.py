@@ -13,11 +13,11 @@ from scnlib.paths import REPOSITORY, RESULTS, run_folder
 from study.collected import KINDS, collect
 from study.experiments import make_run
 from study.places import README
-from study.report import full_report, readme
+from study.report import full_report, lost_points, own_rival, readme
 from study.report.claims import answers
 from study.report.ledger import list_runs
 from study.report.tables import write_tables
-from study.report.titles import ROWS
+from study.report.titles import ROWS, data_title
 from study.run.command import parse
 from tests import sample_record
 
@@ -126,6 +126,14 @@ def test_the_executed_notebooks_say_what_the_records_say():
         run = record.run
         ours = rf"\| {re.escape(run.variant)} .*\| {run.method} +\| +{run.seed} \| +{best:g} "
         assert re.search(ours, said), run.variant
+
+
+def test_the_executed_notebook_on_lost_points_says_what_the_rows_say():
+    said, rows = executed("08_where_points_are_lost"), lost_points.read_rows(RESULTS / "cpu")
+    for dataset in ("acdc", "mscmr"):
+        for text in lost_points.sentences(rows, dataset):
+            assert f"{data_title(dataset)}: {text}" in said, REDO
+    assert own_rival.told_in_full(collect(RESULTS, "cpu")) in said, REDO
 
 
 def executed(name: str) -> str:

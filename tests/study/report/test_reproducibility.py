@@ -118,7 +118,19 @@ def test_a_level_is_told_at_the_printed_size_too_where_it_was_run():
     assert first.here.endswith(sizes)
     won = "; all pixels and a tenth of the training add 5.00 of the 15.18 points that lack (seed 0)"
     assert won in first.cause
+    worse, better = (claims(runs, [record("scn", d, profile="night")])[0] for d in (0.65, 0.9))
+    assert "of the training add nothing (-5.00) (seed 0)" in worse.cause
+    assert "of the training make up for it (seed 0)" in better.cause
     assert "256" not in claims(runs)[0].here
+
+
+def test_a_gain_and_its_interval_are_of_the_same_seeds():
+    runs = [
+        record(name, dice, seed) for name, dice in (("cale", 0.8), ("scn", 0.79)) for seed in (0, 1)
+    ]
+    more = [*runs, record("scn", 0.95, seed=2)]  # which CALE has not
+    told = [next(c for c in claims(some) if "PCE+CALE+CACL" in c.claim) for some in (runs, more)]
+    assert told[0] == told[1] and "-1.00 points [-1.00, -1.00]" in told[0].here
 
 
 def test_the_other_rows_stand_to_the_print_with_what_their_means_are_of():

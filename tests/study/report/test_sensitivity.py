@@ -61,6 +61,13 @@ def test_a_run_is_compared_with_the_chain_without_its_last_link() -> None:
     assert found["scn", "nopap"].changes == pytest.approx([1, 2])
 
 
+def test_of_two_chains_of_a_choice_the_one_at_the_printed_grid_is_told() -> None:
+    both = [*RUNS, *short("scn", "short", 0.5), *short("scn", "short+nopap", 0.9)]
+    mine = [one for one in effects(both) if (one.method, one.choice) == ("scn", "nopap")]
+    assert [one.base for one in mine] == ["short+stride4"]
+    assert ("scn", "stride4") in {(one.method, one.choice) for one in effects(both)}
+
+
 def test_choices_are_sorted_and_fills_stand_apart() -> None:
     found = effects(RUNS)
     assert [one.choice for one in open_choices(found)] == ["norsr", "nopap"]

@@ -10,7 +10,7 @@ import pytest
 from scnlib.config import SCNOptions
 from scnlib.paths import SHORT
 from study.experiments import VARIANTS
-from study.run.executed import WIDGET
+from study.run.executed import BASE64, WIDGET
 from study.run.parameters import declared
 from study.run.planning import RULES
 
@@ -68,9 +68,9 @@ def test_sources_hold_no_outputs(path):
 
 @pytest.mark.parametrize("path", EXECUTED, ids=lambda path: path.name)
 def test_executed_copies_succeeded_and_tell_nothing_of_the_machine(path):
-    text = path.read_text()
+    text = re.sub(r'"image/(png|jpeg)": "[^"]*"', "", BASE64.sub("", path.read_text()))
     for folder in (str(ROOT), str(Path.home()), "/home/", "/Users/", "/tmp/"):
-        assert folder not in text
+        assert len(folder) < 2 or folder not in text  # a home may be "/"
     assert path.stat().st_size < 1_000_000
     for cell in nbformat.read(path, as_version=4).cells:
         assert all(out.output_type != "error" for out in cell.get("outputs", []))

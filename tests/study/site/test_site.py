@@ -236,11 +236,14 @@ def test_the_lesson_and_the_report_are_pages_that_the_readme_leads_to(root):
     (root / "notebooks").mkdir(exist_ok=True)
     (root / "notebooks" / "README.md").write_text("# The lesson\n\n[back](../README.md)")
     (root / "results" / "cpu" / "REPORT.md").write_text("# All of it")
-    more = "[plan](notebooks/README.md) and [report](results/cpu/REPORT.md)"
+    (root / "results" / "REPRODUCIBILITY.md").write_text("# What holds")
+    more = "[plan](notebooks/README.md), [claims](results/REPRODUCIBILITY.md) "
+    more += "and [report](results/cpu/REPORT.md)"
     (root / "README.md").write_text(f"{README}\n{more}\n")
     pages = built(root)
     links = {a.get_text(): a["href"] for a in pages["index"].main("a")}
     assert (links["plan"], links["report"]) == ("lesson.html", "report.html")
+    assert links["claims"] == "reproducibility.html"
     assert pages["lesson"].find("a", string="back")["href"] == "index.html"
 
 
