@@ -56,13 +56,13 @@ def train(
         folder: where the record goes. A finished record of the same run is returned as it is.
         root: the data's folder (None for the phantom).
         report: called every ten iterations and after every validation.
-        device: "cpu" or "cuda"; the GPU if there is one, of several the process's current one.
+        device: "cpu" or "cuda" (of several the process's current one); a GPU if there is one.
         step: how a step runs, one of `scnlib.step.STEPS`; by default eager on a CPU and one graph
             on a GPU. The run is the same but for rounding and dropout's bits.
 
     Raises:
         ValueError: for bad data, a method that needs masks where there are none, a checkpoint or a
-            record of another configuration, a loss that is not finite, a GPU by number, or another
+            record of another configuration, a loss that is not finite, another GPU, or another
             process that trains this run. Nothing that was computed is lost: the checkpoint stays.
     """
     if (done := finished(run, folder)) is not None:

@@ -27,8 +27,13 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 # The rows that `SCNOptions` shape; CALE has no CACL, and so none of its options.
 OF_SCN = ("scn", "scn_box", "cale")
-OF_PAP = ("pap_target", "pap_pixels", "propagate", "detach_propagated")
 CACL = ("temperature", "normalise", "detach_means", "means_over", "contrast_mean", "lambda4")
+# What does nothing without a term, by the weight that is 0. (L_RSR alone has a gradient to Y_corr.)
+IDLE = {
+    "lambda2": ("pap_target", "pap_pixels"),
+    "lambda3": ("detach_propagated", "region_mean"),
+    "lambda4": CACL,
+}
 # Departures from the protocol, each to measure one choice on validation subjects. Several at once
 # are written with a plus: "short+stride4+nopap" is compared with "short+stride4".
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -104,7 +109,7 @@ def changes_of(variant: str) -> dict[str, dict[str, Any]]:
     Raises `ValueError` naming the variants that exist, or the field that two of them set.
     """
     if SHORT in variant.split("+")[1:]:
-        raise ValueError(f"variant {variant!r}: write {SHORT} first, as in {SHORT}+nopap")
+        raise ValueError(f"variant {variant!r}: write {SHORT} first, as in {SHORT}+stride4+nopap")
     changes: dict[str, dict[str, Any]] = {}
     for name in variant.split("+") if variant else []:
         if name not in VARIANTS:
@@ -163,7 +168,7 @@ def _check_effect(run: Run, changes: dict[str, dict[str, Any]], before: Run, las
     unused = {"lr_factor", "lr_steps"} if run.profile.schedule != "step" else set()
     unused |= {"scribble_rule", "strokes"} if run.method == "full" else set()
     idle += [name for name in changes.get("profile", {}) if name in unused]
-    for weight, options in {"lambda2": OF_PAP, "lambda4": CACL}.items():
+    for weight, options in IDLE.items():
         if not getattr(run.scn, weight):
             idle += [name for name in ours if name in options and name not in (weight, *idle)]
     if not idle and replace(before, variant=run.variant) == run:

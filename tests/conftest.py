@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from scnlib.paths import REPOSITORY
 from study.run import command, planning
 from tests.pretended import METHODS, PRETENDED, record_file, write_notebook
 
-REPOSITORY = Path(__file__).parents[1]
 # What an example takes depends on the machine, and on what else it does.
 settings.register_profile("study", deadline=None)
 settings.load_profile("study")

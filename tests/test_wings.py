@@ -5,11 +5,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from scnlib.paths import REPOSITORY
+
 PACKAGE = sorted((REPOSITORY / "scnlib").rglob("*.py"))
 STUDY = sorted((REPOSITORY / "study").rglob("*.py"))
 MOST_LINES = 40  # of a function, its docstring among them

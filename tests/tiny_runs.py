@@ -13,7 +13,8 @@ from scnlib import training
 from scnlib.config import Run
 from scnlib.data.cases import Case
 from scnlib.data.phantom import draw_subject
-from scnlib.methods.base import Losses
+from scnlib.kernels import ElementDropout
+from scnlib.methods.base import Losses, Method
 from scnlib.training import Training
 from study.experiments import make_run
 
@@ -52,6 +53,14 @@ def begin(run: Run, folder: Path) -> Training:
     begun = Training(run, folder, None, CPU)
     begun.resume()
     return begun
+
+
+def without_dropout(method: Method) -> Method:
+    """The method itself, of which nothing is dropped any more."""
+    for layer in method.modules():
+        if isinstance(layer, ElementDropout):
+            layer.p = 0.0
+    return method
 
 
 def advance(begun: Training, steps: int) -> Training:

@@ -263,7 +263,7 @@ def training_time(records: Sequence[Record]) -> list[str]:
     runs = [record for record in records if record.run.seed == 0]
     hours = sum(r.run.profile.iterations * r.typical_step for r in runs) / 3600
     return [
-        f"- The {len(runs)} trainings of seed 0 behind the tables: {hours:.0f} hours in all."
+        f"- The {len(runs)} trainings of seed 0 behind the tables: {hours:.0f} hours."
     ] * bool(runs)
 
 

@@ -161,7 +161,8 @@ def corners(
         "**To label a rotation's empty corners as background** (S2L's public code does, this study "
         f"does not) changes validation Dice: {what}."
     )
-    text += " The rows (Adam) are in the full report." * (full and bool(told))
+    left = any(r.run.method in SHARED and r.run.variant == sensitivity.FILL for r in variants)
+    text += " The rows (Adam) are in the full report." * (full and left and bool(told))
     above = [
         f"{title(method)} on {data_title(name)} ({values})"
         for name, found in whole.items()

@@ -33,7 +33,7 @@ def in_brief(
     One that no run at hand can tell is left out.
     """
     found = [
-        _far(records, lost),
+        lost_points.gain_in_brief(lost, headlines.gains_of_all(records)),
         own_rival.rival_in_brief(records, lost),
         _parts(records, variants),
         headlines.corners(short, records, variants),
@@ -58,12 +58,12 @@ def level(records: Sequence[Record]) -> str:
 
 
 def _at_both_sizes(records: Sequence[Record], fine: Sequence[Record]) -> str:
+    """What more pixels and steps are worth."""
     pairs = [
         pair
         for pair in resolution.pairs(records, fine)
         if pair.method in AT_BOTH_SIZES and not np.isnan(pair.dice[1])
     ]
-    """What more pixels and steps are worth."""
     said = []
     for dataset in dict.fromkeys(pair.dataset for pair in pairs):
         mine = [pair for pair in pairs if pair.dataset == dataset]
@@ -75,25 +75,12 @@ def _at_both_sizes(records: Sequence[Record], fine: Sequence[Record]) -> str:
     if not said:
         return ""
     brackets = f"in brackets at 128x128, {resolution.length(records, fine)}; the same seeds"
-    return f"**At 256x256** ({brackets}) mean Dice is {'; '.join(said)}."
+    return f"**At 256x256** ({brackets}) Dice is {'; '.join(said)}."
 
 
 def _inside(name: str) -> str:
     """A title inside a sentence: a capital alone, as of SCN, stays."""
     return name if name[1:2].isupper() else name[:1].lower() + name[1:]
-
-
-def _far(records: Sequence[Record], lost: pd.DataFrame) -> str:
-    """Where SCN's gain over PCE lies."""
-    if not (found := lost_points.gains_of(lost)):
-        return ""
-    with_pce, with_scn = lost_points.kept_told(found)
-    each = lost_points.gains_told(found, headlines.gains_of_all(records))
-    return (
-        f"**{lost_points.where_it_lies(found)}**: in seed {lost['seed'].min()}, {each} are floods "
-        f"over {lost_points.FAR:g} mm away. With only the largest connected part kept, PCE has "
-        f"{with_pce}, SCN {with_scn}."
-    )
 
 
 def _parts(records: Sequence[Record], variants: Sequence[Record]) -> str:

@@ -300,16 +300,27 @@ def gains_told(found: Sequence[Gain], overall: Mapping[str, float] | None = None
     return ", ".join(said)
 
 
-def kept_told(found: Sequence[Gain]) -> tuple[str, str]:
-    """What PCE, and what SCN has on each data set with only the largest part kept."""
-    pce, scn = ([f"{getattr(gain, method):.1f}%" for gain in found] for method in ("pce", "scn"))
-    return " and ".join(pce), " and ".join(scn)
-
-
 def where_it_lies(found: Sequence[Gain]) -> str:
     """The finding's name: what it says is so where most of each gain is far from the heart."""
     most = all(0 < gain.points < 2 * gain.far for gain in found)
     return "SCN's gain over PCE lies far from the heart" if most else "Where SCN gains on PCE"
+
+
+def gain_in_brief(rows: pd.DataFrame, overall: Mapping[str, float] | None = None) -> str:
+    """Where SCN's gain over PCE lies, and what one part kept leaves of it; "" without both.
+
+    Of the first seed among the rows; `overall` is as in `gains_told`.
+    """
+    if not (found := gains_of(rows)):
+        return ""
+    pce, scn = (
+        " and ".join(f"{getattr(gain, method):.1f}%" for gain in found) for method in ("pce", "scn")
+    )
+    return (
+        f"**{where_it_lies(found)}**: in seed {rows['seed'].min()}, {gains_told(found, overall)} "
+        f"are floods over {FAR:g} mm away. With only the largest connected part kept, PCE has "
+        f"{pce}, SCN {scn}."
+    )
 
 
 def headline(
@@ -317,19 +328,16 @@ def headline(
     overall: Mapping[str, float] | None = None,
     beaten_by_all: Mapping[str, int] | None = None,
 ) -> str:
-    """The finding in a line of Markdown, on each data set with rows of PCE and SCN; or "".
+    """The same, and whom SCN then still beats, on each data set with rows of PCE and SCN; or "".
 
-    The decomposition is of the first seed, the comparisons of all seeds among the rows. `overall`
-    is as in `gains_told`; `beaten_by_all` how many rows SCN beats there as they are, by data set.
+    The comparisons are of all seeds among the rows; `beaten_by_all` is how many rows SCN beats
+    there as they are, by data set.
     """
-    if not (found := gains_of(rows)):
+    if not (text := gain_in_brief(rows, overall)):
         return ""
     by_all = beaten_by_all or {}
-    beaten = [_beaten(rows, gain.dataset, by_all.get(gain.dataset)) for gain in found]
-    with_pce, with_scn = kept_told(found)
+    beaten = [_beaten(rows, gain.dataset, by_all.get(gain.dataset)) for gain in gains_of(rows)]
     return (
-        f"**{where_it_lies(found)}**: in seed {rows['seed'].min()}, {gains_told(found, overall)} "
-        f"are floods over {FAR:g} mm away. With only the largest part kept, PCE has {with_pce}, "
-        f"SCN {with_scn}. Of the runs that kept predictions, SCN then significantly beats "
+        f"{text} Of the runs that kept predictions, SCN then significantly beats "
         f"{' and '.join(beaten)}."
     )

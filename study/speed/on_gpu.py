@@ -162,7 +162,11 @@ def run(options: Namespace) -> None:
     that failed.
     """
     runs = {text: wanted(options, text) for text in options.runs}
-    if options.resume and not any(pieces_of(options.resume / _kept(text)) for text in runs):
+    if (
+        options.resume
+        and runs
+        and not any(pieces_of(options.resume / _kept(text)) for text in runs)
+    ):
         raise FileNotFoundError(
             f"{options.resume}: no checkpoint of {', '.join(runs)}: it was not carried over"
         )

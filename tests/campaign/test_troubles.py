@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from scnlib.paths import REPOSITORY
 from tests.campaign import troubles
 from tests.campaign.troubles import TROUBLES, seen
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)

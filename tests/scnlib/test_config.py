@@ -198,7 +198,7 @@ def test_variants_joined_by_a_plus_change_what_each_names() -> None:
         ("stride4+", "unknown variant ''"),
         ("factor03+factor07", "'factor03.factor07': sets dropout, lr_factor, lr_steps twice"),
         ("short+short", "'short.short': write short first"),
-        ("nopap+short", "write short first, as in short.nopap"),
+        ("nopap+short", "write short first, as in short.stride4.nopap"),
     ],
 )
 def test_variants_that_cannot_be_joined_are_refused(variant: str, message: str) -> None:
@@ -224,6 +224,8 @@ def test_variants_that_cannot_be_joined_are_refused(variant: str, message: str) 
         ("scn", "nopap+softpap", "pap_target"),
         ("scn", "short+softpap+nopap", "pap_target"),
         ("scn", "nocacl+warm", "temperature"),
+        ("scn", "norsr+maskmean", "region_mean"),
+        ("scn", "norsr+detachedmap", "detach_propagated"),
     ],
 )
 def test_a_variant_that_changes_nothing_is_refused(method: str, variant: str, idle: str) -> None:
@@ -235,6 +237,11 @@ def test_a_variant_that_changes_nothing_is_refused(method: str, variant: str, id
 @pytest.mark.parametrize("method", ["scn_box", "cale"])
 def test_a_choice_of_scn_is_one_of_what_is_built_on_it(method: str) -> None:
     assert make_run("acdc", method, variant="nopap").scn.lambda2 == 0
+
+
+def test_what_acts_through_another_term_is_no_idle_choice() -> None:
+    assert make_run("acdc", "scn", variant="nopap+logits").scn.propagate == "logits"
+    assert make_run("acdc", "scn", variant="nopap+detachedmap").scn.detach_propagated
 
 
 def test_a_variant_equal_to_what_a_method_has_is_refused(monkeypatch) -> None:

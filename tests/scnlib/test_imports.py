@@ -3,11 +3,11 @@
 import importlib
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from scnlib.paths import REPOSITORY
+
 FILE_FORMATS = ("nibabel", "h5py")
 
 

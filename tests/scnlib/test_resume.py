@@ -16,13 +16,12 @@ import torch
 
 from scnlib import records, training
 from scnlib.config import Run
+from scnlib.paths import REPOSITORY
 from scnlib.training import train
 from study.experiments import make_run
 from tests.tiny_runs import SUBJECTS, advance, begin, cases, same, tiny, whole_and_broken
 
 pytestmark = pytest.mark.usefixtures("few_subjects")
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 DRIVER = f"""

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from scnlib.data.batches import TrainingSet
 from scnlib.data.phantom import phantom_split
-from scnlib.kernels import ElementDropout
 from scnlib.methods import METHODS, get_method
 from scnlib.methods.base import Batch, Method, Now
 from scnlib.methods.scn import SCN
 from study.experiments import make_run
 from tests.scnlib.reference_step import scn_loss
+from tests.tiny_runs import without_dropout
 
 K = 4
 # A name for each kind of step whose loss is a function of tensors alone.
@@ -26,13 +26,6 @@ def drawn_batch(method: str, padding: str = "unlabelled", device: str = "cpu") -
     run = make_run("phantom", method, batch=6, padding=padding)
     data = TrainingSet(run, phantom_split("train")[:4], torch.device(device))
     return data.draw([], torch.Generator().manual_seed(1))[0]
-
-
-def without_dropout(method: Method) -> Method:
-    for layer in method.modules():
-        if isinstance(layer, ElementDropout):
-            layer.p = 0.0
-    return method
 
 
 def gradients(loss: Tensor, method: Method) -> list[Tensor]:

@@ -10,21 +10,18 @@ import torch
 from torch import Tensor
 
 from scnlib import kernels, records, step
-from scnlib.kernels import ElementDropout
 from scnlib.methods.base import Method
 from scnlib.step import Inbox, StaticStep
 from scnlib.training import Training, train
-from tests.tiny_runs import CPU, advance, begin, same, tiny
+from tests.tiny_runs import CPU, advance, begin, same, tiny, without_dropout
 
 pytestmark = pytest.mark.usefixtures("few_subjects")
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
 
-def without_dropout(begun: Training) -> Training:
-    for layer in begun.method.modules():
-        if isinstance(layer, ElementDropout):
-            layer.p = 0.0
+def steady(begun: Training) -> Training:
+    without_dropout(begun.method)
     return begun
 
 
@@ -83,9 +80,9 @@ def test_every_kind_of_step_gives_the_same_run(
     """Over a step of the schedule: a recorded optimiser has to see the new learning rate."""
     protocol = {"iterations": 6, "schedule": "step", "lr_steps": 1.2, "optimiser": "sgd"}
     run = tiny(method, size=32, lr=0.01, **protocol)
-    one = without_dropout(begin(run, tmp_path / "one"))
+    one = steady(begin(run, tmp_path / "one"))
     expected = losses(one, 6)
-    other = other_step(without_dropout(begin(run, tmp_path / "other")), compiler, recorded)
+    other = other_step(steady(begin(run, tmp_path / "other")), compiler, recorded)
     found = losses(other, 6)
     torch.testing.assert_close(torch.tensor(found), torch.tensor(expected), rtol=1e-4, atol=1e-5)
     assert one.rate == other.rate == pytest.approx(0.001)  # in the sixth step
@@ -104,10 +101,8 @@ def test_what_a_gpu_compiles_is_traced_with_its_gradient(
 ) -> None:
     """The library's attention and plain cosines, which a CPU has by hand."""
     monkeypatch.setattr(kernels, "OWN", ())
-    one = without_dropout(begin(tiny(method, size=32), tmp_path / "one"))
-    other = other_step(
-        without_dropout(begin(tiny(method, size=32), tmp_path / "other")), "aot_eager", False
-    )
+    one = steady(begin(tiny(method, size=32), tmp_path / "one"))
+    other = other_step(steady(begin(tiny(method, size=32), tmp_path / "other")), "aot_eager", False)
     expected, found = losses(one, 2), losses(other, 2)
     assert other.step.kind == "compiled"
     if method == "scn":  # the other draws the channels it drops, by other bits where compiled
@@ -246,7 +241,7 @@ def test_on_a_gpu_every_kind_of_step_trains_alike(
     found = []
     for name in ("eager", kind):
         begun = Training(run, tmp_path / name, None, torch.device("cuda"), step=name)
-        found.append(losses(without_dropout(begun), 8))
+        found.append(losses(steady(begun), 8))
     assert kind in begun.step.kind and not caplog.records
     torch.testing.assert_close(
         torch.tensor(found[1])[:, 0], torch.tensor(found[0])[:, 0], rtol=0.05, atol=0.02

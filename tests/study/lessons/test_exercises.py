@@ -2,7 +2,6 @@
 
 import ast
 import re
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +9,12 @@ import nbformat
 import numpy as np
 import pytest
 
+from scnlib.paths import REPOSITORY
 from study.lessons import answers, exercises
 from study.lessons.exercises import EXERCISES, NOT_ATTEMPTED, NOT_YET, RIGHT, verdict
 from tests.learners import ACCEPTED, COMMON, OTHER, UNREADABLE
 
-NOTEBOOKS = sorted((Path(__file__).parents[3] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 
 
 def pairs(table: dict[str, list[Any]]) -> list[Any]:

@@ -9,9 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from scnlib.paths import REPOSITORY
 from study.run import environment
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -84,18 +83,18 @@ def test_a_container_with_everything_installed_needs_no_environment(house, monke
 
 
 def test_the_lock_names_one_version_of_each_package():
-    locked = (ROOT / "requirements.lock").read_text().splitlines()
+    locked = (REPOSITORY / "requirements.lock").read_text().splitlines()
     pins = [line for line in locked if line and not line.startswith("#")]
     assert all(line.count("==") == 1 and "+" not in line and "/" not in line for line in pins)
     assert "torch==2.13.0" in pins
 
 
 def test_all_but_torch_have_sums():
-    text = (ROOT / environment.HASHES).read_text()
+    text = (REPOSITORY / environment.HASHES).read_text()
     sums = r"^(\S+==\S+)((?: \\\n {4}--hash=sha256:[0-9a-f]{64})+)$"
     entries = re.findall(sums, text, re.MULTILINE)
     assert text.count("--hash=") == sum(found.count("--hash=") for _, found in entries)
-    locked = (ROOT / "requirements.lock").read_text().splitlines()
+    locked = (REPOSITORY / "requirements.lock").read_text().splitlines()
     pins = {line for line in locked if not line.startswith(("#", "torch=="))}
     assert sorted(pin for pin, _ in entries) == sorted(map(_normal, pins))
 
@@ -108,7 +107,7 @@ def _normal(pin):
 
 def test_help_needs_no_packages():
     bare = [sys.executable, "-S", "-P", "-m", "study.run.command", "--help"]
-    out = subprocess.run(bare, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    out = subprocess.run(bare, env={"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True)
     assert out.returncode == 0, out.stderr
     assert "--profile {demo,cpu,night,paper}" in out.stdout
 
@@ -116,8 +115,8 @@ def test_help_needs_no_packages():
 def test_choosing_an_interpreter_needs_no_packages():
     code = "from study.run.environment import REPOSITORY; print(REPOSITORY)"
     bare = [sys.executable, "-S", "-P", "-c", code]
-    out = subprocess.run(bare, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
-    assert (out.stdout.strip(), out.stderr) == (str(ROOT), "")
+    out = subprocess.run(bare, env={"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True)
+    assert (out.stdout.strip(), out.stderr) == (str(REPOSITORY), "")
 
 
 def test_without_python_one_clear_line(tmp_path):
@@ -126,14 +125,14 @@ def test_without_python_one_clear_line(tmp_path):
     old = tmp_path / "python3"
     old.write_text("#!/bin/sh\nexit 1\n")  # as a Python before 3.11 answers
     old.chmod(0o755)
-    command = [str(tmp_path / "bash"), str(ROOT / "run_all.sh")]
+    command = [str(tmp_path / "bash"), str(REPOSITORY / "run_all.sh")]
     out = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
     assert out.returncode == 1
     assert out.stderr == "error: no Python 3.11 or newer found; install one and run this again\n"
 
 
 def test_the_check_of_a_change_is_the_readme_command():
-    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    lines = (REPOSITORY / ".ci" / "run").read_text().splitlines()
     code = [line for line in lines if line and not line.startswith("#")]
     assert code[-1] == 'cd "$(dirname "$0")/.." && exec ./run_all.sh --test'
     assert sum("apt-get install" in line for line in code) == 1

@@ -6,20 +6,18 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 from unittest import mock
 
 import nbformat
 import pytest
 
+from scnlib.paths import REPOSITORY
 from study.run import planning, watching
 from study.run.executed import WIDGET, failure, tidy
 from study.run.lock import lock
 from study.run.notebook import run_notebook
 from study.run.parameters import typed
 from tests.pretended import write_notebook
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -74,7 +72,7 @@ def test_runs_with_this_python_and_leaves_no_trace_of_the_machine(small, tmp_pat
     run_notebook(notebook, given, output)
     text = output.read_text()
     assert "DATA/ACDC 1 0.0001" in text
-    for trace in ("/somewhere", str(ROOT), sys.prefix, str(tmp_path), "start_time", "iopub"):
+    for trace in ("/somewhere", str(REPOSITORY), sys.prefix, str(tmp_path), "start_time", "iopub"):
         assert trace not in text
     nbformat.validate(nbformat.read(output, as_version=4))
 

@@ -8,21 +8,20 @@ import nbformat
 import pytest
 
 from scnlib.config import SCNOptions
-from scnlib.paths import SHORT
+from scnlib.paths import REPOSITORY, SHORT
 from study.experiments import VARIANTS
 from study.run.executed import BASE64, WIDGET
 from study.run.parameters import declared
 from study.run.planning import RULES
 
-ROOT = Path(__file__).resolve().parents[3]
-SOURCES = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SOURCES = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 # The demo's executed copies are made anew on each machine and are not committed.
 EXECUTED = [
     path
-    for path in sorted((ROOT / "results").glob("*/notebooks/*.ipynb"))
-    if path.relative_to(ROOT / "results").parts[0] != "demo"
+    for path in sorted((REPOSITORY / "results").glob("*/notebooks/*.ipynb"))
+    if path.relative_to(REPOSITORY / "results").parts[0] != "demo"
 ]
-ALL = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in SOURCES + EXECUTED]
+ALL = [pytest.param(path, id=str(path.relative_to(REPOSITORY))) for path in SOURCES + EXECUTED]
 PARAMETERS = {
     "explore": {"profile": str, "data": str, "out": str},
     "correlation": {"profile": str, "data": str, "out": str},
@@ -69,7 +68,7 @@ def test_sources_hold_no_outputs(path):
 @pytest.mark.parametrize("path", EXECUTED, ids=lambda path: path.name)
 def test_executed_copies_succeeded_and_tell_nothing_of_the_machine(path):
     text = re.sub(r'"image/(png|jpeg)": "[^"]*"', "", BASE64.sub("", path.read_text()))
-    for folder in (str(ROOT), str(Path.home()), "/home/", "/Users/", "/tmp/"):
+    for folder in (str(REPOSITORY), str(Path.home()), "/home/", "/Users/", "/tmp/"):
         assert len(folder) < 2 or folder not in text  # a home may be "/"
     assert path.stat().st_size < 1_000_000
     for cell in nbformat.read(path, as_version=4).cells:
@@ -88,12 +87,12 @@ def test_executed_copies_are_of_the_notebooks_as_they_are(path):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_declares_the_parameters_that_the_runner_sets(rule):
-    path = ROOT / "notebooks" / f"{RULES[rule]}.ipynb"
+    path = REPOSITORY / "notebooks" / f"{RULES[rule]}.ipynb"
     assert {name: type(value) for name, value in declared(path).items()} == PARAMETERS[rule]
 
 
 def test_every_open_choice_is_listed_and_every_variant_shown():
-    book = nbformat.read(ROOT / "notebooks" / f"{RULES['choices']}.ipynb", as_version=4)
+    book = nbformat.read(REPOSITORY / "notebooks" / f"{RULES['choices']}.ipynb", as_version=4)
     table = next(cell.source for cell in book.cells if "| Eq. 1 |" in cell.source)
     table = table.replace("`lambda1` to `lambda4`", "`lambda1`, `lambda2`, `lambda3`, `lambda4`")
     assert [f.name for f in fields(SCNOptions) if f"`{f.name}`" not in table] == []

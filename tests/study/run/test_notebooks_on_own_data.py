@@ -7,12 +7,12 @@ import nbformat
 import pandas as pd
 import pytest
 
-from scnlib.paths import run_folder
+from scnlib.paths import REPOSITORY, run_folder
 from study.experiments import make_run
 from tests import sample_record
 from tests.scnlib.data.test_own_data import own
 
-NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
+NOTEBOOKS = REPOSITORY / "notebooks"
 
 
 def run_cells(name: str, **parameters: Any) -> dict[str, Any]:

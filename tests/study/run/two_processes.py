@@ -8,19 +8,16 @@ import torch.distributed as dist
 from torch import Tensor
 
 from scnlib import training
-from scnlib.kernels import ElementDropout
 from scnlib.methods import Now
 from scnlib.training import Training
 from study.run import parallel
 from tests import tiny_runs
-from tests.tiny_runs import CPU, tiny
+from tests.tiny_runs import CPU, tiny, without_dropout
 
 
 def step(begun: Training, loss, seed: int) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
     """The loss, the gradients, and the buffers afterwards, of one batch."""
-    for layer in begun.method.modules():
-        if isinstance(layer, ElementDropout):
-            layer.p = 0.0
+    without_dropout(begun.method)
     begun.data.images = begun.data.images.double()
     begun.method.train()
     begun.method.prepare(begun.data.images, begun.data.scribbles)

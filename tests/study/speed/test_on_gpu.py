@@ -141,7 +141,7 @@ def test_when_the_time_is_over_a_row_is_closed_first(
     clock = iter(range(1000))
     monkeypatch.setattr(on_gpu.time, "monotonic", lambda: 10.0 * next(clock))
     skip = ["--skip", "profile", "benchmark"]
-    assert borrowed("work", *skip, "--runs", "pce:0", "--seconds", "40") == 0
+    assert borrowed("work", *skip, "--runs", "pce:0", "--seconds", "60") == 0
     told = json.loads((tmp_path / "out" / "pce-0.pt.json").read_text())
     assert told["iteration"] == 3 and [row["iteration"] for row in told["curve"]] == [3]
 
