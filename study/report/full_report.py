@@ -262,9 +262,8 @@ def training_time(records: Sequence[Record]) -> list[str]:
     """A line on how long the trainings of seed 0 take, from each one's typical step; or none."""
     runs = [record for record in records if record.run.seed == 0]
     hours = sum(r.run.profile.iterations * r.typical_step for r in runs) / 3600
-    return [
-        f"- The {len(runs)} trainings of seed 0 behind the tables: {hours:.0f} hours."
-    ] * bool(runs)
+    line = f"- The {len(runs)} trainings of seed 0 behind the tables: {hours:.0f} hours."
+    return [line] if runs else []
 
 
 def phantom_line(path: Path) -> list[str]:

@@ -344,9 +344,8 @@ def _comparisons(records: Sequence[Record]) -> list[Claim]:
     more, of_more = _counted(tests)
     better, ranks = proven_leads(ahead)
     lost = len(ahead) - ahead["verdict"].tolist().count("worse")
-    once = claimed[(claimed["verdict"] == "worse") & (claimed["seeds"] < 2)]
-    apart = [row for row in claimed.to_dict("records") if row["verdict"] == "worse"]
-    apart = [row for row in apart if seeds_mark(row)]
+    won = [row for row in claimed.to_dict("records") if row["verdict"] == "worse"]
+    once, apart = sum(row["seeds"] < 2 for row in won), sum(map(bool, map(seeds_mark, won)))
     single = [
         f"{row_title(1, row['method'])} on {data_title(row['dataset'])}"
         for row in ahead.drop_duplicates(["dataset", "method"]).to_dict("records")
@@ -367,8 +366,8 @@ def _comparisons(records: Sequence[Record]) -> list[Claim]:
             proven == of,
             f"of the {of_more - more} others SCN has no lead in {lost}; twenty and "
             "fifteen test patients tell few small differences apart; of those in Dice that are "
-            f"significant, {len(once)} are of one seed of the rival, and {len(apart)} of seeds "
-            f"over {SPREAD:g} points apart",
+            f"significant, {once} are of one seed of the rival, and {apart} of seeds over "
+            f"{SPREAD:g} points apart",
         ),
     ]
 

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -42,7 +43,7 @@ def test_a_failed_run_does_not_stop_the_others_and_the_next_start_goes_on(
 
 
 def test_training_again_in_the_demos_own_folder_says_how_to_keep_what_is_done(capsys):
-    failed = [mock.Mock(output=Path("nowhere.ipynb"))]
+    failed: Any = [mock.Mock(output=Path("nowhere.ipynb"))]
     for own, words in ((True, "run the command without --retrain again"), (False, "the same")):
         options = mock.Mock(retrain=True, is_default_out=own)
         assert running._say_failures(options, failed) == 1
@@ -71,7 +72,7 @@ def test_a_plan_counts_the_cores_it_may_use_and_one_place_a_training(tmp_path, m
     monkeypatch.setattr(graph, "_gpus", list)
     monkeypatch.setattr(graph, "_wait", lambda command, *_: command)
     options = mock.Mock(jobs=2, on=Path("local"))
-    command_line = graph.run_graph(options, [], tmp_path, 0)
+    command_line: Any = graph.run_graph(options, [], tmp_path, 0)
     plan = json.loads((tmp_path / "plan.json").read_text())
     assert (plan["threads"], plan["gpu"]) == (2, 1)
     assert command_line[-4:] == ["--cores", "5", "--resources", "gpu=2"]
