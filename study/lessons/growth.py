@@ -198,17 +198,16 @@ def growth_lines(growth: Growth) -> list[str]:
     Each look's votes are of other pixels, and few: one look alone would be chance.
     """
     counts = growth.counts
-    last: Any = counts[counts["iteration"] == counts["iteration"].iloc[-1]]
-    heart = last[last["structure"] != growth.classes[0]]
+    heart: Any = counts[counts["structure"] != growth.classes[0]]
+    last = heart[heart["iteration"] == counts["iteration"].iloc[-1]]
     found = []
     for source in SOURCES:
-        said, true, both = heart.loc[heart["source"] == source, ["said", "true", "both"]].sum()
+        said, true, both = last.loc[last["source"] == source, ["said", "true", "both"]].sum()
         right = f"{both} of them ({100 * both / said:.0f}%) in the right structure; " * bool(said)
         found.append(
             f"**{CALLED[source]}**: {said} pixels said to be heart, {right}"
             f"{100 * both / true:.0f}% of the heart is found."
         )
-    heart = counts[counts["structure"] != growth.classes[0]]
     said, both = heart.loc[heart["source"] == "votes", ["said", "both"]].sum()
     if said:
         looks = len(growth.iterations)

@@ -106,6 +106,7 @@ subjects, percent, {seeds}. Notebook 05, section 11, says how they were made{pic
 {told}
 
 """
+NOT_TRIED = "not tried"
 _NO_BEST = ("none", "last", "none")  # of a run that was not validated
 
 
@@ -185,21 +186,19 @@ def _whole_fills(records: Sequence[Record], variants: Sequence[Record]) -> str:
 
 def odd_rows(records: Sequence[Record], variants: Sequence[Record]) -> str:
     """The section on rows whose mean is of unlike parts, or nothing."""
-    rows, any_tried = [], False
+    rows = []
     for dataset in NAMES:
         tried = {one.method: one for one in sensitivity.whole_fills(records, variants, dataset)}
         for (method, kind), values in odd_means(records, dataset).items():
-            said = "not tried"
+            said = NOT_TRIED
             if one := tried.get(method):
-                any_tried = True
                 pairs = [f"{one.before[s]:.1f} to {one.after[s]:.1f} (seed {s})" for s in one.seeds]
                 said = ", ".join(pairs)
             rows.append((f"{title(method)} on {data_title(dataset)}", f"{kind}: {values}", said))
     head = ("row", "test Dice", "validation Dice with labelled corners")
-    if not any_tried:
-        head, rows = head[:2], [row[:2] for row in rows]
-    table = markdown.table(head, rows)
-    return _ODD.format(table=table, experiment=_EXPERIMENT * any_tried) if rows else ""
+    tried = any(row[2] != NOT_TRIED for row in rows)
+    table = markdown.table(head, rows) if tried else markdown.table(head[:2], [r[:2] for r in rows])
+    return _ODD.format(table=table, experiment=_EXPERIMENT * tried) if rows else ""
 
 
 def _short_runs(short: Sequence[Record]) -> str:

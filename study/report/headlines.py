@@ -202,11 +202,8 @@ def _moved(found: Sequence[sensitivity.Effect]) -> str:
     ordered = sorted(found, key=lambda one: -float(np.mean(one.changes)))
     moved, kept = [], []
     for one in ordered:
-        little = abs(float(np.mean(one.changes))) < LITTLE and one.method not in (
-            "pce",
-            "scn",
-        )
-        (kept if little else moved).append(one)
+        named = one.method in ("pce", "scn") or abs(float(np.mean(one.changes))) >= LITTLE
+        (moved if named else kept).append(one)
     said = [sensitivity.filled(one) for one in moved]
     if kept:
         said.append(f"{', '.join(title(one.method) for one in kept)} by less than {LITTLE:g}")

@@ -248,7 +248,7 @@ def wins(rows: pd.DataFrame, dataset: str, prior: str = "heart") -> tuple[int, i
     """How many of the paper's rows SCN beats significantly in Dice as they are, with a prior in
     both, and how many there are; of all seeds among these rows."""
     mine: Any = _of(rows, dataset)
-    mine = mine[np.array([in_print(method, dataset) for method in mine["method"]], dtype=bool)]
+    mine = mine[mine["method"].isin([m for m in set(mine["method"]) if in_print(m, dataset)])]
     found = [compare(mine, metrics=["dice"]), against_scn(mine, prior)]
     alone, kept = (tests["verdict"].tolist().count("worse") for tests in found)
     return alone, kept, len(found[0])

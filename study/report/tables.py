@@ -163,7 +163,7 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
     PCE+CALE, a row of Table 3, stands before SCN in the table of the same data set. A method under
     a recipe that is not its own is a footnote.
     """
-    parts, by_adam = [], []
+    parts, recipes = [], set()
     shared = {title(without_recipe(method)): title(method) for method in RECIPES}
     for number in (1, 2):
         table = side_by_side(number, records, profile)
@@ -173,8 +173,8 @@ def means_tables(records: Sequence[Record], profile: str) -> str:
             table = pd.concat([table.iloc[:place], cale, table.iloc[place:]])
         name = data_title(table_dataset(number, records, profile))
         parts.append(_means(table.drop(index=list(shared), errors="ignore"), name))
-        by_adam += [shared[row] for row in table.index if row in shared]
-    rows = ", ".join(row for row in shared.values() if row in by_adam)
+        recipes |= {shared[row] for row in table.index if row in shared}
+    rows = ", ".join(row for row in shared.values() if row in recipes)
     recipe = f"{rows}: by their public code's SGD (by Adam: the full report)." if rows else ""
     last = " ".join(text for text in (recipe, uneven_told(records, REASONS[:1])) if text)
     return "\n\n".join([*parts, last] if last else parts)

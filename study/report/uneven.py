@@ -40,15 +40,23 @@ def odd_means(records: Sequence[Record], dataset: str) -> dict[tuple[str, str], 
     """
     found: dict[tuple[str, str], str] = {}
     by_seed, by_structure = REASONS
-    dice = per_seed(records, dataset)
-    for method in in_order(dice.keys() - set(SHARED)):
-        values = [100 * dice[method][seed] for seed in sorted(dice[method])]
+    far = seeds_far_apart(records, dataset)
+    for method in in_order(per_seed(records, dataset).keys() - set(SHARED)):
         parts = _by_structure(records, dataset, method)
-        if max(values) - min(values) > SPREAD:
-            found[method, by_seed] = _listed(values)
+        if method in far:
+            found[method, by_seed] = _listed(far[method])
         elif max(parts) - min(parts) > GAP:
             found[method, by_structure] = _listed(parts)
     return found
+
+
+def seeds_far_apart(records: Sequence[Record], dataset: str) -> dict[str, list[float]]:
+    """Dice in percent, seed by seed, of the methods whose seeds lie over `SPREAD` apart."""
+    dice = {
+        method: [100 * seeds[seed] for seed in sorted(seeds)]
+        for method, seeds in per_seed(records, dataset).items()
+    }
+    return {m: values for m, values in dice.items() if max(values) - min(values) > SPREAD}
 
 
 def uneven_runs(records: Sequence[Record]) -> pd.DataFrame:

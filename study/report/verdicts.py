@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
-from study.report.means import per_seed
 from study.report.scores import ONE_SEED, SPREAD
 from study.report.statistics import ALPHA, compare
 from study.report.titles import DATASETS, data_title, in_order, in_print, row_title
+from study.report.uneven import seeds_far_apart
 
 UNITS = {"dice": ("Dice", 100.0, "points"), "hd95_voxel": ("95HD", 1.0, "voxels")}
 _WORDS = {
@@ -132,12 +132,10 @@ def _by_seed(records: Sequence[Record], tests: pd.DataFrame) -> list[str]:
     """Methods, SCN among them, whose seeds tell more than one story: each seed's mean Dice."""
     found = []
     for dataset, rows in tests.groupby("dataset", sort=False):
-        dice = per_seed(records, str(dataset))
-        for method in in_order({*rows["method"], "scn"}):
-            values = [100 * dice[method][seed] for seed in sorted(dice[method])]
-            if max(values) - min(values) > SPREAD:
-                each = ", ".join(f"{value:.2f}" for value in values)
-                found.append(f"{row_title(1, method)} on {data_title(str(dataset))} {each}")
+        far = seeds_far_apart(records, str(dataset))
+        for method in in_order(far.keys() & {*rows["method"], "scn"}):
+            each = ", ".join(f"{value:.2f}" for value in far[method])
+            found.append(f"{row_title(1, method)} on {data_title(str(dataset))} {each}")
     told = f"Of seeds over {SPREAD:g} points apart, mean Dice in percent: "
     return [f"{told}{'; '.join(found)}."] if found else []
 

@@ -12,9 +12,8 @@ At home, pack what the machine lacks, in pieces that pass where transfers are sm
 The pieces hold the training and validation volumes alone: what is tested stays at home. Where a
 transfer takes 64 MiB, one piece goes with each beside the repository's 41: have all of them in one
 folder there before `run`. If 8 files come back, that is two runs, the benchmark and the profile.
-There
-(Python 3.12 with torch, numpy, scipy, h5py, pandas, scikit-image, safetensors and triton; git is
-not needed), in this repository's folder:
+There (Python 3.12 with torch, numpy, scipy, h5py, pandas, scikit-image, safetensors and triton; git
+is not needed), in this repository's folder:
 
     python3 -m pip install --no-index --no-deps --target /tmp/site CARRIED/wheels/*.whl
     PYTHONPATH=/tmp/site:CARRIED/medpy-folder python3 -m study.speed.on_gpu run --device cuda \
@@ -162,11 +161,8 @@ def run(options: Namespace) -> None:
     that failed.
     """
     runs = {text: wanted(options, text) for text in options.runs}
-    if (
-        options.resume
-        and runs
-        and not any(pieces_of(options.resume / _kept(text)) for text in runs)
-    ):
+    earlier = [options.resume / _kept(text) for text in runs] if options.resume else []
+    if earlier and not any(map(pieces_of, earlier)):
         raise FileNotFoundError(
             f"{options.resume}: no checkpoint of {', '.join(runs)}: it was not carried over"
         )
