@@ -7,7 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import amounts, lost_points, markdown, own_rival, resolution, sensitivity
+from study.report import (
+    amounts,
+    both_lengths,
+    lost_points,
+    markdown,
+    own_rival,
+    resolution,
+    sensitivity,
+)
 from study.report.claims import answers
 from study.report.findings import departures
 from study.report.headlines import floods
@@ -62,10 +70,10 @@ With "heart" the largest connected part of all structures is kept, with "parts" 
 """
 _WHOLE = """## Corners labelled background, in whole runs
 
-What fills the corners that a rotation brings in, on validation subjects of ACDC: unlabelled, as in
-all tables above, or background.
+What fills the corners that a rotation brings in, on validation subjects: unlabelled, as in all
+tables above, or background. {why}
 
-{table}
+{tables}
 
 """
 _ODD = """## Rows of unlike parts
@@ -82,18 +90,26 @@ where nobody drew. Its Dice is of validation subjects; runs of another number fo
 _SHORT = """## Short runs
 
 On validation subjects of ACDC at 64 pixels. What fills a rotation's corners, and where a compared
-method differs from its public code, seed by seed:
+method differs from its public code, seed by seed ([picture](figures/short_corners.png)):
 
 {fills}
 
 {told}
 
-SCN with one choice changed, to the mean of all seeds of its default. Notebook 05, section 10, has
-the picture.
+SCN with one choice changed, to the mean of all seeds of its default
+([picture](figures/short_choices.png)).
 
 {choices}
 
 {judged}
+
+"""
+_BOTH = """Beside the same choices in whole runs (differences over the seeds that both a choice and
+its default have; in short runs SCN's default has stride 4):
+
+{table}
+
+{told}
 
 """
 _AMOUNTS = """## How much must be scribbled, on {data}
@@ -142,7 +158,7 @@ def report_text(
         lost=_lost_points(lost),
         whole=_whole_fills(records, variants),
         odd=odd_rows(records, variants),
-        short=_short_runs(short),
+        short=_short_runs(short) + _both_lengths(short, records, variants),
         amounts="".join(_amounts(short, dataset) for dataset in NAMES),
         runs=runs_table([*records, *folds], variants),
     )
@@ -180,8 +196,14 @@ def _lost_points(lost: pd.DataFrame | None) -> str:
 
 def _whole_fills(records: Sequence[Record], variants: Sequence[Record]) -> str:
     """The section on the other fill in whole runs, or nothing."""
-    table = sensitivity.effects_table(sensitivity.whole_fills(records, variants))
-    return _WHOLE.format(table=table) if table else ""
+    found = {name: sensitivity.whole_fills(records, variants, name) for name in NAMES}
+    tables = [
+        f"**{data_title(name)}**\n\n{sensitivity.effects_table(effects)}"
+        for name, effects in found.items()
+        if effects
+    ]
+    why = sensitivity.why_unlabelled(found["acdc"])
+    return _WHOLE.format(tables="\n\n".join(tables), why=why) if tables else ""
 
 
 def odd_rows(records: Sequence[Record], variants: Sequence[Record]) -> str:
@@ -189,7 +211,7 @@ def odd_rows(records: Sequence[Record], variants: Sequence[Record]) -> str:
     rows = []
     for dataset in NAMES:
         tried = {one.method: one for one in sensitivity.whole_fills(records, variants, dataset)}
-        for (method, kind), values in odd_means(records, dataset).items():
+        for (method, kind), values in odd_means(records, dataset, adam=True).items():
             said = NOT_TRIED
             if one := tried.get(method):
                 pairs = [f"{one.before[s]:.1f} to {one.after[s]:.1f} (seed {s})" for s in one.seeds]
@@ -215,6 +237,15 @@ def _short_runs(short: Sequence[Record]) -> str:
     )
 
 
+def _both_lengths(
+    short: Sequence[Record], records: Sequence[Record], variants: Sequence[Record]
+) -> str:
+    """What short runs say beside what whole ones do, or nothing."""
+    found = both_lengths.both_lengths(short, records, variants)
+    table, told = both_lengths.lengths_table(found), both_lengths.lengths_told(found)
+    return _BOTH.format(table=table, told=told) if found else ""
+
+
 def _amounts(short: Sequence[Record], dataset: str) -> str:
     """The section on less or worse strokes on a data set, or nothing."""
     found = sensitivity.effects(short, dataset)
@@ -222,7 +253,7 @@ def _amounts(short: Sequence[Record], dataset: str) -> str:
         return ""
     told = amounts.amounts_told(found, data_title(dataset))
     seeds = amounts.seeds_of(found)
-    picture = " and has the picture" if dataset == "acdc" else ""
+    picture = " ([picture](figures/short_amounts.png))" if dataset == "acdc" else ""
     names = {"data": data_title(dataset), "seeds": seeds, "picture": picture}
     return _AMOUNTS.format(**names, table=table, told=told)
 

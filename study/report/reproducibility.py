@@ -18,11 +18,14 @@ from scnlib.paths import REPOSITORY
 from scnlib.records import Record
 from study.experiments import RECIPES, without_recipe
 from study.report import field, markdown, resolution
+from study.report.costs import costs_told
 from study.report.findings import AblationStep, ablation_steps
 from study.report.forecast import forecast, steps_told
+from study.report.left_undone import left_undone
 from study.report.means import mean_dice, per_seed, seeds_text
 from study.report.paper import paper_table
 from study.report.scores import SPREAD, number_text, seeds_mark
+from study.report.stated import stated_table
 from study.report.statistics import compare
 from study.report.titles import ROWS, data_title, in_order, paper_row, row_title, title
 from study.report.uneven import odd_means
@@ -51,7 +54,11 @@ seed of a method whose seeds lie so far apart on the other data set.
 
 [The full report](cpu/REPORT.md) has every number with its interval.
 
-{findings}{field}## What was open, and what was chosen
+{findings}{field}## What was stated, and what was kept
+
+{stated}
+
+## What was open, and what was chosen
 
 {choices}
 
@@ -59,12 +66,17 @@ What the choices cost on validation subjects: notebook `05_open_choices`. Splits
 of the protocol: `study/experiments.py`; what each compared method does otherwise than its public
 code: the head of its file in `scnlib/methods`, and `ComparedOptions` in `scnlib/config.py`.
 
+## What was aimed at, and left out
+
+{undone}
+
 ## Hours
 
 {hours}
 
-All of Tables 1-3, both data sets, three seeds: hours reckoned from the measured cost of a step
-(`python -m study.speed`), one training at a time on each machine.
+All of Tables 1-3, both data sets, three seeds: hours reckoned, not measured, from the measured cost
+of a step (`python -m study.speed`), one training at a time on each machine. No GPU was at hand, so
+that none has a row.
 
 {forecast}
 
@@ -74,6 +86,8 @@ ratio of code and number formats, not of methods. Then the share of SCN's that i
 how fast these run, in percent of a product of large matrices in the same type.
 
 {steps}
+
+{costs}
 
 ## How the machinery was tried
 
@@ -144,10 +158,13 @@ def reproducibility_text(
         field=_beside_the_field(folds),
         close=f"{CLOSE:g} point of Dice",
         spread=f"{SPREAD:g} points",
+        stated=stated_table(),
         choices=choices(),
+        undone=left_undone(records, variants, fine, folds),
         hours=hours([*records, *variants, *folds, *fine]),
         forecast=forecast(benchmarks),
         steps=steps_told(benchmarks) or "Not measured yet.",
+        costs=costs_told(benchmarks, [*records, *fine]),
         reliability="\n".join(reliability),
         checklist=markdown.table(
             ("item", "answer", "where"),

@@ -1,26 +1,20 @@
 """What one choice is worth, from short runs on validation subjects, a few minutes and seeds each.
 
 A short run's variant is a chain: "short+stride4+nopap" departs in its last link from
-"short+stride4", and is compared with that alone, seed by seed. What comes out orders choices; how
-large a difference is after a whole run only a whole run tells.
+"short+stride4", and is compared with that alone, seed by seed. After a whole run a difference can
+be another one: `study.report.both_lengths` has those that were made in both.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from scipy import stats
 
 from scnlib.config import Strokes
 from scnlib.paths import SHORT
 from scnlib.records import Record
 from study.report import markdown
-from study.report.display import legend_below
 from study.report.left_out import best_by_seed
 from study.report.means import seeds_count, seeds_text
 from study.report.titles import data_title, in_order, title
@@ -70,10 +64,9 @@ MEANING = {
     "unnormalised": "CACL: no unit length",
     "warm": "CACL: T = 0.5",
 }
+IN_WORDS = OF_OTHERS | MEANING
 FINER = f"{SHORT}+stride4"
 LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
-EDGE = 5.0  # points; a choice that does more is marked at the axis's end, with its number
-OPEN, LABELLED = "#0072B2", "#D55E00"
 
 
 class Effect(NamedTuple):
@@ -142,6 +135,28 @@ def fills(found: Sequence[Effect]) -> list[Effect]:
     return [effect for effect in found if effect.choice == FILL]
 
 
+def why_unlabelled(found: Sequence[Effect]) -> str:
+    """Why the tables leave the corners unlabelled, from `whole_fills`; "" unless SCN loses by them.
+
+    One fill serves all methods: the one that is fairer to the rivals, unless SCN loses by it.
+    """
+    points = {one.method: one for one in found}
+    if "scn" not in points or np.mean(points["scn"].changes) >= 0:
+        return ""
+    lifted = [_gain(one) for one in found if np.mean(one.changes) >= LITTLE]
+    losing = [_gain(one) for name in ("scn", "cale", "full") if (one := points.get(name))]
+    return (
+        "The tables have one fill for all methods. It would be background, which some rivals' "
+        "public code has, if SCN lost nothing by it. On ACDC labelled corners change "
+        f"{', '.join(losing)}. Lifted by {LITTLE:g} points or more are "
+        f"{', '.join(lifted) or 'none'}."
+    )
+
+
+def _gain(one: Effect) -> str:
+    return f"{title(one.method)} {np.mean(one.changes):+.1f} ({seeds_count(len(one.seeds))})"
+
+
 def open_choices(found: Sequence[Effect]) -> list[Effect]:
     """What the paper leaves open, in SCN: from the worst choice to the best.
 
@@ -161,7 +176,7 @@ def effects_table(found: Sequence[Effect]) -> str:
         without, having = effect.means
         each = ", ".join(f"{change:+.1f}" for change in effect.changes)
         numbers = (f"{without:.1f}", f"{having:.1f}", f"{having - without:+.1f}", each)
-        words = OF_OTHERS.get(effect.choice, MEANING.get(effect.choice, ""))
+        words = IN_WORDS.get(effect.choice, "")
         rows.append((title(effect.method), f"`{effect.choice}`", words, *numbers))
     return markdown.table(head, rows) if rows else ""
 
@@ -192,7 +207,7 @@ def told_of_choices(found: Sequence[Effect]) -> str:
     ranked = open_choices(found)
     if not ranked:
         return ""
-    usual = _default(ranked)
+    usual = default_dice(ranked)
     beyond = [one for one in ranked if abs(np.mean(one.apart)) > chance(usual, len(one.apart))]
     said = [f"`{one.choice}` {_words(one)}" for one in reversed(beyond)]
     counts = sorted({len(one.apart) for one in ranked})
@@ -218,7 +233,7 @@ def chance(usual: Sequence[float], seeds: int) -> float:
     return t * float(np.std(usual, ddof=1)) * (1 / seeds + 1 / n) ** 0.5
 
 
-def _default(found: Sequence[Effect]) -> list[float]:
+def default_dice(found: Sequence[Effect]) -> list[float]:
     """Dice of the default's runs, of the choice that has most of them to stand beside."""
     return list(max((one.before for one in found), key=len).values())
 
@@ -300,70 +315,3 @@ def lead_over_pce(found: dict[str, Effect]) -> str:
     )
     with_them = f"{before:.1f} points without and {after:.1f} with them"
     return f"SCN's lead over PCE is {with_them} ({seeds_text(seeds)})."
-
-
-def picture(found: Sequence[Effect], heading: str) -> Figure:
-    """Left, each method with corners unlabelled and labelled; right, SCN's open choices, sorted.
-
-    A small mark is a seed, a large one the mean, hollow where it is of one seed. The grey bands are
-    where the mean of three seeds (dark) and a single one (pale) may lie by `chance`.
-    """
-    left, right = fills(found), open_choices(found)
-    height = 1.8 + 0.36 * max(len(left), len(right), 3)
-    figure, (fill, open_) = plt.subplots(1, 2, figsize=(11.5, height), layout="constrained")
-    _fills(fill, sorted(left, key=lambda one: one.means[1]))
-    _choices(open_, right)
-    figure.suptitle(heading, fontsize=11)
-    look: Any = {"ls": "none", "color": "black"}
-    handles: list[Any] = [
-        Line2D([], [], marker="o", ms=9, mfc=OPEN, **look, label="corners unlabelled"),
-        Line2D([], [], marker="s", ms=9, mfc=LABELLED, **look, label="corners labelled background"),
-        Line2D([], [], marker="D", ms=8, mfc="black", **look, label="choice minus default's mean"),
-        Line2D([], [], marker="D", ms=8, mfc="white", **look, label="hollow: of one seed"),
-        Line2D([], [], marker=".", **look, label="a seed"),
-        Patch(color="#d0d0d0", label="chance, 3 seeds"),
-        Patch(color="#eeeeee", label="chance, 1 seed"),
-    ]
-    legend_below(figure, 4, handles=handles, fontsize=9, frameon=False)
-    plt.close(figure)
-    return figure
-
-
-def _fills(axes: Axes, found: Sequence[Effect]) -> None:
-    for y, effect in enumerate(found):
-        axes.plot(effect.means, [y + 0.14, y - 0.14], color="#999999", lw=1.5, zorder=1)
-        for mark, colour, dice, mean, up in zip(
-            *("os", (OPEN, LABELLED), (effect.before, effect.after), effect.means, (0.14, -0.14)),
-            strict=True,
-        ):
-            fill, edge = (colour, "black") if len(effect.seeds) > 1 else ("white", colour)
-            axes.plot(mean, y + up, mark, ms=9, mfc=fill, mec=edge, zorder=2)
-            each = [dice[seed] for seed in effect.seeds]
-            axes.plot(each, [y + up] * len(each), ".", color="black", ms=4, zorder=3)
-    axes.set_yticks(range(len(found)), [title(effect.method) for effect in found])
-    axes.set(xlabel="mean validation Dice (%)", title="what fills a rotation's corners")
-    axes.set_ylim(-0.5, max(len(found), 1) - 0.5)
-    axes.grid(axis="x", alpha=0.3)
-
-
-def _choices(axes: Axes, found: Sequence[Effect]) -> None:
-    axes.axvline(0, color="black", lw=0.8)
-    for seeds, grey in ((1, "#eeeeee"), (3, "#d0d0d0")):
-        if found and np.isfinite(width := chance(_default(found), seeds)):
-            axes.axvspan(-width, width, color=grey, zorder=0)
-    for y, effect in enumerate(found):
-        axes.plot(effect.apart, [y] * len(effect.apart), ".", color="black", ms=4)
-        mean = float(np.mean(effect.apart))
-        if abs(mean) <= EDGE:
-            inside = "black" if len(effect.apart) > 1 else "white"
-            axes.plot(mean, y, "D", ms=8, mfc=inside, mec="black")
-            continue
-        sign = float(np.sign(mean))
-        axes.plot(sign * EDGE, y, "<" if sign < 0 else ">", ms=9, color="black")
-        side = "left" if sign < 0 else "right"
-        axes.text(sign * (EDGE - 0.4), y, f"{mean:+.1f}", ha=side, va="center")
-    axes.set_yticks(range(len(found)), [MEANING.get(one.choice, one.choice) for one in found])
-    axes.set(xlabel="points of mean validation Dice", title="SCN, one choice changed")
-    axes.set_xlim(-EDGE - 0.5, EDGE + 0.5)
-    axes.set_ylim(-0.5, max(len(found), 1) - 0.5)
-    axes.grid(axis="x", alpha=0.3)

@@ -32,16 +32,18 @@ def uneven_told(records: Sequence[Record], reasons: Sequence[str] = REASONS) -> 
     return f"{'. '.join(said)}." if said else ""
 
 
-def odd_means(records: Sequence[Record], dataset: str) -> dict[tuple[str, str], str]:
+def odd_means(
+    records: Sequence[Record], dataset: str, adam: bool = False
+) -> dict[tuple[str, str], str]:
     """What the means of a data set's rows are of, where that tells more than the mean.
 
     (method, one of `REASONS`) to Dice in percent as text: by seed where seeds lie far apart, else
-    by structure where these do.
+    by structure where these do. `adam`: of the rows "(Adam)", too.
     """
     found: dict[tuple[str, str], str] = {}
     by_seed, by_structure = REASONS
     far = seeds_far_apart(records, dataset)
-    for method in in_order(per_seed(records, dataset).keys() - set(SHARED)):
+    for method in in_order(per_seed(records, dataset).keys() - (set() if adam else set(SHARED))):
         parts = _by_structure(records, dataset, method)
         if method in far:
             found[method, by_seed] = _listed(far[method])

@@ -53,6 +53,7 @@ def test_without_a_run_on_the_fold_nothing_is_said(tmp_path: Path) -> None:
     runs = [record("scn", 0.8), record("scn", 0.8, dataset=FOLD)]
     assert field_table(runs[:1]) == field_told(runs) == ""  # nobody else has printed SCN there
     for one in runs:
+        one.peak_memory_mb = 1000.0
         one.hardware, one.seconds_training, one.seconds_evaluation = "a processor", 60.0, 6.0
     heading, known = "## Beside the field", "but 4 of its test patients are validation patients"
     page = reproducibility_text(runs[:1], [], runs[1:], [], [], tmp_path, [])

@@ -11,7 +11,14 @@ from matplotlib.text import Text
 from scnlib.data.cases import Case
 from scnlib.paths import RESULTS
 from study.collected import collect
-from study.report import amounts, comparison_figures, figures, lost_points, sensitivity
+from study.report import (
+    amounts,
+    comparison_figures,
+    figures,
+    lost_points,
+    sensitivity,
+    sensitivity_figures,
+)
 from study.report.lost_points_figure import bars
 from study.report.statistics import compare
 from study.report.titles import SHARED
@@ -52,7 +59,8 @@ PICTURES = {
     "curves": curves,
     "forest": forest,
     "lost": lost,
-    "choices": lambda: short_runs(sensitivity.picture),
+    "choices": lambda: short_runs(sensitivity_figures.choices_picture),
+    "corners": lambda: short_runs(sensitivity_figures.corners_picture),
     "amounts": lambda: short_runs(amounts.amounts_picture),
 }
 

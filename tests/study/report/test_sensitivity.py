@@ -15,11 +15,12 @@ from study.report.sensitivity import (
     effects_table,
     fills,
     open_choices,
-    picture,
     told_of_choices,
     told_of_corners,
     told_of_left_out,
+    why_unlabelled,
 )
+from study.report.sensitivity_figures import choices_picture, corners_picture
 
 
 def short(method: str, variant: str, *dices: float, dataset: str = "acdc") -> list[Any]:
@@ -130,8 +131,9 @@ def test_the_lead_over_pce_is_of_the_seeds_that_all_four_have() -> None:
     assert "lead" not in told_of_corners(alone) and told_of_corners([]) == ""
 
 
-def test_the_picture_has_a_row_a_method_and_a_row_a_choice() -> None:
-    left, right = picture(effects(RUNS), "short runs").axes
+def test_the_pictures_have_a_row_a_method_and_a_row_a_choice() -> None:
+    (left,) = corners_picture(effects(RUNS), "corners").axes
+    (right,) = choices_picture(effects(RUNS), "choices").axes
     assert [text.get_text() for text in left.get_yticklabels()] == ["PCE", "SCN"]
     words = ["without RSR's term", "without PAP's term"]
     assert [text.get_text() for text in right.get_yticklabels()] == words
@@ -139,4 +141,21 @@ def test_the_picture_has_a_row_a_method_and_a_row_a_choice() -> None:
     assert right.get_xlim()[0] > -10
     band: Any = right.patches[0]
     assert band.get_x() == pytest.approx(-chance([70, 74], 1))
-    assert picture([], "nothing").axes[0].get_yticklabels() == []
+    for draw in (corners_picture, choices_picture):
+        assert draw([], "nothing").axes[0].get_yticklabels() == []
+
+
+def test_why_the_corners_stay_unlabelled_is_read_from_whole_runs() -> None:
+    runs = [
+        *short("scn", "", 0.80, 0.82),
+        *short("scn", "background", 0.79, 0.81),
+        *short("pce", "", 0.40),
+        *short("pce", "background", 0.60),
+        *short("mloss", "", 0.70),
+        *short("mloss", "background", 0.71),
+    ]
+    text = why_unlabelled(effects(runs))
+    assert "On ACDC labelled corners change SCN -1.0 (2 seeds). Lifted" in text
+    assert text.endswith("by 2 points or more are PCE +20.0 (1 seed).")
+    gained = [*short("scn", "", 0.80), *short("scn", "background", 0.81)]
+    assert why_unlabelled(effects(gained)) == why_unlabelled([]) == ""

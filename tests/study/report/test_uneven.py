@@ -36,3 +36,10 @@ def test_the_experiment_stands_beside_the_row():
     assert "| S2L on ACDC | by seed: 53.3, 83.3 | 52.0 to 78.0 (seed 0) |" in page
     assert "| MELoss on MSCMR | by structure (RV, MYO, LV): 10.0, 80.0, 90.0 | not tried |" in page
     assert odd_rows([record("scn", 0.8)], []) == ""
+
+
+def test_the_report_has_the_rows_by_adam_too_and_the_readme_has_not():
+    by_adam = record("meloss", 0.8, dataset="mscmr")
+    by_adam.summary["dice"]["RV"] = 0.1
+    assert "| MELoss (Adam) on MSCMR | by structure" in odd_rows([by_adam], [])
+    assert uneven_told([by_adam]) == ""
