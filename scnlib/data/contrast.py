@@ -12,6 +12,7 @@ from scnlib.data.checks import log
 FEW = 0.01  # share of voxels below which odd values count as stray
 FENCE = 0.5  # a stray voxel lies further below the rest than this share of the rest's range
 DARK = 10  # percent of an image's voxels above its minimum; brighter than half: see below
+QUARTILE = 75  # percent of them; darker than a tenth: see below (in ACDC and MSCMR 0.12 or more)
 BLOCK_GAP = 2.0  # padding lies further from the rest than this many times the rest's range
 SATURATED = (2**15 - 1, 2**16 - 1, 2**31 - 1, 2**32 - 1)  # what -1 and overflow become in integers
 SCANNER_LEVELS = 4096  # grey levels that float32 must be able to tell apart
@@ -23,7 +24,7 @@ def to_unit_range(array: np.ndarray, source: str) -> np.ndarray:
 
     Stray low voxels and blocks of padding are set to the nearest value of the rest first, which is
     logged as a warning that names `source`. A constant volume becomes 0, with a warning, and one
-    that uses hardly more than the upper half is told of.
+    that uses hardly more than the upper half or the lowest tenth is told of.
     """
     values = array if _exact(array.dtype) else array.astype(np.float64)
     low, high = trusted_range(values)
@@ -47,9 +48,13 @@ def to_unit_range(array: np.ndarray, source: str) -> np.ndarray:
         log.warning("%s: image is the same everywhere: there is nothing to see in it", source)
         return np.zeros(image.shape, np.float32)
     image = np.clip((image - low) / (high - low), 0.0, 1.0).astype(np.float32)
-    if np.percentile(image[image > 0], DARK) > 0.5:
+    dark, most = np.percentile(image[image > 0], [DARK, QUARTILE])
+    if dark > 0.5:
         text = "%s: nearly all voxels lie within the upper half of its range: check it for padding"
         log.warning(f"{text} that was smoothed or resampled", source)
+    elif most < 0.1:
+        text = "%s: most voxels lie within the lowest tenth of its range: check it for bright"
+        log.warning(f"{text} padding or overflow", source)
     return image
 
 

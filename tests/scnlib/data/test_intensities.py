@@ -111,6 +111,29 @@ def test_padding_that_resampling_smeared_is_told(caplog):
     assert "smeared.nii: nearly all voxels lie within the upper half" in caplog.text
 
 
+BRIGHT = {
+    "9999": lambda count: np.full(count, 9999),
+    "30000": lambda count: np.full(count, 30000),
+    "16383.5": lambda count: np.full(count, 16383.5),
+    "wrapped negative values": lambda count: np.linspace(65506, 65535, count).round(),
+}
+
+
+@pytest.mark.parametrize("kind", BRIGHT)
+def test_bright_padding_that_takes_the_contrast_is_told(caplog, kind):
+    image = HEART.astype(np.float32)
+    image[:, 0] = BRIGHT[kind](image[:, 0].size).reshape(image[:, 0].shape)  # a row in 30
+    assert to_unit_range(image, "bright.nii")[:, 1:].max() < 0.1
+    assert "bright.nii: most voxels lie within the lowest tenth" in caplog.text
+
+
+def test_a_rim_of_fat_six_times_as_bright_is_no_padding(caplog):
+    image = HEART.copy()
+    image[:, :3] = 6 * 700
+    to_unit_range(image, "a")
+    assert not caplog.records
+
+
 def test_a_dark_background_is_no_padding(caplog):
     image = np.where(RANDOM.random((3, 40, 40)) < 0.3, 0, RANDOM.integers(300, 900, (3, 40, 40)))
     np.testing.assert_array_equal(to_unit_range(image.astype(np.int16), "a"), plain(image))
