@@ -10,10 +10,10 @@ from pathlib import Path
 
 def sha256(path: Path) -> str:
     """Hexadecimal sha256 of a file; in a text (csv, json) every line ends with a mere newline."""
-    content = path.read_bytes()
     if path.suffix in (".csv", ".json"):
-        content = content.replace(b"\r\n", b"\n")
-    return hashlib.sha256(content).hexdigest()
+        return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def replace_bytes(path: Path, content: bytes) -> None:

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.nifti1 import Nifti1Extension
 
-from scnlib.data.volume import load_image
+from scnlib.data.volume import check_bytes, load_image
 from scnlib.files import replace_bytes, sha256
 
 
@@ -22,7 +22,11 @@ def like(image: nib.Nifti1Image, array: np.ndarray) -> nib.Nifti1Image:
 
 
 def origin_of(path: Path, weights: Path, values: dict[str, int], axis: int) -> str:
-    """What a label map depends on, as JSON text: sha256 of image and weights, and the options."""
+    """What a label map depends on, as JSON text: sha256 of image and weights, and the options.
+
+    Raises ValueError for an image that is too large to be read.
+    """
+    check_bytes(path)
     return json.dumps(
         {
             "program": "scnlib.predict",

@@ -111,8 +111,8 @@ def decompressed(path: Path) -> bytes:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    with open(path, "rb") as file:
-        data = file.read(MOST_BYTES + 1)
+    check_bytes(path)
+    data = path.read_bytes()
     if not data:
         raise ValueError(f"{path}: empty file: copy it again")
     if data.startswith(GZIP):
@@ -123,9 +123,18 @@ def decompressed(path: Path) -> bytes:
             later = str(error).startswith("Not a gzipped file")
             why = "other data after its end" if later else one_line(error)
             raise ValueError(f"{path}: damaged gzip data ({why}): copy it again") from error
-    if len(data) > MOST_BYTES:
-        raise ValueError(f"{path}: holds more than {MOST_BYTES >> 20} MiB: crop it to the heart")
+    _check_count(len(data), path)
     return data
+
+
+def check_bytes(path: Path) -> None:
+    """Raises ValueError for a file of more than MOST_BYTES, without reading it."""
+    _check_count(path.stat().st_size, path)
+
+
+def _check_count(count: int, path: Path) -> None:
+    if count > MOST_BYTES:
+        raise ValueError(f"{path}: holds more than {MOST_BYTES >> 20} MiB: crop it to the heart")
 
 
 def _parse(path: Path, data: bytes) -> nib.Nifti1Image:

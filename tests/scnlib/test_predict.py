@@ -13,7 +13,7 @@ import torch
 from nibabel.affines import from_matvec
 from scipy.spatial.transform import Rotation
 
-from scnlib import files, predict
+from scnlib import files, label_files, predict
 from scnlib.data import read_nifti
 from scnlib.evaluation import dice
 from scnlib.inference import label_volume
@@ -229,6 +229,27 @@ def test_whatever_a_file_is_the_others_are_done(tmp_path, clinic, capfd, lie, na
     assert sorted(path.name for path in out.iterdir()) == ["a_scn.nii.gz", "c_scn.nii.gz"]
     error, failed = capfd.readouterr().err.splitlines()
     assert error.startswith("error: ") and failed.startswith("failed: 1 of 3")
+
+
+def test_a_file_too_large_is_refused_unread(tmp_path, clinic, capsys, monkeypatch):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for good in ("a.nii", "c.nii"):
+        write(folder / good)
+    with open(folder / "b.nii", "wb") as file:
+        file.truncate(2**36)  # takes no room on the disk
+    read, summed = Path.read_bytes, mock.Mock(wraps=label_files.sha256)
+
+    def read_bytes(path: Path) -> bytes:
+        assert path.name != "b.nii"
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr(label_files, "sha256", summed)
+    assert scn(folder, "--out", out, "--weights", clinic) == 1
+    assert sorted(path.name for path in out.iterdir()) == ["a_scn.nii.gz", "c_scn.nii.gz"]
+    error, _ = capsys.readouterr().err.splitlines()
+    assert error == f"error: {folder / 'b.nii'}: holds more than 513 MiB: crop it to the heart"
+    assert folder / "b.nii" not in [call.args[0] for call in summed.call_args_list]
 
 
 def test_a_name_in_other_bytes_is_segmented(tmp_path: Path, clinic: Path, capfd):
