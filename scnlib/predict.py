@@ -5,9 +5,9 @@ affine and header as they are. It needs no data set; the weights of this study a
 slices must lie along one axis. In the plane no orientation is refused, since training turns and
 flips slices, but a network does best on images that lie as its training set's do.
 
-Of a folder, what looks like an image is taken; what is left, and why, is told. One bad file does
-not stop the others. A label map says in its header which image and weights made it, so that the
-same command after an interruption goes on where it stopped.
+Of a folder, what looks like an image is taken; what is left, and why, is told. One bad file or
+folder does not stop the others. A label map says in its header which image and weights made it, so
+that the same command after an interruption goes on where it stopped.
 """
 
 import sys
@@ -109,7 +109,7 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Segment what the command line asks for; 1 if any image failed, which does not stop others."""
+    """Segment what the command line asks for; 1 if an image or folder failed, after the others."""
     print_any_name()
     options = parse(arguments)
     try:
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"failed: {len(failed)} of {len(job.images)}: {', '.join(map(str, failed))}"
         )
         print(text, file=sys.stderr)
-    return int(bool(failed))
+    return int(bool(failed or job.faults))
 
 
 class Task(NamedTuple):
@@ -146,6 +146,7 @@ class Task(NamedTuple):
     values: dict[str, int]
     axis: int
     images: list[Path]
+    faults: list[str]  # of folders
     out: Path
     overwrite: bool
 
@@ -157,9 +158,11 @@ def prepare(options: Namespace) -> Task:
     layout = read_layout(options.layout.expanduser()) if options.layout else None
     net = trained_network(weights)
     values = class_values(net, layout)
-    images, left = find_images([place.expanduser() for place in options.images])
+    images, left, faults = find_images([place.expanduser() for place in options.images])
     for path, why in left:
         print(f"left aside: {path}: {why}")
+    for text in faults:
+        print(one_line(f"error: {text}"), file=sys.stderr)
     out.mkdir(parents=True, exist_ok=True)
     axis = (layout or MSCMR).slice_axis if options.slice_axis is None else options.slice_axis
     run = net.run
@@ -167,7 +170,7 @@ def prepare(options: Namespace) -> Task:
     written = ", ".join(f"{name} {value}" for name, value in values.items())
     print(f"{len(images)} images; values written: {written}", flush=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Task(net.to(device), weights, values, axis, images, out, options.overwrite)
+    return Task(net.to(device), weights, values, axis, images, faults, out, options.overwrite)
 
 
 def _weights(options: Namespace) -> Path:

@@ -16,28 +16,36 @@ LABEL = re.compile(r"(?i)[_-](gt|seg|segmentation|labels?|masks?|manual|scribble
 Left = list[tuple[Path, str]]  # a file or folder, and why it is not taken
 
 
-def find_images(places: Sequence[Path]) -> tuple[list[Path], Left]:
-    """Files as given and the images of folders, sorted; and what is left of the folders, with why.
+def find_images(places: Sequence[Path]) -> tuple[list[Path], Left, list[str]]:
+    """Files as given and the images of folders, sorted; what is left of the folders, with why; and
+    what is wrong with a folder that can't be read or has no image.
 
-    Raises ValueError for a folder without any image.
+    Raises ValueError if there is no image at all.
     """
     images: list[Path] = []
     left: Left = []
+    faults: list[str] = []
     for place in places:
-        if not place.is_dir():
-            images.append(place)
+        try:
+            if not place.is_dir():
+                images.append(place)
+                continue
+            reasons = {path: reason(path) for path in sorted(place.iterdir())}
+        except OSError as error:
+            faults.append(f"{place}: can't be read ({error.strerror}): allow it or leave it out")
             continue
-        reasons = {path: reason(path) for path in sorted(place.iterdir())}
         taken = [path for path, why in reasons.items() if not why]
         left += [(path, why) for path, why in reasons.items() if why]
         if not taken:
             aside = "; ".join(f"{path.name}: {why}" for path, why in list(reasons.items())[:5])
-            raise ValueError(
+            faults.append(
                 f"{place}: no NIfTI file in this folder to segment"
                 f"{f' ({aside})' if aside else ''}; give one with images"
             )
         images += taken
-    return list(dict.fromkeys(images)), left
+    if not images:
+        raise ValueError("; ".join(faults))
+    return list(dict.fromkeys(images)), left, faults
 
 
 def reason(path: Path) -> str:

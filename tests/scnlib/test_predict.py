@@ -296,6 +296,30 @@ def test_a_folder_of_masks_alone_says_why_nothing_is_done(tmp_path: Path, clinic
     assert "no NIfTI file" in text and "a_gt.nii.gz: labels by its name" in text
 
 
+def test_a_folder_without_images_or_rights_does_not_stop_the_others(
+    tmp_path: Path, clinic: Path, capsys, monkeypatch
+):
+    folders = [tmp_path / name for name in ("empty", "full", "shut")]
+    for folder in folders:
+        folder.mkdir()
+    write(tmp_path / "full" / "a.nii")
+    listed = Path.iterdir
+
+    def iterdir(path: Path):  # as for all but root, whom nothing is forbidden
+        if path.name == "shut":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert scn(*folders, "--out", tmp_path / "out", "--weights", clinic) == 1
+    assert (tmp_path / "out" / "a_scn.nii.gz").exists()
+    empty, shut = capsys.readouterr().err.splitlines()
+    assert empty.startswith(f"error: {tmp_path / 'empty'}: no NIfTI file in this folder")
+    assert shut.startswith(f"error: {tmp_path / 'shut'}: can't be read (Permission denied)")
+    assert scn(folders[0], folders[2], "--out", tmp_path / "none", "--weights", clinic) == 1
+    assert "Permission denied" in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+
 def test_an_interrupted_call_goes_on_where_it_stopped(tmp_path, clinic, capsys, monkeypatch):
     for name in "abc":
         write(tmp_path / f"{name}.nii.gz")
