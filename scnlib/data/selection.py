@@ -11,7 +11,8 @@ from pathlib import Path
 from scnlib.data.volume import is_nifti, load_image, stem
 
 SUFFIX = "_scn"  # of the label maps that scnlib.predict writes
-LABEL = re.compile(r"(?i)[_-](gt|seg|segmentation|labels?|masks?|manual|scribbles?|roi)$")
+WORDS = "gt|seg|segmentation|labels?|masks?|manual|scribbles?|roi"
+LABEL = re.compile(rf"(?i)^({WORDS})([_-]|$)|[_-]({WORDS})$")  # the name's first part, or its last
 
 Left = list[tuple[Path, str]]  # a file or folder, and why it is not taken
 

@@ -262,6 +262,8 @@ def test_what_is_taken_of_a_folder_and_what_is_left_is_told(tmp_path: Path, clin
     folder = tmp_path / "in"
     for name in ("patient001_frame01", "patient001_frame01_gt", "p1", "p1_scribble", "q-label"):
         write(folder / f"{name}.nii.gz")
+    for name in ("Segmentation-12", "label_01", "mask", "mask_p1", "masked_1"):  # a mask, but one
+        write(folder / f"{name}.nii.gz")
     write(folder / "patient001_4d.nii.gz", np.stack([ARRAY, ARRAY], axis=-1))
     write(folder / "more" / "p5.nii.gz")
     (folder / "p1.nii.gz").rename(folder / "P2.NII.GZ")
@@ -270,11 +272,16 @@ def test_what_is_taken_of_a_folder_and_what_is_left_is_told(tmp_path: Path, clin
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "patient001_frame01_scn.nii.gz",
         "P2_scn.nii.gz",
+        "masked_1_scn.nii.gz",
     }
     left = [t for t in capsys.readouterr().out.splitlines() if t.startswith("left aside")]
     for text, (name, why) in zip(
         left,
         [
+            ("Segmentation-12.nii.gz", "labels by its name"),
+            ("label_01.nii.gz", "labels by its name"),
+            ("mask.nii.gz", "labels by its name"),
+            ("mask_p1.nii.gz", "labels by its name"),
             ("more", "a folder within"),
             ("p1_scribble.nii.gz", "labels by its name"),
             ("p3.nrrd", "not NIfTI"),
