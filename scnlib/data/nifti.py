@@ -212,7 +212,10 @@ def _files(folder: Path, fault: Fault) -> dict[str, Path]:
     for path in sorted(folder.iterdir()):
         if not is_nifti(path):
             strays.append(path.name)
-        elif stem(path) in files:
+            continue
+        if not _is_utf8(path.name):  # neither a sum nor a table could hold it
+            fault(ValueError(f"{folder}/{path.name!a}: its name is not UTF-8: rename it"))
+        if stem(path) in files:
             other = files[stem(path)].name
             fault(ValueError(f"{path}: there is also {other}: remove one of them"))
         else:
@@ -222,6 +225,14 @@ def _files(folder: Path, fault: Fault) -> dict[str, Path]:
     if not files:
         fault(FileNotFoundError(f"{folder}: holds no NIfTI file: unpack the data set again"))
     return files
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _counterparts(name: str, labels: dict[str, Path], split: str) -> dict[Annotation, Path]:

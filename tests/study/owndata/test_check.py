@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from scnlib.data import load_split
 from study.owndata import check
 from tests.scnlib.data.test_nifti import IMAGE, MASK, SCRIBBLE, TOML, ZOOMS, save, tree
 from tests.scnlib.test_predict import LIES
@@ -241,6 +242,19 @@ def test_whatever_a_file_is_the_others_are_checked(folder: Path, capfd, lie, nam
     lines = capfd.readouterr().out.splitlines()
     assert code == 1 and line(lines, "error", "images/subject30")
     assert line(lines, "warning", "subject1_DE.nii.gz", "in the train split")  # of a later file
+
+
+def test_a_name_that_is_not_utf8_is_an_error_for_check_and_training(folder: Path):
+    name = os.fsdecode(b"p\xff1_ED")
+    save(folder / "train" / "images" / f"{name}.nii.gz", IMAGE + np.int16(88))
+    save(folder / "train" / "labels" / f"{name}_scribble.nii.gz", SCRIBBLE)
+    faults, _ = check.find_faults(folder)
+    assert [text for text, kind in faults.lines.items() if kind == "error"] == [
+        rf"{folder}/train/images/'p\udcff1_ED.nii.gz': its name is not UTF-8: rename it",
+        rf"{folder}/train/labels/'p\udcff1_ED_scribble.nii.gz': its name is not UTF-8: rename it",
+    ]
+    with pytest.raises(ValueError, match=r"images/'p\\udcff1_ED.*not UTF-8"):
+        load_split("clinic", folder.parent, "train")
 
 
 def test_an_error_that_no_reader_foresaw_is_told_with_its_file(folder: Path, capsys, monkeypatch):
