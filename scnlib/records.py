@@ -97,7 +97,8 @@ class Record:
         path = self.folder / "predictions.h5"
         if not path.exists():
             raise ValueError(f"{path}: not there; this run kept no predictions")
-        with h5py.File(path, "r") as file:
+        # Of its bytes: HDF5 would lock the file, which not every file system can.
+        with h5py.File(io.BytesIO(path.read_bytes()), "r") as file:
             if volume not in file:
                 raise ValueError(f"{path}: holds no volume {volume}")
             return np.asarray(file[volume])

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,19 @@ def test_the_record_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.undo()
     write(tmp_path)
     assert records.is_done(tmp_path)
+
+
+def test_predictions_that_another_process_holds_are_read(tmp_path: Path) -> None:
+    """As on a file system that has no locks, which HDF5 would ask for."""
+    record = write(tmp_path)
+    path = str(tmp_path / "predictions.h5")
+    program = f"import h5py; f = h5py.File({path!r}, 'r+'); print('held', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        np.testing.assert_array_equal(record.prediction("a_ED"), LABELS)
+        holder.communicate("\n")
 
 
 def test_a_text_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
