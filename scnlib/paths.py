@@ -8,9 +8,17 @@ WEIGHTS = "weights.safetensors"
 SHORT = "short"  # the variant of runs that are compared with one another alone
 
 
+def to_path(text: str | Path) -> Path:
+    """A path as the user gives it: ~ is the home folder, but ~a.nii.gz a file if ~a is no user."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def results_root(out: str | Path = "") -> Path:
     """The folder that results are written to: `out`, or the repository's own `results`."""
-    return Path(out).expanduser().resolve() if str(out) else RESULTS
+    return to_path(out).resolve() if str(out) else RESULTS
 
 
 def run_folder(

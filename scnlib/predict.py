@@ -29,7 +29,7 @@ from scnlib.data.selection import SUFFIX, find_images
 from scnlib.data.volume import load_image, stem
 from scnlib.inference import label_volume
 from scnlib.label_files import is_written, like, origin_of, write_labels
-from scnlib.paths import WEIGHTS, results_root, run_folder, weights_file
+from scnlib.paths import WEIGHTS, results_root, run_folder, to_path, weights_file
 from scnlib.weights import TrainedSCN, trained_network
 
 DEFAULT = "cpu"  # the profile of the committed weights
@@ -96,13 +96,13 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
     """The options; a wrong one ends the program with one line and code 2."""
     parser = Parser("python -m scnlib.predict", "Segment NIfTI images with trained SCN weights.")
     add = parser.add_argument
-    add("images", type=Path, nargs="+", metavar="IMAGE", help="NIfTI files, or folders of them")
-    add("--out", type=Path, required=True, metavar="DIR", help="for NAME_scn.nii.gz; made if new")
+    add("images", type=to_path, nargs="+", metavar="IMAGE", help="NIfTI files, or folders of them")
+    add("--out", type=to_path, required=True, metavar="DIR", help="of NAME_scn.nii.gz; made if new")
     add("--dataset", default="acdc", metavar="NAME", help="whose weights: acdc (default), mscmr ..")
     add("--profile", default=DEFAULT, help=f"that they were trained with (default: {DEFAULT})")
-    add("--results", type=Path, metavar="DIR", help="run_all.sh's --out, if you gave it")
-    add("--weights", type=Path, metavar="FILE", help="a weights.safetensors, in place of these")
-    add("--layout", type=Path, metavar="FILE", help="dataset.toml: values to write, slice axis")
+    add("--results", type=to_path, metavar="DIR", help="run_all.sh's --out, if you gave it")
+    add("--weights", type=to_path, metavar="FILE", help="a weights.safetensors, in place of these")
+    add("--layout", type=to_path, metavar="FILE", help="dataset.toml: values to write, slice axis")
     add("--slice-axis", type=int, choices=(0, 1, 2), help="axis of the slices (default: the last)")
     add("--overwrite", action="store_true", help="replace label maps that are there")
     return parser.parse_args(arguments)
@@ -153,12 +153,12 @@ class Task(NamedTuple):
 
 def prepare(options: Namespace) -> Task:
     """Read the weights, find the images and make the folder; ValueError or OSError if one fails."""
-    out = options.out.expanduser()
-    weights = (options.weights or _weights(options)).expanduser()
-    layout = read_layout(options.layout.expanduser()) if options.layout else None
+    out = options.out
+    weights = options.weights or _weights(options)
+    layout = read_layout(options.layout) if options.layout else None
     net = trained_network(weights)
     values = class_values(net, layout)
-    images, left, faults = find_images([place.expanduser() for place in options.images])
+    images, left, faults = find_images(options.images)
     for path, why in left:
         print(f"left aside: {path}: {why}")
     for text in faults:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scnlib.commandline import Parser
 from scnlib.files import replace_text
+from scnlib.paths import to_path
 from scnlib.schema import from_text, to_text, why
 
 
@@ -29,7 +30,7 @@ def migrate(path: Path) -> bool:
 def main(words: Sequence[str] | None = None) -> int:
     """Rewrite all records in these folders; 1 if one could not be read."""
     parser = Parser("python -m study.migrate", (__doc__ or "").split("\n")[0], __doc__ or "")
-    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("folders", type=to_path, nargs="+", metavar="FOLDER")
     folders = parser.parse_args(words).folders
     for folder in folders:
         if not folder.is_dir():

@@ -33,6 +33,7 @@ from scnlib.data.checks import one_line
 from scnlib.differences import differences
 from scnlib.files import held, replace_bytes, replace_text, sha256
 from scnlib.methods.scn import SCN
+from scnlib.paths import to_path
 from scnlib.training import Training
 from study.commands import exit_code
 from study.experiments import make_run
@@ -261,16 +262,15 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--dataset", default="acdc")
     parser.add_argument("--profile", default="cpu")
     parser.add_argument("--iterations", type=int, help="fewer than the profile has")
-    parser.add_argument("--data", type=Path, help="the data's folder")
-    parser.add_argument("--out", type=Path, required=True, help="a folder of its own")
+    parser.add_argument("--data", type=to_path, help="the data's folder")
+    parser.add_argument("--out", type=to_path, required=True, help="a folder of its own")
     options = parser.parse_args(words)
     shorter = {} if options.iterations is None else {"iterations": options.iterations}
-    data, out = (path and path.expanduser() for path in (options.data, options.out))
 
     def action() -> None:
         run = make_run(options.dataset, "scn", 0, options.profile, **shorter)
-        watch(run, out, data)
-        print(f"{out}: {run.profile.iterations} iterations, watched")
+        watch(run, options.out, options.data)
+        print(f"{options.out}: {run.profile.iterations} iterations, watched")
 
     return exit_code(action)
 

@@ -21,6 +21,7 @@ from scnlib.data.identity import Names, identify, note_crowd
 from scnlib.data.layout import Layout, parse_layout
 from scnlib.data.nifti import split_files
 from scnlib.data.volume import stem
+from scnlib.paths import to_path
 from study.experiments import PROFILES
 from study.owndata.inspection import NO_LAYOUT, Faults, Seen, look
 from study.places import TAKEN, is_name
@@ -213,10 +214,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print what `find_faults` finds; 1 if there is an error."""
     print_any_name()
     parser = Parser("python -m study.owndata", "Report all faults of an own data set.")
-    parser.add_argument("folder", type=Path, metavar="DIR/NAME")
+    parser.add_argument("folder", type=to_path, metavar="DIR/NAME")
     parser.add_argument("--profile", choices=PROFILES, default="", help="that will train on it")
     options = parser.parse_args(arguments)
-    faults, summary = find_faults(options.folder.expanduser(), options.profile)
+    faults, summary = find_faults(options.folder, options.profile)
     for text, kind in faults.lines.items():
         print(f"{kind}: {text}")
     print(*summary, sep="\n")

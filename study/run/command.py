@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scnlib.commandline import Parser
-from scnlib.paths import REPOSITORY
+from scnlib.paths import REPOSITORY, to_path
 
 DEMO_METHODS = ["pce", "cale", "scn", "full"]
 
@@ -63,7 +63,7 @@ def _add_what(add: Callable[..., Any]) -> None:
         "printed, a tenth of the training, for two fast cores; paper: the printed batch and steps "
         "too, for a GPU (default: demo)",
     )
-    add("--data", type=Path, metavar="DIR", help="folder with ACDC, MSCMR or your own data sets")
+    add("--data", type=to_path, metavar="DIR", help="folder with ACDC, MSCMR or your own data sets")
     add(
         "--datasets",
         type=_words,
@@ -93,7 +93,7 @@ def _add_what(add: Callable[..., Any]) -> None:
 def _add_how(add: Callable[..., Any]) -> None:
     """The options that say where and how it is run."""
     add("--jobs", type=int, metavar="N", help="trainings at a time (default: one, or one a GPU)")
-    add("--out", type=Path, metavar="DIR", help="folder for the results (default: results)")
+    add("--out", type=to_path, metavar="DIR", help="folder for the results (default: results)")
     add(
         "--on",
         default="local",
@@ -133,7 +133,7 @@ def resolve(options: argparse.Namespace) -> argparse.Namespace:
     if options.jobs is not None and options.jobs < 1:
         raise ValueError("--jobs must be 1 or more")
     if options.data is not None:
-        options.data = options.data.expanduser().resolve()
+        options.data = options.data.resolve()
         if not options.data.is_dir():
             raise ValueError(f"--data {options.data}: there is no such folder")
     if options.retrain and not demo and (options.data is None or options.is_default_out):

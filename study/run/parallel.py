@@ -16,6 +16,7 @@ the record, and tests. All must see one OUT: each reads the checkpoint there.
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -32,7 +33,7 @@ from scnlib.config import Run
 from scnlib.files import held
 from scnlib.methods import Batch, Method, Now
 from scnlib.methods.base import Losses
-from scnlib.paths import run_folder
+from scnlib.paths import run_folder, to_path
 from scnlib.records import Record, finished
 from scnlib.step import EagerStep, Values
 from scnlib.training import Training
@@ -196,19 +197,25 @@ def train_shared(run: Run, folder: Path, root: Path | None = None) -> Record | N
     return done if first else None
 
 
-def main(words: list[str] | None = None) -> int:
-    """Train one run; 1 after one line for what can't be done."""
+def parse(words: list[str] | None = None) -> Namespace:
+    """The options; wrong usage, or a start without torchrun, ends the program with one line."""
     parser = Parser("study.run.parallel", (__doc__ or "").split("\n")[0], __doc__ or "")
     parser.add_argument("--dataset", default="phantom")
     parser.add_argument("--method", default="scn")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--profile", default="demo")
-    parser.add_argument("--data", type=Path, help="the data's folder")
-    parser.add_argument("--out", type=Path, required=True, help="the results' folder")
+    parser.add_argument("--data", type=to_path, help="the data's folder")
+    parser.add_argument("--out", type=to_path, required=True, help="the results' folder")
     options = parser.parse_args(words)
-    which = (options.profile, options.dataset, options.method, options.seed)
     if "RANK" not in os.environ:
         parser.error("start it by torchrun, which tells each process which one it is")
+    return options
+
+
+def main(words: list[str] | None = None) -> int:
+    """Train one run; 1 after one line for what can't be done."""
+    options = parse(words)
+    which = (options.profile, options.dataset, options.method, options.seed)
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
     def action() -> None:

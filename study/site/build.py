@@ -19,7 +19,7 @@ from bs4 import BeautifulSoup
 from pygments.formatters import HtmlFormatter
 
 from scnlib.commandline import Parser
-from scnlib.paths import REPOSITORY
+from scnlib.paths import REPOSITORY, to_path
 from study.commands import exit_code
 from study.experiments import PROFILES
 from study.run.executed import failure
@@ -219,14 +219,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Build the site from the command line; 1 after one line if it can't be."""
     parser = Parser("python -m study.site", (__doc__ or "").split("\n")[0], __doc__ or "")
     parser.add_argument("--profile", choices=list(PROFILES), default="cpu")
-    parser.add_argument("--results", type=Path, metavar="DIR", help="(default: results)")
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "site", metavar="DIR")
+    parser.add_argument("--results", type=to_path, metavar="DIR", help="(default: results)")
+    parser.add_argument("--out", type=to_path, default=REPOSITORY / "site", metavar="DIR")
     options = parser.parse_args(arguments)
 
     def action() -> None:
-        results, out = (path and path.expanduser() for path in (options.results, options.out))
-        pages = build(options.profile, out, results=results)
-        print(f"{len(pages)} pages: open {out / 'index.html'}")
+        pages = build(options.profile, options.out, results=options.results)
+        print(f"{len(pages)} pages: open {options.out / 'index.html'}")
 
     return exit_code(action)
 

@@ -21,7 +21,7 @@ import torch
 from scnlib import provenance
 from scnlib.commandline import Parser
 from scnlib.files import replace_text
-from scnlib.paths import REPOSITORY, RESULTS
+from scnlib.paths import REPOSITORY, RESULTS, to_path
 from scnlib.unet import bf16_supported
 from study.report.display import save_figure
 from study.speed.figure import draw_growth, draw_steps
@@ -59,7 +59,7 @@ def main(words: list[str] | None = None) -> int:
     parser = Parser("python -m study.speed", (__doc__ or "").split("\n")[0], __doc__ or "")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="pytest's -k")
-    parser.add_argument("--out", type=Path, default=RESULTS / "benchmarks")
+    parser.add_argument("--out", type=to_path, default=RESULTS / "benchmarks")
     options = parser.parse_args(words)
     if options.only and options.out == RESULTS / "benchmarks":
         parser.error("--only leaves rows out of the committed file: give --out another folder, too")

@@ -55,7 +55,7 @@ from scnlib.config import Run
 from scnlib.data import fingerprint, load_split
 from scnlib.files import replace_bytes, replace_text
 from scnlib.methods import get_method
-from scnlib.paths import REPOSITORY, RESULTS, run_folder
+from scnlib.paths import REPOSITORY, RESULTS, run_folder, to_path
 from scnlib.step import STEPS
 from scnlib.training import Training
 from study.commands import exit_code
@@ -381,16 +381,16 @@ def parse(words: list[str]) -> Namespace:
     parser = Parser("python -m study.speed.on_gpu", text.split("\n")[0], text)
     commands = parser.add_subparsers(required=True, parser_class=_SubParser)
     packing = commands.add_parser("pack")
-    packing.add_argument("--data", type=Path, required=True)
-    packing.add_argument("--to", type=Path, required=True)
+    packing.add_argument("--data", type=to_path, required=True)
+    packing.add_argument("--to", type=to_path, required=True)
     packing.add_argument("--dataset", default="acdc")
     packing.add_argument("--piece-mb", type=float, default=15)
     packing.set_defaults(action=pack)
     there = commands.add_parser("run")
-    there.add_argument("--pieces", type=Path, default=REPOSITORY)
-    there.add_argument("--work", type=Path, required=True, help="kept from slice to slice")
-    there.add_argument("--out", type=Path, required=True, help="what goes back")
-    there.add_argument("--resume", type=Path, help="an earlier --out, on a fresh machine")
+    there.add_argument("--pieces", type=to_path, default=REPOSITORY)
+    there.add_argument("--work", type=to_path, required=True, help="kept from slice to slice")
+    there.add_argument("--out", type=to_path, required=True, help="what goes back")
+    there.add_argument("--resume", type=to_path, help="an earlier --out, on a fresh machine")
     there.add_argument("--seconds", type=float, default=540)
     there.add_argument("--dataset", default="acdc")
     there.add_argument("--profile", default="paper")
@@ -405,9 +405,9 @@ def parse(words: list[str]) -> Namespace:
     )
     there.set_defaults(action=run)
     home = commands.add_parser("finish")
-    home.add_argument("checkpoints", type=Path, nargs="+")
-    home.add_argument("--data", type=Path)
-    home.add_argument("--out", type=Path, required=True)
+    home.add_argument("checkpoints", type=to_path, nargs="+")
+    home.add_argument("--data", type=to_path)
+    home.add_argument("--out", type=to_path, required=True)
     home.set_defaults(action=finish)
     return parser.parse_args(words)
 

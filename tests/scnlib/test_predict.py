@@ -18,7 +18,7 @@ from scnlib.data import read_nifti
 from scnlib.evaluation import dice
 from scnlib.inference import label_volume
 from scnlib.methods import get_method
-from scnlib.paths import RESULTS
+from scnlib.paths import RESULTS, results_root
 from scnlib.weights import save_weights, trained_network
 from study.experiments import make_run
 
@@ -371,6 +371,14 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, clinic: Path, monkeypatch):
     (tmp_path / clinic.name).write_bytes(clinic.read_bytes())
     assert scn("~/a.nii.gz", "--out=~/x", f"--weights=~/{clinic.name}") == 0
     assert (tmp_path / "x" / "a_scn.nii.gz").exists() and not (tmp_path / "~").exists()
+
+
+def test_a_tilde_that_names_no_user_is_a_letter(tmp_path: Path, clinic: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "~a.nii.gz")
+    assert scn("~a.nii.gz", "--out", "~o.d", "--weights", clinic) == 0
+    assert (tmp_path / "~o.d" / "~a_scn.nii.gz").exists()
+    assert results_root("~o.d") == tmp_path / "~o.d"
 
 
 def test_without_options_the_repositorys_results_are_meant(tmp_path: Path, monkeypatch, capsys):

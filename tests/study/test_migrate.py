@@ -32,6 +32,13 @@ def test_version_1_is_rewritten_in_the_current_one(tmp_path: Path, capsys) -> No
     assert f"error: {tmp_path / 'b' / 'record.json'}: " in capsys.readouterr().err
 
 
+def test_a_tilde_is_the_home_folder_of_records(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "a")
+    assert migrate.main(["~/a"]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path / 'a' / 'record.json'}: ")
+
+
 @pytest.mark.parametrize("words", [[], ["nowhere"]])
 def test_what_is_no_folder_is_said(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -31,6 +31,13 @@ def test_two_processes_compute_what_one_does(tmp_path: Path) -> None:
     assert record.step == "eager on 2 processes" and record.summary["volumes"] == 2
 
 
+def test_a_tilde_is_the_home_folder_of_each_process(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RANK", "0")
+    options = parallel.parse(["--out=~/x", "--data=~/y"])
+    assert (options.out, options.data) == (tmp_path / "x", tmp_path / "y")
+
+
 def test_it_is_started_by_torchrun(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -256,6 +256,13 @@ def test_wrong_usage_is_one_line(words, why, capsys) -> None:
     assert told.count("\n") == 1 and why in told
 
 
+def test_a_tilde_is_the_home_folder_here_too(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    options = on_gpu.parse(["finish", "--out=~/x", "--data=~/y", "~/a.pt", "~b.pt"])
+    assert (options.out, options.data) == (tmp_path / "x", tmp_path / "y")
+    assert options.checkpoints == [tmp_path / "a.pt", Path("~b.pt")]
+
+
 def test_a_run_is_written_as_method_and_seed(tmp_path, borrowed, capsys) -> None:
     assert borrowed("work", "--runs", "scn", "--skip", "profile", "benchmark") == 1
     assert "METHOD:SEED" in capsys.readouterr().err
