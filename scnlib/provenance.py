@@ -17,6 +17,7 @@ import torch
 from scnlib.paths import REPOSITORY
 
 PACKAGES = ("torch", "numpy", "scipy", "h5py", "nibabel", "MedPy", "pandas")
+OTHER_TREE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # of git's variables, in a hook say
 
 
 def this_process(device: torch.device, bf16: bool) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def code_version() -> str:
     try:
         top = _git("rev-parse", "--show-toplevel")
         if Path(top).resolve() == REPOSITORY:  # else the study lies inside another repository
-            changed = _git("status", "--porcelain", "scnlib")
+            changed = _git("status", "--porcelain", "--untracked-files=normal", "scnlib")
             head = _git("rev-parse", "HEAD")
             return f"{head}+changed:{_sources_sum()[:12]}" if changed else head
     except (OSError, subprocess.CalledProcessError):
@@ -72,7 +73,7 @@ def _sources_sum() -> str:
 
 
 def _git(*words: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "GIT_DIR"}
+    environment = {name: value for name, value in os.environ.items() if name not in OTHER_TREE}
     command = ["git", "-C", str(REPOSITORY), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return done.stdout.strip()

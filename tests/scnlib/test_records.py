@@ -271,7 +271,9 @@ def test_git_is_told_to_change_no_end_of_line() -> None:
         assert f"{name}: {expected}" in done.stdout
 
 
-def test_an_outer_repository_does_not_lend_its_commit(tmp_path: Path, monkeypatch) -> None:
+@pytest.fixture
+def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """git's command in a repository with one commit, which is empty."""
     if not shutil.which("git"):
         pytest.skip("no git")
     for name in [name for name in os.environ if name.startswith("GIT_")]:
@@ -280,6 +282,10 @@ def test_an_outer_repository_does_not_lend_its_commit(tmp_path: Path, monkeypatc
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
     for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "outer"]):
         subprocess.run([*git, *words], check=True)
+    return git
+
+
+def test_an_outer_repository_does_not_lend_its_commit(tmp_path: Path, git, monkeypatch) -> None:
     study = tmp_path / "unpacked" / "study"
     (study / "scnlib").mkdir(parents=True)
     monkeypatch.setattr(provenance, "REPOSITORY", study)
@@ -297,6 +303,25 @@ def test_an_outer_repository_does_not_lend_its_commit(tmp_path: Path, monkeypatc
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
     monkeypatch.setattr(provenance, "REPOSITORY", study)
     assert provenance.code_version().startswith("sha256:")
+
+
+def test_neither_a_hooks_variables_nor_a_configuration_move_the_code(
+    tmp_path: Path, git, monkeypatch
+) -> None:
+    monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
+    (tmp_path / "scnlib").mkdir()
+    (tmp_path / "scnlib" / "a.py").write_text("1")
+    for words in (["add", "scnlib"], ["commit", "-q", "-m", "code"]):
+        subprocess.run([*git, *words], check=True)
+    committed = provenance.code_version()
+    assert len(committed) == 40
+    for name, value in (("GIT_INDEX_FILE", "none"), ("GIT_WORK_TREE", str(tmp_path.parent))):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            assert provenance.code_version() == committed
+    subprocess.run([*git, "config", "status.showUntrackedFiles", "no"], check=True)
+    (tmp_path / "scnlib" / "new.py").write_text("2")
+    assert provenance.code_version().startswith(f"{committed}+changed:")
 
 
 def test_variants_stand_apart() -> None:
