@@ -16,7 +16,8 @@ import torch
 
 from scnlib.paths import REPOSITORY
 
-PACKAGES = ("torch", "numpy", "scipy", "h5py", "nibabel", "MedPy", "pandas")
+PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "h5py", "nibabel", "MedPy", "pandas")
+UNTOLD = "unknown"  # a package's version
 OTHER_TREE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # of git's variables, in a hook say
 
 
@@ -47,6 +48,13 @@ def changes(processes: Sequence[dict[str, Any]]) -> list[str]:
     for name in ("hardware", "dtype", "threads"):
         if len(values := dict.fromkeys(str(part[name]) for part in processes)) > 1:
             found.append(f"{name} changed on the way: {' then '.join(values)}")
+    told: dict[str, dict[str, None]] = {}  # old processes tell of fewer packages, or of none
+    for part in processes:
+        for name, version in (part.get("versions") or {}).items():
+            told.setdefault(name, {})[version] = None
+    for name, values in told.items():
+        if len(known := [version for version in values if version != UNTOLD]) > 1:
+            found.append(f"{name} changed on the way: {' then '.join(known)}")
     return found
 
 
@@ -88,7 +96,7 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "unknown"  # a folder on the path, not installed
+        return UNTOLD  # a folder on the path, not installed
 
 
 def hardware(device: torch.device) -> str:

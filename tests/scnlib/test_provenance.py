@@ -6,6 +6,8 @@ import sys
 import numpy as np
 import pytest
 
+from scnlib.provenance import changes
+
 ALONE = """
 import torch
 from scnlib.provenance import peak_memory_mb
@@ -24,6 +26,13 @@ assert peak_memory_mb(cpu) >= before + 150
 del held
 assert peak_memory_mb(cpu) >= before + 150
 """
+
+
+def test_versions_that_a_process_does_not_tell_are_no_change() -> None:
+    alike = {"hardware": "a", "dtype": "float32", "threads": 1}
+    told = [{"torch": "1", "scikit-image": "3"}, None, {"torch": "2"}, {"scikit-image": "unknown"}]
+    processes = [alike, *(alike | {"versions": versions} for versions in told)]
+    assert changes(processes) == ["torch changed on the way: 1 then 2"]
 
 
 def test_the_peak_of_memory_grows_with_what_was_held_and_stays() -> None:

@@ -134,6 +134,18 @@ def test_a_record_tells_of_every_process_that_took_part(tmp_path: Path, monkeypa
     assert note == f"hardware changed on the way: {first['hardware']} then another machine"
 
 
+def test_a_package_that_was_exchanged_on_the_way_is_noted(tmp_path: Path, monkeypatch) -> None:
+    known = training.provenance.versions()
+    assert {"torch", "scikit-image"} <= known.keys()
+    monkeypatch.setattr(training.provenance, "versions", lambda: known | {"torch": "1.0"})
+    advance(begin(tiny(), tmp_path), 2)
+    monkeypatch.setattr(training.provenance, "versions", lambda: known | {"torch": "2.0"})
+    record = train(tiny(), tmp_path, device="cpu")
+    assert [note for note in record.notes if "changed on the way" in note] == [
+        "torch changed on the way: 1.0 then 2.0"
+    ]
+
+
 @pytest.mark.parametrize("method", ["pce", "scn", "dmpls", "fddseg"])
 def test_ten_steps_and_ten_more_equal_twenty(method: str, tmp_path: Path) -> None:
     run = tiny(method, iterations=20, validations=1, optimiser="sgd", schedule="poly", lr=0.03)
