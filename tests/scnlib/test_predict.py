@@ -3,6 +3,8 @@
 import errno
 import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -18,7 +20,7 @@ from scnlib.data import read_nifti
 from scnlib.evaluation import dice
 from scnlib.inference import label_volume
 from scnlib.methods import get_method
-from scnlib.paths import RESULTS, results_root
+from scnlib.paths import REPOSITORY, RESULTS, results_root
 from scnlib.weights import save_weights, trained_network
 from study.experiments import make_run
 
@@ -110,6 +112,33 @@ def test_slices_may_lie_on_any_axis(tmp_path: Path, clinic: Path, axis: int):
     np.testing.assert_array_equal(result, expected(clinic, path, axis))
     plain = expected(clinic, write(tmp_path / "b.nii"))
     np.testing.assert_array_equal(np.moveaxis(result, axis, 2), plain)
+
+
+def test_the_program_itself_warns_of_slices_on_another_axis(tmp_path: Path, clinic: Path):
+    array = np.random.default_rng(0).integers(0, 900, (9, 128, 128)).astype(np.int16)
+    path = write(tmp_path / "a.nii", array, np.diag([8, 1.4, 1.4, 1]))
+    words = [str(path), "--out", str(tmp_path), "--weights", str(clinic)]
+    done = subprocess.run(
+        [sys.executable, "-m", "scnlib.predict", *words],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert f"{path}: slice_axis = 2 seems wrong" in done.stderr
+    assert "for predict, --slice-axis 0" in done.stderr
+
+
+def test_the_byte_order_of_a_file_does_not_change_its_labels(tmp_path: Path, clinic: Path):
+    header = nib.Nifti1Header(endianness=">")
+    header.set_data_dtype(ARRAY.dtype)
+    nib.save(nib.Nifti1Image(ARRAY, AFFINES["RAS"], header), tmp_path / "big.nii")
+    assert (tmp_path / "big.nii").read_bytes()[:4] == (348).to_bytes(4, "big")
+    little = write(tmp_path / "little.nii")
+    assert scn(tmp_path / "big.nii", little, "--out", tmp_path, "--weights", clinic) == 0
+    result = np.asarray(load(tmp_path / "big_scn.nii.gz").dataobj)
+    np.testing.assert_array_equal(result, expected(clinic, little))
+    np.testing.assert_array_equal(result, np.asarray(load(tmp_path / "little_scn.nii.gz").dataobj))
 
 
 @pytest.mark.parametrize("codes", [(0, 0), (1, 0), (0, 2), (4, 1)])

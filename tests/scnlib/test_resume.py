@@ -146,7 +146,7 @@ def test_a_package_that_was_exchanged_on_the_way_is_noted(tmp_path: Path, monkey
     ]
 
 
-@pytest.mark.parametrize("method", ["pce", "scn", "dmpls", "fddseg"])
+@pytest.mark.parametrize("method", ["pce", "scn", "box", "scn_box", "dmpls", "fddseg"])
 def test_ten_steps_and_ten_more_equal_twenty(method: str, tmp_path: Path) -> None:
     run = tiny(method, iterations=20, validations=1, optimiser="sgd", schedule="poly", lr=0.03)
     whole, _, broken = whole_and_broken(run, tmp_path, stop=10, steps=20)

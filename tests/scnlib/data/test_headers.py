@@ -78,6 +78,31 @@ def test_large_values_come_back_from_a_scale_factor(tmp_path: Path):
     )
 
 
+def big_endian(path: Path, array: np.ndarray) -> Path:
+    header = nib.Nifti1Header(endianness=">")
+    header.set_data_dtype(array.dtype)
+    path.parent.mkdir(exist_ok=True)
+    nib.save(nib.Nifti1Image(array, AFFINE, header), path)
+    assert path.read_bytes()[:4] == (348).to_bytes(4, "big")
+    return path
+
+
+def test_the_byte_order_of_a_file_does_not_matter(tmp_path: Path):
+    little, big = (
+        read_nifti(
+            write_one(tmp_path / order / "a.nii", IMAGE),
+            write_one(tmp_path / order / "s.nii", SCRIBBLE),
+            write_one(tmp_path / order / "m.nii", MASK),
+        )
+        for order, write_one in (("little", save), ("big", big_endian))
+    )
+    for name in ("image", "scribble", "label"):
+        one, other = getattr(little, name), getattr(big, name)
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+    assert (little.volume, little.spacing) == (big.volume, big.spacing)
+
+
 @pytest.mark.parametrize("slope", [0.25, 3 / 254])
 def test_resampled_masks_are_refused_with_a_scale_factor_too(tmp_path: Path, slope):
     image = save(tmp_path / "image.nii.gz", IMAGE)
