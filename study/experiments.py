@@ -1,5 +1,6 @@
 """The study's experiments: its profiles, the rows with a recipe of their own, and the variants."""
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, get_args
 
@@ -34,6 +35,10 @@ IDLE = {
     "lambda3": ("detach_propagated", "region_mean"),
     "lambda4": CACL,
 }
+# What Y_corr and the shapes come from, what the shapes' votes depend on, and what M does.
+MAP = ("stride", "scale_inside", "projections")
+VOTES = ("rows", "mask_grid", "connected", "gate", "overwrite")
+TRUST = (*VOTES, "mask_threshold", "scribbles_confident", "tau", "tau_momentum")
 # Departures from the protocol, each to measure one choice on validation subjects. Several at once
 # are written with a plus: "short+stride4+nopap" is compared with "short+stride4".
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -171,13 +176,34 @@ def _check_effect(run: Run, changes: dict[str, dict[str, Any]], before: Run, las
     for weight, options in IDLE.items():
         if not getattr(run.scn, weight):
             idle += [name for name in ours if name in options and name not in (weight, *idle)]
+    named = {name for part in changes.values() for name in part}
+    idle += sorted(_no_effect(run) & named - {*idle})
     if not idle and replace(before, variant=run.variant) == run:
         idle = sorted({name for part in changes_of(last).values() for name in part})
     if idle:
         raise ValueError(
             f"variant {run.variant!r} changes nothing for {run.method} by {', '.join(idle)}: "
-            "choose another one, or other methods"
+            "choose another one, other methods, or another profile"
         )
+
+
+def _no_effect(run: Run) -> set[str]:
+    """The options that nothing follows at the run's size, or beside its other choices."""
+    o, size = run.scn, run.profile.size
+    contrast = o.lambda4 and run.method != "cale"
+    reads_M = o.lambda3 or contrast or (o.lambda2 and o.pap_pixels == "confident")
+    reads_Y = o.lambda2 or o.lambda3  # Y_corr
+    shapes = reads_M and o.mask_threshold != 1  # no value of a row lies above its largest
+    found: list[tuple[Sequence[str], bool]] = [
+        (["rows"], not o.rows and (size // o.stride) ** 2 <= SCNOptions().rows),  # drawn anyway
+        (["rloss_weight"], size == 256),  # which it is compensated for
+        (["scribble_rule"], run.dataset == "phantom" and size >= 64),  # as it is drawn, or larger
+        (TRUST, not reads_M),
+        (VOTES, not shapes),
+        (["propagate"], not reads_Y),
+        (MAP, not reads_Y and not shapes),
+    ]
+    return {name for names, idle in found if idle for name in names}
 
 
 def without_recipe(method: str) -> str:

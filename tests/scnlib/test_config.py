@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from scnlib.config import EARLIER, PARTS, ComparedOptions, Profile, Run, SCNOptions
+from scnlib.data.phantom import SIZE
 from scnlib.methods import METHODS, get_method
+from scnlib.paths import RESULTS
 from study.experiments import PROFILES, RECIPES, VARIANTS, make_run, without_recipe
 
 WRONG_PROFILE: list[dict[str, Any]] = [
@@ -106,8 +108,9 @@ def test_a_run_cannot_be_changed_afterwards() -> None:
             setattr(thing, name, 1)
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("variant", ["", *VARIANTS])
+@pytest.mark.parametrize(
+    ("profile", "variant"), [*((name, "") for name in PROFILES), *(("cpu", v) for v in VARIANTS)]
+)
 def test_json_gives_an_equal_run_back(profile: str, variant: str) -> None:
     run = make_run("acdc", suited(variant), 3, profile, variant)
     assert Run.from_json(run.to_json()) == run
@@ -169,7 +172,7 @@ def test_profiles_go_by_their_own_name_and_differ_in_size_alone() -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_variant_changes_only_what_it_names(variant: str) -> None:
     method = suited(variant)
-    plain, changed = make_run("acdc", method), make_run("acdc", method, variant=variant)
+    plain, changed = (make_run("acdc", method, 0, "cpu", name) for name in ("", variant))
     for part in PARTS:
         before, after = asdict(getattr(plain, part)), asdict(getattr(changed, part))
         assert after == before | VARIANTS[variant].get(part, {})
@@ -234,6 +237,50 @@ def test_a_variant_that_changes_nothing_is_refused(method: str, variant: str, id
         make_run("acdc", method, variant=variant)
 
 
+@pytest.mark.parametrize(
+    ("profile", "method", "variant", "idle"),
+    [
+        ("demo", "scn", "allrows", "rows"),  # 64 cells
+        ("cpu", "scn", "short+allrows", "rows"),
+        ("paper", "rloss", "compensated", "rloss_weight"),
+        ("cpu", "scn", "noshape+connected", "connected"),
+        ("cpu", "scn", "gated+noshape", "gate"),
+        ("cpu", "scn", "noshape+overwrite", "overwrite"),
+        ("cpu", "scn_box", "noshape+pixelmasks", "mask_grid"),
+        ("cpu", "scn", "noshape+allrows", "rows"),
+        ("cpu", "cale", "norsr+noshape", "mask_threshold"),
+        ("cpu", "cale", "norsr+tau07", "tau"),
+        ("cpu", "cale", "norsr+fixedtau", "tau_momentum"),
+        ("cpu", "cale", "strokesout+norsr", "scribbles_confident"),
+        ("cpu", "cale", "norsr+gated", "gate"),
+        ("cpu", "scn", "norsr+nopap+logits", "propagate"),
+        ("cpu", "scn", "norsr+nopap+noshape+stride4", "stride"),
+        ("cpu", "scn", "norsr+nopap+nocacl+outside", "scale_inside"),
+    ],
+)
+def test_what_nothing_follows_at_a_size_or_beside_a_choice_is_refused(
+    profile: str, method: str, variant: str, idle: str
+) -> None:
+    match = f"'{re.escape(variant)}' changes nothing for {method} by {idle}:"
+    with pytest.raises(ValueError, match=match):
+        make_run("acdc", method, 0, profile, variant)
+
+
+def test_strokes_are_resized_alike_where_the_phantom_is_not_made_smaller() -> None:
+    assert make_run("phantom", "scn", variant="nearest", size=SIZE - 16)
+    with pytest.raises(ValueError, match="changes nothing for scn by scribble_rule:"):
+        make_run("phantom", "scn", variant="nearest", size=SIZE)
+
+
+def test_no_committed_run_is_refused() -> None:
+    places = [path for kind in ("variants", "sensitivity") for path in RESULTS.glob(f"*/{kind}/*")]
+    folders = [folder for place in places for folder in place.glob("*/*/seed*")]
+    assert len(folders) > 100
+    for folder in folders:
+        profile, _, variant, dataset, method, seed = folder.relative_to(RESULTS).parts
+        make_run(dataset, method, int(seed.removeprefix("seed")), profile, variant)
+
+
 @pytest.mark.parametrize("method", ["scn_box", "cale"])
 def test_a_choice_of_scn_is_one_of_what_is_built_on_it(method: str) -> None:
     assert make_run("acdc", method, variant="nopap").scn.lambda2 == 0
@@ -242,6 +289,12 @@ def test_a_choice_of_scn_is_one_of_what_is_built_on_it(method: str) -> None:
 def test_what_acts_through_another_term_is_no_idle_choice() -> None:
     assert make_run("acdc", "scn", variant="nopap+logits").scn.propagate == "logits"
     assert make_run("acdc", "scn", variant="nopap+detachedmap").scn.detach_propagated
+    # M is what CACL reads, and PAP where it is over M.
+    assert make_run("acdc", "scn", variant="norsr+nopap+gated").scn.gate == "corrmatch"
+    assert make_run("acdc", "scn", variant="norsr+nopap+outside").scn.lambda4
+    assert make_run("acdc", "cale", variant="norsr+confidentpap+tau07").scn.tau == 0.7
+    assert make_run("acdc", "scn", variant="noshape+strokesout").scn.mask_threshold == 1
+    assert make_run("acdc", "scn", variant="stride4+allrows").scn.rows == 0
 
 
 def test_a_variant_equal_to_what_a_method_has_is_refused(monkeypatch) -> None:
