@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from scnlib.paths import run_folder
 from scnlib.records import FILES, Record, mend, read
-from study.places import FOLDS, TAKEN
+from study.places import FOLDS, TAKEN, files_under
 
 Kind = Literal["protocol", "variants", "sensitivity", "folds"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -21,7 +21,7 @@ def collect(results: Path, profile: str, kind: Kind = "protocol") -> list[Record
     """
     base = results / profile / (kind if kind in ("variants", "sensitivity") else "")
     found, faults = [], []
-    runs = {path.parent for path in base.glob("**/*.*") if _is_run(path, base)}
+    runs = {path.parent for path in files_under(base, "*.*") if _is_run(path, base)}
     for folder in sorted(run for run in runs if _on_fold(run, base) == (kind == "folds")):
         try:
             record = read(folder)
@@ -47,7 +47,7 @@ def _on_fold(folder: Path, base: Path) -> bool:
 
 def _is_run(path: Path, base: Path) -> bool:
     """Whether a file tells that a finished run lies beside it; one in progress has a checkpoint."""
-    if set(TAKEN) & set(path.relative_to(base).parts):
+    if path.relative_to(base).parts[0] in TAKEN:  # further down a method may be called so
         return False
     if path.name == "record.json":
         return True

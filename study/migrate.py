@@ -11,6 +11,7 @@ from scnlib.commandline import Parser
 from scnlib.files import replace_text
 from scnlib.paths import to_path
 from scnlib.schema import from_text, to_text, why
+from study.places import files_under
 
 
 def migrate(path: Path) -> bool:
@@ -36,7 +37,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if not folder.is_dir():
             parser.error(f"{folder}: no such folder")
     failed = False
-    for path in sorted(path for folder in folders for path in folder.rglob("record.json")):
+    for path in sorted(path for folder in folders for path in files_under(folder, "record.json")):
         try:
             print(f"{path}: {'rewritten' if migrate(path) else 'is of this version'}")
         except (ValueError, TypeError, KeyError) as error:

@@ -60,6 +60,7 @@ from scnlib.step import STEPS
 from scnlib.training import Training
 from study.commands import exit_code
 from study.experiments import make_run
+from study.places import files_under
 from study.speed.steps import PLAIN, WAYS, kernels, method_step, plain_step, timed
 
 PIECE = "data.tar.xz"  # and a dot and a number
@@ -85,7 +86,8 @@ def pack(options: Namespace) -> None:
     options.to.mkdir(parents=True, exist_ok=True)
     told, whole = options.to / DATA, options.to / PIECE
     told.write_text(json.dumps(fingerprint(options.dataset, options.data)))
-    with tarfile.open(whole, "w:xz", preset=6) as archive:
+    # A volume may be a link to another disk, which the machine has not.
+    with tarfile.open(whole, "w:xz", preset=6, dereference=True) as archive:
         for path in dict.fromkeys(path for source in sources for path in _files(source)):
             archive.add(path, path.relative_to(options.data))
         archive.add(told, DATA)
@@ -120,8 +122,8 @@ def _files(source: Path) -> list[Path]:
     if source.suffix == ".h5":
         return [source]
     split = source.parents[1]
-    found = [path for path in split.rglob("*") if path.is_file()]
-    return sorted(found) + list(split.parent.glob("dataset.toml"))
+    found = [path for path in files_under(split, "*") if path.is_file()]
+    return found + list(split.parent.glob("dataset.toml"))
 
 
 def unpack(pieces: Path, work: Path) -> Path:

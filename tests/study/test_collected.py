@@ -8,7 +8,7 @@ import pytest
 from scnlib.paths import run_folder
 from study.collected import KINDS, Kind, collect
 from study.experiments import make_run
-from study.places import is_name
+from study.places import TAKEN, files_under, is_name
 from tests.sample_record import write
 
 
@@ -51,6 +51,35 @@ def test_a_data_set_may_be_called_as_a_kind_of_runs_is(tmp_path: Path) -> None:
 def test_collect_does_not_mind_what_the_folder_is_called(tmp_path: Path) -> None:
     place(tmp_path / "variants", "pce")
     assert len(collect(tmp_path / "variants", "demo")) == 1
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_method_may_be_called_as_a_page_is(tmp_path: Path, name: str) -> None:
+    place(tmp_path, name)
+    assert [record.run.method for record in collect(tmp_path, "demo")] == [name]
+    place(tmp_path, name, variant="sgd")
+    assert [record.run.method for record in collect(tmp_path, "demo", "variants")] == [name]
+
+
+def test_a_data_set_may_lie_on_another_disk(tmp_path: Path) -> None:
+    place(tmp_path / "disk", "scn")
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "phantom").symlink_to(tmp_path / "disk" / "demo" / "phantom")
+    (found,) = collect(tmp_path, "demo")
+    assert found.folder == run_folder(tmp_path, "demo", "phantom", "scn", 0)
+
+
+def test_files_are_found_at_any_depth_in_any_folder(tmp_path: Path) -> None:
+    """Links and folders whose names are patterns or hidden."""
+    folder = tmp_path / "a [b] *"
+    paths = [folder / "x.txt", folder / ".c" / "x.txt", folder / "d" / "e" / "x.txt"]
+    for path in [*paths, tmp_path / "f" / "x.txt", folder / "d" / "x.md"]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (folder / "g").symlink_to(tmp_path / "f")
+    assert files_under(folder, "x.txt") == sorted([*paths, folder / "g" / "x.txt"])
+    assert files_under(folder, "*.md") == [folder / "d" / "x.md"]
+    assert files_under(tmp_path / "nowhere", "x.txt") == []
 
 
 @pytest.mark.parametrize(

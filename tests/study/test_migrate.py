@@ -39,6 +39,15 @@ def test_a_tilde_is_the_home_folder_of_records(tmp_path: Path, capsys, monkeypat
     assert capsys.readouterr().out.startswith(f"{tmp_path / 'a' / 'record.json'}: ")
 
 
+def test_records_on_another_disk_are_rewritten(tmp_path: Path, capsys) -> None:
+    write(tmp_path / "disk" / "a")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "acdc").symlink_to(tmp_path / "disk")
+    assert migrate.main([str(tmp_path / "results")]) == 0
+    path = tmp_path / "results" / "acdc" / "a" / "record.json"
+    assert capsys.readouterr().out == f"{path}: is of this version\n"
+
+
 @pytest.mark.parametrize("words", [[], ["nowhere"]])
 def test_what_is_no_folder_is_said(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -209,6 +209,8 @@ def test_the_pieces_hold_what_is_trained_on_and_no_test_volume(
 ) -> None:
     folder = tmp_path / "data" / "ACDC" / "volumes"
     folder.mkdir(parents=True)
+    (tmp_path / "disk.h5").touch()
+    (folder / "val.h5").symlink_to(tmp_path / "disk.h5")
     asked = []
 
     def load_split(dataset: str, root: Path, split: str) -> list:
@@ -232,6 +234,7 @@ def test_the_pieces_hold_what_is_trained_on_and_no_test_volume(
     for split in asked:
         name = f"ACDC/volumes/{split}.h5"
         assert (there / name).read_bytes() == (tmp_path / "data" / name).read_bytes()
+        assert not (there / name).is_symlink()
     assert on_gpu.unpack(tmp_path / "nowhere", work) == there  # it is there already
     pieces[-1].unlink()
     (tmp_path / "third").mkdir()
@@ -239,6 +242,17 @@ def test_the_pieces_hold_what_is_trained_on_and_no_test_volume(
         on_gpu.unpack(to, tmp_path / "third")
     with pytest.raises(FileNotFoundError, match=r"data\.tar\.xz\.00: no such file"):
         on_gpu.unpack(tmp_path / "nowhere", tmp_path / "other")
+
+
+def test_the_files_of_a_split_may_lie_in_a_linked_folder(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "a.nii.gz").touch()
+    split = tmp_path / "clinic" / "train"
+    split.mkdir(parents=True)
+    (split / "images").symlink_to(tmp_path / "disk")
+    (split.parent / "dataset.toml").touch()
+    expected = [split / "images" / "a.nii.gz", split.parent / "dataset.toml"]
+    assert on_gpu._files(expected[0]) == expected
 
 
 @pytest.mark.parametrize(
