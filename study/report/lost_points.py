@@ -159,6 +159,38 @@ def read_rows(folder: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=gaps)
 
 
+def check_rows(rows: Any, records: Sequence[Record], folder: Path) -> None:
+    """Refuse kept rows of a profile's folder that are not those of all its runs with predictions.
+
+    A page made of a file that was cut off would only be shorter. Raises `ValueError` naming the
+    file and the runs, unless the rows of each are of the volumes and structures of its metrics,
+    with their Dice. A folder whose notebook 08 has still to run again may well hold other rows.
+    """
+    runs = {
+        (r.run.dataset, r.run.method, r.run.seed): r for r in records if "predictions.h5" in r.files
+    }
+    found = dict(iter(rows.groupby(["dataset", "method", "seed"]))) if len(rows) else {}
+    wrong = [
+        "{}/{}/seed{}".format(*which)
+        for which in sorted(runs.keys() | found.keys())
+        if not (which in runs and which in found and _alike(found[which], runs[which].metrics))
+    ]
+    if wrong:
+        raise ValueError(
+            f"{folder / FILE}: its rows are not those of {', '.join(wrong)}: run notebook 08 again "
+            "with the data, or restore the file from version control"
+        )
+
+
+def _alike(rows: pd.DataFrame, metrics: pd.DataFrame) -> bool:
+    """Whether both have the same Dice, which is kept with six decimals, of the same structures."""
+    mine, theirs = (
+        table.set_index(["volume", "structure"])["dice"].sort_index() for table in (rows, metrics)
+    )
+    same = mine.index.equals(theirs.index)
+    return same and np.allclose(mine, theirs, rtol=0, atol=1.1e-6, equal_nan=True)
+
+
 def losses(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
     """Points of Dice (percent) by method: what it has, what each fault costs, what a prior gives.
 

@@ -60,7 +60,7 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
 def write_reports(results: Path = RESULTS) -> list[Path]:
     """Write each profile's REPORT.md, REPRODUCIBILITY.md, and the tables of `night`; the pages.
 
-    ValueError, and nothing is written, where a run is lost (`study.report.ledger`).
+    ValueError, and nothing is written, where a run (`ledger`) or rows of lost points are lost.
     """
     found = {
         profile: [collect(results, profile, kind) for kind in KINDS]
@@ -69,6 +69,9 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
     for profile, runs in found.items():  # all of them before the first page
         for records, kind in zip(runs, KINDS, strict=True):
             no_run_is_lost(records, results / profile / LISTED[kind])
+    kept = {profile: lost_points.read_rows(results / profile) for profile in found}
+    for profile, (records, *_) in found.items():
+        lost_points.check_rows(kept[profile], records, results / profile)
     written, (fine, *_, fine_folds) = [], found[FINE]
     if fine:  # no notebook of that profile is run to write them
         written += write_tables(fine, results / FINE / "tables", FINE)
@@ -76,7 +79,7 @@ def write_reports(results: Path = RESULTS) -> list[Path]:
         for runs, kind in zip((variants, short, folds), KINDS[1:], strict=True):
             if runs:
                 list_runs(runs, results / profile / LISTED[kind])
-        lost = lost_points.read_rows(results / profile)
+        lost = kept[profile]
         if records:
             path = results / profile / "REPORT.md"
             phantom = phantom_line(results / "phantom.json")

@@ -14,6 +14,7 @@ from scnlib.data.cases import Case
 from scnlib.evaluation import dice
 from scnlib.paths import RESULTS
 from study.collected import collect
+from study.experiments import make_run
 from study.report import lost_points
 from study.report.lost_points import (
     MENDINGS,
@@ -26,6 +27,7 @@ from study.report.lost_points import (
     near_border,
 )
 from study.report.lost_points_figure import END, bars
+from tests import sample_record
 
 
 def volume(*slices: str) -> np.ndarray:
@@ -159,16 +161,21 @@ def test_masks_are_asked_for() -> None:
 def test_the_kept_rows_are_of_the_records(profile: str) -> None:
     """The committed file has every run with predictions, with the Dice of its own metrics."""
     kept: Any = lost_points.read_rows(RESULTS / profile)
-    runs = [r for r in collect(RESULTS, profile) if "predictions.h5" in r.files]
-    assert {(r.run.dataset, r.run.method, r.run.seed) for r in runs} == set(
-        kept[["dataset", "method", "seed"]].itertuples(index=False, name=None)
-    )
-    for record in runs:
-        run = record.run
-        mine = kept[(kept["dataset"] == run.dataset) & (kept["method"] == run.method)]
-        mine = mine[mine["seed"] == run.seed].set_index(["volume", "structure"])["dice"]
-        theirs = record.metrics.set_index(["volume", "structure"])["dice"]
-        assert np.allclose(mine, theirs.reindex(mine.index), atol=1.1e-6, equal_nan=True)
+    lost_points.check_rows(kept, collect(RESULTS, profile), RESULTS / profile)
+
+
+def test_rows_that_are_not_of_the_records_are_refused(tmp_path: Path) -> None:
+    runs = [make_run("acdc", method, profile="cpu") for method in ("pce", "scn")]
+    records = [sample_record.write(tmp_path / run.method, run) for run in runs]
+    rows = pd.concat(r.metrics.assign(dataset="acdc", method=r.run.method, seed=0) for r in records)
+    lost_points.check_rows(rows.iloc[::-1], records, tmp_path)
+    lost_points.check_rows(rows.iloc[:0], [], tmp_path)
+    changed = rows.assign(dice=[0.5, 0.75, 0.5, 0.750003])
+    for wrong in (rows.iloc[:-1], rows.iloc[:-2], rows.iloc[:0], changed):
+        with pytest.raises(ValueError, match=rf"{lost_points.FILE}: its .* of .*acdc/scn/seed0: "):
+            lost_points.check_rows(wrong, records, tmp_path)
+    with pytest.raises(ValueError, match=r"not those of acdc/scn/seed0: run notebook 08"):
+        lost_points.check_rows(rows, records[:1], tmp_path)
 
 
 def test_a_run_is_ruined_that_loses_over_five_points() -> None:

@@ -89,6 +89,15 @@ def test_no_report_is_written_where_another_profile_has_lost_a_run(tmp_path):
     assert not (tmp_path / "cpu" / "REPORT.md").exists()
 
 
+def test_no_report_is_written_of_lost_points_that_were_cut_off(tmp_path):
+    folder = run_folder(tmp_path, "cpu", "acdc", "scn", 0)
+    sample_record.write(folder, make_run("acdc", "scn", 0, "cpu"))
+    list_runs(collect(tmp_path, "cpu"), tmp_path / "cpu" / "tables")
+    with pytest.raises(ValueError, match=r"cpu.lost_points\.csv: .*acdc/scn/seed0: run notebook"):
+        readme.write_reports(tmp_path)
+    assert not (tmp_path / "cpu" / "REPORT.md").exists()
+
+
 def test_a_run_is_listed_with_its_best_and_its_last_validation():
     curve = [{"iteration": 10, "dice": 0.75}, {"iteration": 20, "dice": 0.5}]
     run: Any = make_run("acdc", "pce")
