@@ -12,7 +12,8 @@ from scnlib.paths import REPOSITORY
 from study.commands import first_line
 
 PICTURE = re.compile(r"(image/(?!svg)|application/pdf|audio/|video/).*")  # kept as base64
-BASE64 = re.compile(r"(;base64,[A-Za-z0-9+/=]+)")
+# Also in quotes, as widgets hold their data; what begins as a path does is none.
+BASE64 = re.compile(r"(;base64,[A-Za-z0-9+/=]+|(?:\"|&quot;)[A-Za-z0-9+][A-Za-z0-9+/]{63,}=*)")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 

@@ -29,11 +29,14 @@ def run_notebook(
     """Execute `notebook` with this Python's kernel and keep the executed copy in `output`.
 
     `watch` is a training's progress.json, shown as a bar on a terminal and otherwise (or with
-    `lines`) as a line a minute. Raises `ValueError` for wrong parameters, before a kernel starts,
-    and `RuntimeError` with one line for an error in a cell, for a kernel that died or did not start
-    in START_SECONDS, or for a full disk; `output` is kept then, and tells of it.
+    `lines`) as a line a minute. Raises `ValueError` for wrong parameters, or where `output` is the
+    notebook, before a kernel starts, and `RuntimeError` with one line for an error in a cell, for a
+    kernel that died or did not start in START_SECONDS, or for a full disk; `output` is kept then,
+    and tells of it.
     """
     parameters = typed(notebook, parameters)
+    if output.resolve() == notebook.resolve():
+        raise ValueError(f"{output}: is the notebook itself: give the executed copy another place")
     output.parent.mkdir(parents=True, exist_ok=True)
     output.unlink(missing_ok=True)  # one of an earlier call tells nothing of this one
     failed = ""
@@ -92,8 +95,8 @@ def _unformatted(path: Path) -> str:
 def isolated() -> Iterator[None]:
     """Kernels started inside see this study's code and nothing of the user's own settings.
 
-    A matplotlibrc with LaTeX, an IPython start-up file or another `python3` kernel would change the
-    figures, or fail a notebook. The environment is as before at the end.
+    A matplotlibrc with LaTeX, an IPython start-up file, warnings made errors or another `python3`
+    kernel would change the figures, or fail a notebook. The environment is as before at the end.
     """
     import matplotlib
 
@@ -103,7 +106,7 @@ def isolated() -> Iterator[None]:
         os.environ["IPYTHONDIR"] = folder
         os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
         os.environ["MATPLOTLIBRC"] = str(Path(matplotlib.get_data_path()) / "matplotlibrc")
-        for name in ("PYTHONSTARTUP", "MPLBACKEND"):
+        for name in ("PYTHONSTARTUP", "PYTHONWARNINGS", "MPLBACKEND"):
             os.environ.pop(name, None)
         try:
             yield

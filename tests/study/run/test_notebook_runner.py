@@ -15,7 +15,7 @@ from scnlib.paths import REPOSITORY
 from study.run import planning, watching
 from study.run.executed import WIDGET, failure, tidy
 from study.run.lock import lock
-from study.run.notebook import run_notebook
+from study.run.notebook import main, run_notebook
 from study.run.parameters import typed
 from tests.pretended import write_notebook
 
@@ -53,6 +53,15 @@ def test_a_wrong_parameter_is_refused_before_a_kernel_starts(small, parameters, 
     assert not (tmp_path / "executed.ipynb").exists()
 
 
+def test_a_notebook_is_never_its_own_executed_copy(small, tmp_path, capsys):
+    before = small.read_bytes()
+    (tmp_path / "linked.ipynb").symlink_to(small)
+    for output in (small, tmp_path / "linked.ipynb", tmp_path / ".." / tmp_path.name / small.name):
+        assert main([str(small), str(output)]) == 1
+        assert f"{small}: is the notebook itself: give" in capsys.readouterr().err
+        assert small.read_bytes() == before
+
+
 def test_a_notebook_without_a_parameters_cell_is_refused(start, notebooks, tmp_path, capsys):
     name = planning.RULES["tables"]
     write_notebook(notebooks / f"{name}.ipynb", "pass", parameters=None)
@@ -79,7 +88,8 @@ def test_runs_with_this_python_and_leaves_no_trace_of_the_machine(small, tmp_pat
 
 def test_pictures_are_not_searched_for_paths(tmp_path):
     picture = "iVBOR/d/w0KGgo+/d+AAAA/d/"
-    page = f'<img src="data:image/png;base64,{picture}"> from /d/ACDC'
+    page = f'<img src="data:image/png;base64,{picture}"> from /d/ACDC, "/d/{64 * "x"}"'
+    page += f', "{3 * picture}", &quot;{3 * picture}==&quot;'  # as widgets hold their values
     cell = nbformat.v4.new_code_cell("show()")
     shown = nbformat.v4.new_markdown_cell("!", attachments={"a": {"image/jpeg": picture}})
     data = {"image/png": picture, "text/html": page, "image/svg+xml": "<svg><!-- /d --></svg>"}
@@ -90,7 +100,8 @@ def test_pictures_are_not_searched_for_paths(tmp_path):
     (output,) = code.outputs
     assert text.attachments["a"]["image/jpeg"] == picture
     assert output.data["image/png"] == picture
-    assert output.data["text/html"] == page.replace("/d/ACDC", "DATA/ACDC")
+    told = page.replace("/d/ACDC", "DATA/ACDC").replace('"/d/x', '"DATA/x')
+    assert output.data["text/html"] == told
     assert output.data["image/svg+xml"] == "<svg><!-- DATA --></svg>"
 
 
@@ -120,9 +131,12 @@ def test_kernels_do_not_see_the_users_own_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
     monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path / "matplotlibrc"))
     monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "startup.py"))
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
     monkeypatch.setenv("MPLBACKEND", "pdf")
     source = """
+import warnings
 import matplotlib
+warnings.warn("not an error here")
 assert "mine" not in globals()
 assert not matplotlib.rcParams["text.usetex"] and matplotlib.rcParams["lines.linewidth"] == 1.5
 assert "inline" in matplotlib.get_backend()"""
