@@ -3,6 +3,11 @@
 # Kept to what bash 3.2 (macOS) knows; everything that is not about finding Python is in study/run/.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+case $root in *:*)
+  echo "error: $root: Python finds no modules in a folder with a colon; move the repository" >&2
+  exit 1
+  ;;
+esac
 export PYTHONPATH="$root"
 unset MPLBACKEND # a backend set for scripts would hide the notebooks' figures
 

@@ -8,6 +8,7 @@ import sys
 from argparse import Namespace
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 
@@ -51,7 +52,8 @@ def usable_cores() -> int:
 def _command(options: Namespace, work: Path) -> list[str]:
     command = [sys.executable, "-P", "-m", "snakemake", "--directory", str(work)]
     command += ["--snakefile", str(SNAKEFILE), "--workflow-profile", "none"]
-    return [*command, "--profile", str(options.on), "--config", f"plan={work / 'plan.json'}"]
+    plan = quote(str(work / "plan.json"))  # Snakemake reads it as YAML, where # begins a comment
+    return [*command, "--profile", str(options.on), "--config", f"plan={plan}"]
 
 
 def why_not(options: Namespace, work: Path) -> str:

@@ -76,6 +76,7 @@ def find_runs(
     """The trainings that the options ask for, done or not.
 
     Methods that learn from masks are left out on the data sets that are `unmasked` in training.
+    Raises `ValueError` for two of one name, of which one alone would be run.
     """
     from scnlib.methods import get_method
     from scnlib.paths import run_folder
@@ -89,6 +90,14 @@ def find_runs(
                 which = (dataset, method, seed, options.variant)
                 folder = run_folder(options.out, options.profile, *which)
                 runs.append(Wanted(*which, folder, is_done(folder)))
+    named: dict[str, Wanted] = {}
+    for run in runs:
+        other = named.setdefault(run.name, run)
+        if other.folder != run.folder:
+            raise ValueError(
+                f"{other.method} on {other.dataset} and {run.method} on {run.dataset} would both "
+                f"be called {run.name}: rename a data set"
+            )
     return runs
 
 

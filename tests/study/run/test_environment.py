@@ -42,6 +42,15 @@ def house(tmp_path, monkeypatch):
     return state
 
 
+def test_a_colon_in_the_repositorys_path_is_one_line(tmp_path):
+    folder = tmp_path / "a:b"
+    folder.mkdir()
+    shutil.copy(REPOSITORY / "run_all.sh", folder)
+    ended = subprocess.run(["bash", folder / "run_all.sh"], capture_output=True, text=True)
+    assert ended.returncode == 1 and ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith(f"error: {folder}: ")
+
+
 def test_first_use_makes_its_own_environment_once(house):
     assert environment.choose(house.root) == house.own
     assert environment.choose(house.root) == house.own

@@ -79,7 +79,7 @@ def test_a_plan_counts_the_cores_it_may_use_and_one_place_a_training(tmp_path, m
 
 
 def test_folders_may_have_any_name(science, notebooks, pretended, tmp_path):
-    place = tmp_path / "a {b} 'c\" é %d"
+    place = tmp_path / "a {b} 'c\" é %d #1: x"
     place.mkdir()
     notebooks.rename(place / "notebooks")
     for name in ("broken", "pretended.py"):

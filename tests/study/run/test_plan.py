@@ -8,7 +8,7 @@ from scnlib.paths import run_folder
 from study.experiments import make_run
 from study.run import command, graph, running
 from tests import sample_record
-from tests.pretended import write_notebook, write_record
+from tests.pretended import METHODS, write_notebook, write_record
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,21 @@ def test_methods_that_learn_from_masks_are_left_out_where_there_are_none(start, 
         assert "would run 03_training_clinic_pce_seed0" in lines
     assert start(*options, "--methods", "full", "--dry-run") == 1
     assert "full on clinic: full supervision needs masks" in capsys.readouterr().err
+
+
+def test_two_trainings_of_one_name_are_refused(start, tmp_path, capsys, monkeypatch):
+    for name in ("box", "scn_box"):
+        monkeypatch.setitem(METHODS, name, METHODS["scn"])
+    for name in ("clinic", "clinic_scn"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    options = ["--profile", "cpu", "--data", str(tmp_path / "data"), "--dry-run"]
+    options += ["--datasets", "clinic", "clinic_scn"]
+    assert start(*options, "--methods", "box", "scn_box") == 1
+    assert capsys.readouterr().err == (
+        "error: scn_box on clinic and box on clinic_scn would both be called "
+        "clinic_scn_box_seed0: rename a data set\n"
+    )
+    assert start(*options, "--methods", "box") == 0
 
 
 def test_a_variant_is_trained_in_its_own_folder(start, tmp_path, monkeypatch):
