@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 
 def exit_code(action: Callable[[], object]) -> int:
-    """Do it; 0, or 1 after one line for a ValueError or OSError, which is what can't be done."""
+    """Do it; 0, or after one line 1 for a ValueError or OSError, which is what can't be done, and
+    130 for Ctrl-C."""
     try:
         action()
     except (ValueError, OSError) as error:
@@ -13,6 +14,9 @@ def exit_code(action: Callable[[], object]) -> int:
 
         print(f"error: {why(error)}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -168,7 +168,15 @@ def read_growth(folder: Path) -> Growth:
             f"{path}: {one_line(error)}; run the same command again if it was cut off, else "
             f"restore it from version control, or delete {folder} and watch the training again"
         ) from None
-    return Growth(pd.read_csv(folder / "growth.csv"), labels.pop("iterations"), labels, facts)
+    return Growth(_read_counts(folder), labels.pop("iterations"), labels, facts)
+
+
+def _read_counts(folder: Path) -> Any:
+    """growth.csv, with names as they were written: "NA" is one, and "1" no number."""
+    texts: Any = {"source": str, "structure": str}
+    missing = {"tau": [""]}  # where the training diverged
+    path = folder / "growth.csv"
+    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=missing)
 
 
 def shares(growth: Growth) -> pd.DataFrame:
@@ -246,7 +254,7 @@ def _so_far(folder: Path, iteration: int) -> tuple[list[dict[str, Any]], dict[in
     """The rows and pictures that a killed run has left, up to its checkpoint's iteration."""
     if not iteration or not (folder / "labels.npz").exists():
         return [], {}
-    table: Any = pd.read_csv(folder / "growth.csv")
+    table = _read_counts(folder)
     kept = dict(np.load(folder / "labels.npz"))
     pictures = {
         int(t): {source: kept[source][i] for source in SOURCES}

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from scnlib.files import replace_bytes
 from study.lessons.growth import CALLED, SOURCES, Growth, shares
 from study.lessons.walkthrough import Slice
 from study.report.display import key, legend_below
@@ -85,7 +86,7 @@ def _paint(axes: Axes, image: np.ndarray, labels: np.ndarray, chosen: Slice) -> 
 def write_gif(growth: Growth, chosen: Slice, number: int, path: Path) -> Path:
     """The strip as a moving picture, half a second a frame; the last one stays for three.
 
-    ValueError if it had more than `MOST_FILM_BYTES`.
+    ValueError if it had more than `MOST_FILM_BYTES`, or can't be written.
     """
     moments = frames(growth, MOST_FRAMES)
     pictures = [_frame(growth, chosen, number, t) for t in moments]
@@ -102,7 +103,7 @@ def write_gif(growth: Growth, chosen: Slice, number: int, path: Path) -> Path:
     if (size := film.tell()) > MOST_FILM_BYTES:
         raise ValueError(f"{path}: the film would have {size} bytes, more than {MOST_FILM_BYTES}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(film.getvalue())
+    replace_bytes(path, film.getvalue())
     return path
 
 

@@ -211,13 +211,17 @@ def summarise(folder: Path, volumes: list[Seen], names: Names, layout: Layout | 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what `find_faults` finds; 1 if there is an error."""
+    """Print what `find_faults` finds; 1 if there is an error, 130 after Ctrl-C."""
     print_any_name()
     parser = Parser("python -m study.owndata", "Report all faults of an own data set.")
     parser.add_argument("folder", type=to_path, metavar="DIR/NAME")
     parser.add_argument("--profile", choices=PROFILES, default="", help="that will train on it")
     options = parser.parse_args(arguments)
-    faults, summary = find_faults(options.folder, options.profile)
+    try:
+        faults, summary = find_faults(options.folder, options.profile)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
     for text, kind in faults.lines.items():
         print(f"{kind}: {text}")
     print(*summary, sep="\n")

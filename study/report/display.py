@@ -14,6 +14,8 @@ from matplotlib.patheffects import Normal, withStroke
 from PIL.Image import Image, Quantize
 from PIL.Image import open as open_image
 
+from scnlib.files import replace_bytes
+
 # Told apart in the three kinds of colour blindness. On a white ground yellow and grey are too pale
 # without a dark edge.
 BACKGROUND = "#A8A8A8"  # the background's scribble
@@ -71,9 +73,12 @@ def legend_below(figure: Figure, columns: int, **look: Any) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure to a PNG file; its folder is made."""
+    """Write a figure to a PNG file, whole or not at all; its folder is made.
+
+    Raises `ValueError` as `scnlib.files.replace_bytes`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_png(figure, dpi=130))
+    replace_bytes(path, _png(figure, dpi=130))
 
 
 def show(figure: Figure, alt: str, caption: str = "", photo: bool = False) -> Any:

@@ -1,14 +1,18 @@
 """Watching SCN's pseudo-labels: counts by hand, a training left alone, killed and gone on with."""
 
+import errno
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from scnlib.checkpoint import CHECKPOINT
 from scnlib.confidence import Pseudo
+from scnlib.files import sha256
 from scnlib.training import Training
 from study.lessons import growth, growth_figures, walkthrough
 from study.lessons.walkthrough import Maps, Slice
@@ -107,6 +111,21 @@ def test_a_changed_file_is_named(few, tmp_path: Path, name: str):
         growth.read_growth(tmp_path / "g")
 
 
+def test_a_structure_may_be_called_as_nothing_is(tmp_path: Path):
+    """Names stay text; tau alone may be missing, where a training has diverged."""
+    row = {"iteration": 2, "tau": float("nan"), "source": "PAP"}
+    rows = [row | {"structure": s, "said": 3, "true": 4, "both": 2} for s in ("background", "NA")]
+    growth._keep(tmp_path, rows, {2: dict.fromkeys(growth.SOURCES, np.zeros((1, 2, 2), np.uint8))})
+    kept, _ = growth._so_far(tmp_path, 2)
+    assert [one["structure"] for one in kept] == ["background", "NA"]
+    sums = {name: sha256(tmp_path / name) for name in ("growth.csv", "labels.npz")}
+    (tmp_path / growth.GROWTH).write_text(json.dumps({"files": sums}))
+    found = growth.read_growth(tmp_path)
+    assert found.classes == ["background", "NA"]
+    assert found.counts["said"].tolist() == [3, 3]
+    assert found.counts["tau"].isna().tolist() == [True, True]
+
+
 def test_shares_are_nan_where_nothing_is_said():
     row = {"iteration": 5, "tau": 0.8, "source": "votes"}
     counts = pd.DataFrame(
@@ -151,6 +170,22 @@ def test_the_figures_show_every_source_and_a_film_is_small(few, tmp_path: Path):
     assert len(strip.axes) == 12
     film = growth_figures.write_gif(found, chosen[1], 1, tmp_path / "film.gif")
     assert film.read_bytes()[:3] == b"GIF" and film.stat().st_size < growth_figures.MOST_FILM_BYTES
+
+
+def test_a_full_disk_keeps_the_film_before(tmp_path: Path, monkeypatch):
+    def full(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:3])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path, chosen = tmp_path / "film.gif", by_hand()[1]
+    path.write_bytes(b"before")
+    found = growth.Growth(pd.DataFrame(), np.arange(2), {}, {})
+    monkeypatch.setattr(growth_figures, "_frame", lambda *_: Image.new("L", (2, 2)))
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ValueError, match=r"film\.gif: can't be written \(No space left"):
+        growth_figures.write_gif(found, chosen, 0, path)
+    assert path.read_bytes() == b"before" and list(tmp_path.iterdir()) == [path]
 
 
 def test_frames_are_denser_in_the_beginning_and_end_with_the_last():

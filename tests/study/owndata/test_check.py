@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from unittest import mock
 
 import nibabel as nib
 import numpy as np
@@ -274,6 +275,12 @@ def test_without_a_sound_description_the_files_are_checked_all_the_same(folder, 
     code, lines = report(folder, capsys)
     assert code == 1 and line(lines, "error", "dataset.toml")
     assert line(lines, "error", VAL, "share one grid") and line(lines, "values were not checked")
+
+
+def test_ctrl_c_leaves_one_line(tmp_path: Path, capsys, monkeypatch):
+    monkeypatch.setattr(check, "find_faults", mock.Mock(side_effect=KeyboardInterrupt))
+    assert check.main([str(tmp_path)]) == 130
+    assert capsys.readouterr() == ("", "stopped\n")
 
 
 def test_a_name_the_runner_would_not_take_and_no_folder_are_errors(tmp_path: Path, capsys):

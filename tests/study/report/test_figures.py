@@ -1,5 +1,6 @@
 """The figures: colours, the rule that chooses Fig. 2's slices, and what the functions return."""
 
+import errno
 import itertools
 import math
 from pathlib import Path
@@ -366,6 +367,22 @@ def test_a_kept_picture_has_the_classes_colours_on_a_photo_too(tmp_path: Path) -
     for colour in colours:
         wanted = 255 * np.array(to_rgb(colour))
         assert np.abs(kept - wanted).max(axis=1).min() < 30
+
+
+def test_a_full_disk_keeps_the_picture_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:3])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "blank.png"
+    path.write_bytes(b"before")
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ValueError, match=r"blank\.png: can't be written \(No space left"):
+        display.save_figure(Figure(figsize=(1, 1)), path)
+    assert path.read_bytes() == b"before" and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_photo_is_shown_as_a_smaller_kind_of_picture(
