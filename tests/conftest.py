@@ -107,7 +107,7 @@ def science(monkeypatch):
     methods = SimpleNamespace(METHODS=METHODS, get_method=METHODS.__getitem__)
     monkeypatch.setitem(sys.modules, "scnlib.methods", methods)
     monkeypatch.setitem(sys.modules, "scnlib.records", records)
-    monkeypatch.setitem(sys.modules, "scnlib.data", SimpleNamespace(load_split=load_split))
+    monkeypatch.setattr("scnlib.data.load_split", load_split)
 
 
 @pytest.fixture
