@@ -7,6 +7,7 @@ there and its hashes hold.
 
 import io
 from dataclasses import field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,10 @@ class Record:
     schema: int = 1  # version of the format that it was read from
     folder: Path = Path()
 
-    @property
+    @cached_property
     def metrics(self) -> pd.DataFrame:
-        """metrics.csv: one row a volume and structure (empty for a variant).
+        """metrics.csv: one row a volume and structure (empty for a variant); read once, not to be
+        written into.
 
         Names stay text, so that 001 is not 1 and NA is not missing.
         """

@@ -14,7 +14,13 @@ import pandas as pd
 from scnlib.records import Record
 from study.experiments import RECIPES
 from study.report.paper import group, paper_table
-from study.report.statistics import bootstrap_mean, compare, long_frame, patient_values
+from study.report.statistics import (
+    bootstrap_mean,
+    check_runs,
+    compare,
+    long_frame,
+    patient_values,
+)
 from study.report.titles import (
     BESIDE,
     DATASETS,
@@ -98,7 +104,7 @@ def our_table(number: int, records: Sequence[Record], profile: str = "") -> pd.D
     structures, seeds and iterations, which profile, and "not run" where there is no record.
     ValueError for another number than 1-3, a run given twice, or records of several profiles.
     """
-    long_frame(records)  # refuses records that must not be averaged
+    check_runs(records)
     dataset = table_dataset(number, records, profile)
     rows = {}
     for method in _rows(number, records, dataset):

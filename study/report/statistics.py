@@ -8,6 +8,7 @@ With one seed a method, a test compares two trained networks and not two methods
 contain the penalty for structures that are empty in one mask (see `scnlib.evaluation.hd95`).
 """
 
+import hashlib
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -25,22 +26,30 @@ COLUMNS = (
     *("dataset", "metric", "method", "seeds", "reference_seeds", "patients", "dropped"),
     *("mean_difference", "low", "high", "seeds_apart", "by_ranks", "p", "p_holm", "verdict"),
 )
+# What `compare` was asked and has found: a page asks for the same resamples in many places. Of the
+# rows only the sha256 is kept, and an answer is a small table, so that this may grow.
+_KNOWN: dict[tuple[str, ...], pd.DataFrame] = {}
 
 
-def long_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """The metrics of all records below each other, with columns dataset, method and seed.
-
-    ValueError if a run is there twice or if the records are of several profiles.
-    """
+def check_runs(records: Sequence[Record]) -> None:
+    """ValueError if a run is there twice or if the records are of several profiles."""
     runs = [(record.run.dataset, record.run.method, record.run.seed) for record in records]
     if len(set(runs)) < len(runs):
         raise ValueError("the same run (dataset, method, seed) is there twice; give each one once")
     profiles = sorted({record.run.profile.name for record in records})
     if len(profiles) > 1:
         raise ValueError(f"runs of different profiles ({', '.join(profiles)}) cannot be compared")
+
+
+def long_frame(records: Sequence[Record]) -> pd.DataFrame:
+    """The metrics of all records below each other, with columns dataset, method and seed.
+
+    ValueError as `check_runs`.
+    """
+    check_runs(records)
     frames = [
-        record.metrics.assign(dataset=dataset, method=method, seed=seed)
-        for record, (dataset, method, seed) in zip(records, runs, strict=True)
+        r.metrics.assign(dataset=r.run.dataset, method=r.run.method, seed=r.run.seed)
+        for r in records
     ]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
@@ -124,6 +133,15 @@ def compare(
     verdict (`judge`). Dice is a fraction. A data set without a run of the reference gives no rows.
     """
     rows = records if isinstance(records, pd.DataFrame) else long_frame(records)
+    content = hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()
+    asked = (content, reference, *metrics)
+    if asked not in _KNOWN:
+        _KNOWN[asked] = _compared(rows, reference, metrics)
+    return _KNOWN[asked].copy()  # into which a caller may write
+
+
+def _compared(rows: pd.DataFrame, reference: str, metrics: Sequence[str]) -> pd.DataFrame:
+    """`compare` of the rows of a long frame."""
     found = []
     for dataset, group in rows.groupby("dataset", sort=False) if len(rows) else ():
         runs = {str(method): part for method, part in group.groupby("method", sort=False)}
@@ -180,13 +198,11 @@ def by_ranks(differences: np.ndarray, metric: str) -> float:
 
 def _seeds_apart(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> float:
     """The range of the mean difference over patients, of each seed to each of the reference."""
-    seeds, others = (sorted(set(rows["seed"])) for rows in (part, reference))
-    apart = []
-    for seed, other in product(seeds, others):
-        mine: Any = part[part["seed"] == seed]
-        theirs: Any = reference[reference["seed"] == other]
-        differences: Any = patient_values(mine, metric) - patient_values(theirs, metric)
-        apart.append(float(differences.mean()))
+    by_seed = [
+        [patient_values(one, metric) for _, one in rows.groupby("seed")]
+        for rows in (part, reference)
+    ]
+    apart = [float((mine - theirs).mean()) for mine, theirs in product(*by_seed)]
     return max(apart) - min(apart) if len(apart) > 1 else float("nan")
 
 

@@ -33,6 +33,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert record.validation == written.validation
     pd.testing.assert_frame_equal(record.curve, CURVE)
     pd.testing.assert_frame_equal(record.metrics, METRICS)
+    assert record.metrics is record.metrics  # read once
     assert set(record.files) == {"curve.csv", "metrics.csv", "predictions.h5"}
     assert {"python", "torch", "numpy"} <= set(record.versions)
     assert records.is_done(tmp_path / "deep" / "folder")

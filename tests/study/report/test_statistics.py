@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from study.report import statistics
 from study.report.statistics import (
     bootstrap_mean,
     by_ranks,
@@ -18,6 +19,12 @@ from study.report.statistics import (
     patient_values,
     signed_rank,
 )
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test reckons anew: else a fault planted after an earlier one would go unnoticed."""
+    monkeypatch.setattr(statistics, "_KNOWN", {})
 
 
 def record(
@@ -226,6 +233,21 @@ def test_runs_that_must_not_be_averaged_are_refused() -> None:
 def test_a_long_frame_is_accepted_too() -> None:
     runs = [record("scn", patients([0.8, 0.7])), record("pce", patients([0.6, 0.6]))]
     pd.testing.assert_frame_equal(compare(long_frame(runs)), compare(runs))
+
+
+def test_what_was_asked_before_is_not_reckoned_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [record("scn", patients([0.8, 0.7])), record("pce", patients([0.6, 0.6]))]
+    first = compare(runs)
+    kept, asked = first.copy(), []
+    monkeypatch.setattr(statistics, "_compared", lambda *given: asked.append(given) or kept)
+    first["p"] = 0.0  # a caller may write into what it was given
+    pd.testing.assert_frame_equal(compare(runs), kept)
+    assert not asked
+    compare(runs, "pce")
+    compare(runs, metrics=["dice"])
+    runs[1].metrics.loc[0, "dice"] = 0.5
+    compare(runs)
+    assert len(asked) == 3
 
 
 def test_the_interval_is_of_percentiles() -> None:
