@@ -33,7 +33,7 @@ def in_brief(
     One that no run at hand can tell is left out.
     """
     found = [
-        lost_points.gain_in_brief(lost, headlines.gains_of_all(records)),
+        lost_points.gain_in_brief(lost_points.gains_of(lost), headlines.gains_of_all(records)),
         own_rival.rival_in_brief(records, lost),
         _parts(records, variants),
         headlines.corners(short, records, variants),

@@ -302,19 +302,22 @@ class Gain(NamedTuple):
     far: float
     pce: float
     scn: float
+    seed: int
 
 
 def gains_of(rows: pd.DataFrame) -> list[Gain]:
     """SCN's gain in the first seed among the rows, where a data set has that seed of both."""
-    found = []
-    for dataset in NAMES if len(rows) else ():
-        mine: Any = _of(rows, dataset)
-        mine = mine[mine["seed"] == rows["seed"].min()]
+    if rows.empty:
+        return []
+    seed, found = int(rows["seed"].min()), []
+    first: Any = rows[rows["seed"] == seed]
+    for dataset in NAMES:
+        mine = _of(first, dataset)
         if {"pce", "scn"} <= set(mine["method"]):
             table = losses(mine, dataset)
             pce, scn = table.loc[title("pce")], table.loc[title("scn")]
-            kept = (pce["with heart"], scn["with heart"])
-            found.append(Gain(dataset, scn["Dice"] - pce["Dice"], pce["far"] - scn["far"], *kept))
+            points, far = scn["Dice"] - pce["Dice"], pce["far"] - scn["far"]
+            found.append(Gain(dataset, points, far, pce["with heart"], scn["with heart"], seed))
     return found
 
 
@@ -338,18 +341,18 @@ def where_it_lies(found: Sequence[Gain]) -> str:
     return "SCN's gain over PCE lies far from the heart" if most else "Where SCN gains on PCE"
 
 
-def gain_in_brief(rows: pd.DataFrame, overall: Mapping[str, float] | None = None) -> str:
-    """Where SCN's gain over PCE lies, and what one part kept leaves of it; "" without both.
+def gain_in_brief(found: Sequence[Gain], overall: Mapping[str, float] | None = None) -> str:
+    """Where SCN's gain over PCE lies, and what one part kept leaves of it; "" for none.
 
-    Of the first seed among the rows; `overall` is as in `gains_told`.
+    `found` is what `gains_of` found, `overall` as in `gains_told`.
     """
-    if not (found := gains_of(rows)):
+    if not found:
         return ""
     pce, scn = (
         " and ".join(f"{getattr(gain, method):.1f}%" for gain in found) for method in ("pce", "scn")
     )
     return (
-        f"**{where_it_lies(found)}**: in seed {rows['seed'].min()}, {gains_told(found, overall)} "
+        f"**{where_it_lies(found)}**: in seed {found[0].seed}, {gains_told(found, overall)} "
         f"are floods over {FAR:g} mm away. With only the largest connected part kept, PCE has "
         f"{pce}, SCN {scn}."
     )
@@ -365,10 +368,11 @@ def headline(
     The comparisons are of all seeds among the rows; `beaten_by_all` is how many rows SCN beats
     there as they are, by data set.
     """
-    if not (text := gain_in_brief(rows, overall)):
+    found = gains_of(rows)
+    if not (text := gain_in_brief(found, overall)):
         return ""
     by_all = beaten_by_all or {}
-    beaten = [_beaten(rows, gain.dataset, by_all.get(gain.dataset)) for gain in gains_of(rows)]
+    beaten = [_beaten(rows, gain.dataset, by_all.get(gain.dataset)) for gain in found]
     return (
         f"{text} Of the runs that kept predictions, SCN then significantly beats "
         f"{' and '.join(beaten)}."
