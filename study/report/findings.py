@@ -10,10 +10,10 @@ import pandas as pd
 from scnlib.differences import changed_fields
 from scnlib.records import Record
 from study.experiments import make_run
-from study.report.means import difference
-from study.report.paper import group, paper_table
+from study.report.means import best_dice, difference
+from study.report.paper import group, printed_mean
 from study.report.scores import side_by_side
-from study.report.titles import ROWS, paper_row, row_title, title
+from study.report.titles import ROWS, row_title, title
 
 
 def ours_minus_printed(records: Sequence[Record], profile: str) -> pd.DataFrame:
@@ -46,13 +46,12 @@ class AblationStep(NamedTuple):
 
 def ablation_steps(records: Sequence[Record]) -> list[AblationStep]:
     """What each part of the method adds on ACDC, where both rows have runs of one seed."""
-    printed: Any = group(paper_table(3), "Dice")["Mean"]
     steps = []
     for one, two in pairwise(ROWS[3]):
         gain, seeds = difference(records, "acdc", one, two)
         if seeds:
-            paper = printed[paper_row(3, two)] - printed[paper_row(3, one)]
-            steps.append(AblationStep(row_title(3, one), row_title(3, two), gain, seeds, paper))
+            printed = printed_mean(3, two) - printed_mean(3, one)
+            steps.append(AblationStep(row_title(3, one), row_title(3, two), gain, seeds, printed))
     return steps
 
 
@@ -115,7 +114,7 @@ def seed_spread(records: Sequence[Record]) -> pd.DataFrame:
     rows = []
     for (dataset, method), runs in groups.items():
         if len(runs) > 1:
-            best = [100 * r.validation["best"]["dice"] if _validated(r) else np.nan for r in runs]
+            best = [best_dice(r) for r in runs]
             test = [100 * r.summary["dice"]["mean"] if r.summary else np.nan for r in runs]
             rows.append((dataset, title(method), len(runs), np.ptp(best), np.ptp(test)))
     columns = ["data set", "method", "seeds", "validation Dice (points)", "test Dice (points)"]
@@ -169,12 +168,12 @@ def variants_table(
 
     Only the variants in `names`, or all. nan where the default was not run.
     """
-    default = {run_key(r): 100 * r.validation["best"]["dice"] for r in records if _validated(r)}
+    default = {run_key(record): best_dice(record) for record in records}
     rows = []
     for record in variants:
-        if not _validated(record) or (names and record.run.variant not in names):
+        if not record.validation.get("best") or (names and record.run.variant not in names):
             continue
-        best, other = 100 * record.validation["best"]["dice"], default.get(run_key(record))
+        best, other = best_dice(record), default.get(run_key(record), np.nan)
         rows.append(
             {
                 "variant": record.run.variant,
@@ -183,8 +182,8 @@ def variants_table(
                 "method": record.run.method,
                 "seed": record.run.seed,
                 "validation Dice (%)": best,
-                "default's (%)": float("nan") if other is None else other,
-                "difference": float("nan") if other is None else best - other,
+                "default's (%)": other,
+                "difference": best - other,
             }
         )
     return pd.DataFrame(rows)
@@ -197,10 +196,6 @@ def departures(record: Record) -> str:
     idle = {"profile.lr_factor", "profile.lr_steps"} if run.profile.schedule != "step" else set()
     changed = {name: values for name, values in changed.items() if name not in {"variant", *idle}}
     return ", ".join(f"{name.split('.')[-1]}={value}" for name, (value, _) in changed.items())
-
-
-def _validated(record: Record) -> bool:
-    return bool(record.validation.get("best"))
 
 
 def run_key(record: Record) -> tuple[str, str, int]:

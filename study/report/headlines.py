@@ -17,7 +17,7 @@ from study.report import left_out, lost_points, own_rival, resolution, sensitivi
 from study.report.amounts import amounts_told
 from study.report.findings import AblationStep, ablation_steps
 from study.report.means import difference, mean_dice, per_seed
-from study.report.paper import paper_table
+from study.report.paper import printed_mean
 from study.report.sensitivity import LITTLE
 from study.report.titles import NAMES, SHARED, data_title, in_order, row_title, title
 from study.report.verdicts import UNITS, ahead_of_scn, proven_leads, tests_against_scn
@@ -94,7 +94,7 @@ def _in_short(records: Sequence[Record]) -> str:
         ours = mean_dice(records, dataset).get("scn")
         if ours is None:
             continue
-        printed = paper_table(number).loc["ours"]["Dice", "Mean"]
+        printed = printed_mean(number, "scn")
         text = f"{100 * ours:.2f}% on {data_title(dataset)} ({printed:.2f}% printed"
         points, seeds = difference(records, dataset, "full", "scn")
         text += f"; {points:+.2f} against full supervision" if seeds else ""

@@ -13,7 +13,7 @@ from scnlib.records import Record
 from study.report import amounts, headlines, left_out, lost_points, own_rival, resolution
 from study.report.findings import ablation_steps
 from study.report.means import mean_dice
-from study.report.paper import paper_table
+from study.report.paper import printed_mean
 from study.report.sensitivity import effects
 from study.report.titles import data_title, title
 
@@ -50,7 +50,7 @@ def level(records: Sequence[Record]) -> str:
     for number, dataset in ((1, "acdc"), (2, "mscmr")):
         ours = mean_dice(records, dataset)
         if "scn" in ours:
-            printed = paper_table(number).loc["ours"]["Dice", "Mean"]
+            printed = printed_mean(number, "scn")
             where = f"on {data_title(dataset)}"
             each.append(f"{100 * ours['scn']:.1f}% {where} ({printed:.1f}% printed)")
     text = f"SCN has a mean Dice (overlap with the truth) of {' and '.join(each)}."

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from scnlib.records import Record
-from study.report.means import seeds_count, seeds_text
+from study.report.means import best_dice, seeds_count, seeds_text
 from study.report.statistics import compare
 from study.report.titles import data_title
+from study.report.verdicts import interval
 
 # Method and variant of the runs without the part.
 LEFT_OUT = {
@@ -73,7 +74,7 @@ def best_by_seed(
     """Best mean validation Dice (percent) by seed."""
     which = (dataset, method, variant)
     return {
-        r.run.seed: 100 * r.validation["best"]["dice"]
+        r.run.seed: best_dice(r)
         for r in records
         if (r.run.dataset, r.run.method, r.run.variant) == which and r.validation.get("best")
     }
@@ -133,9 +134,8 @@ def _tested(records: Sequence[Record], dataset: str) -> str:
     row = tests[(tests["method"] == "cale") & (tests["dataset"] == dataset)]
     if row.empty:
         return ""
-    mean, low, high = (100 * row.iloc[0][key] for key in ("mean_difference", "low", "high"))
     return (
-        f" On test patients SCN without CACL's term has {mean:+.2f} [{low:+.2f}, {high:+.2f}] "
+        f" On test patients SCN without CACL's term has {interval(row.iloc[0], 100)} "
         "points (95% bootstrap over patients; Table 3's PCE+CALE)."
     )
 

@@ -32,6 +32,7 @@ from scnlib.records import Record
 from study.report.means import seeds_count
 from study.report.statistics import compare
 from study.report.titles import NAMES, data_title, in_order, in_print, title
+from study.report.verdicts import interval
 
 FAR = 20.0  # mm
 RUIN = 5.0  # points of Dice; a prior that costs a run more has taken the heart away
@@ -249,14 +250,13 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
         return []
     row: Any = tests.iloc[0]
     pce, scn = table.loc[title("pce")], table.loc[title("scn")]
-    mean, low, high = (100 * row[name] for name in ("mean_difference", "low", "high"))
     return [
         f"PCE loses {pce['far']:.1f} points far from the heart, SCN {scn['far']:.1f}; near the "
         f"heart PCE has {pce['near the heart']:.1f} and SCN {scn['near the heart']:.1f}.",
         f"PCE with only the largest connected part kept: {pce['with heart']:.1f} (alone "
         f"{pce['Dice']:.1f}); SCN with the same: {scn['with heart']:.1f} (alone "
         f"{scn['Dice']:.1f}). Of PCE {seeds_count(int(row['seeds']))}, of SCN "
-        f"{row['reference_seeds']}. Difference by patients {mean:+.2f} [{low:+.2f}, {high:+.2f}], "
+        f"{row['reference_seeds']}. Difference by patients {interval(row, 100)}, "
         f"p = {row['p_holm']:.2g} with Holm's adjustment: {row['verdict']}.",
     ]
 

@@ -1,10 +1,16 @@
-"""Mean test scores by method and seed, and differences over the seeds that two methods share."""
+"""Mean scores of runs and methods, and differences over the seeds that two methods share."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from scnlib.records import Record
+
+
+def best_dice(record: Record) -> float:
+    """A run's best mean validation Dice in percent; nan where it was not validated."""
+    best = record.validation.get("best")
+    return 100 * best["dice"] if best else float("nan")
 
 
 def mean_dice(records: Sequence[Record], dataset: str) -> dict[str, float]:

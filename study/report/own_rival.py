@@ -13,7 +13,7 @@ import pandas as pd
 from scnlib.records import Record
 from study.report import lost_points
 from study.report.findings import run_key
-from study.report.means import mean_dice, seeds_count
+from study.report.means import best_dice, mean_dice, seeds_count
 from study.report.statistics import compare
 from study.report.titles import data_title
 from study.report.verdicts import interval
@@ -54,19 +54,13 @@ def told_in_full(records: Sequence[Record]) -> str:
 def with_one_part(lost: pd.DataFrame, full: bool = True) -> str:
     """The rival against SCN where the largest part is kept in both, on each data set; or ""."""
     tests = lost_points.against_scn(lost).to_dict("records") if len(lost) else []
-    if not full:
-        return _listed(tests)
-    return "; ".join(
-        f"{interval(row, 100, 'points')} on {data_title(row['dataset'])} "
-        f"(p {row['p_holm']:.3f}{_verdict(row)}, {_seeds(row)})"
-        for row in _of(tests, "box", "dice")
-    )
+    return _listed(tests, short=not full, unit="points" * full)
 
 
-def _listed(tests: Sequence[Any], short: bool = True) -> str:
+def _listed(tests: Sequence[Any], short: bool = True, unit: str = "") -> str:
     """The rival's points to SCN, each with its interval, p and the seeds; these `short` or not."""
-    return ", ".join(
-        f"{interval(row, 100)} on {data_title(row['dataset'])} "
+    return ("; " if unit else ", ").join(
+        f"{interval(row, 100, unit)} on {data_title(row['dataset'])} "
         f"(p {row['p_holm']:.3f}{_verdict(row)}, {_seeds(row, short)})"
         for row in _of(tests, "box", "dice")
     )
@@ -162,8 +156,8 @@ def _in_full(records: Sequence[Record], tests: Sequence[Any]) -> str:
         run = f"{data_title(rival.run.dataset)} seed {rival.run.seed}"
         kinds.setdefault(f"{rival.dtype} against {scn.dtype}", []).append(run)
         if rival.validation["best"] and scn.validation["best"]:
-            dice = [f"{100 * r.validation['best']['dice']:.2f}%" for r in (rival, scn)]
             where = f"{data_title(rival.run.dataset)}, seed {rival.run.seed}"
-            text += f" Best validation Dice, {where}: {dice[0]}, SCN {dice[1]}."
+            text += f" Best validation Dice, {where}: {best_dice(rival):.2f}%, SCN "
+            text += f"{best_dice(scn):.2f}%."
     each = "; ".join(f"{kind} ({', '.join(runs)})" for kind, runs in sorted(kinds.items()))
     return text + f" Number formats, PCE+box against SCN: {each}." * bool(kinds)

@@ -1,5 +1,6 @@
 """The numbers printed in the paper's Tables 1-3, and where they disagree with each other."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ from study.report.titles import ROWS, STRUCTURES, check_number, paper_row
 _ROUNDING = 0.0101
 
 
+@cache
 def paper_table(number: int) -> pd.DataFrame:
     """A printed table: the paper's rows in its order, columns ("Dice" | "95HD", structure).
 
     Dice in percent; 95HD in the unit that the paper does not state (voxels, most likely).
-    ValueError for another number than 1, 2, 3.
+    Read once, not to be written into. ValueError for another number than 1, 2, 3.
     """
     check_number(number)
-    printed = _printed()
+    printed = pd.read_csv(Path(__file__).with_name("paper_tables.csv"), encoding="utf-8")
     printed = printed[printed["table"] == number]
     blocks = {
         quantity: printed.pivot(index="method", columns="structure", values=column)
@@ -28,6 +30,12 @@ def paper_table(number: int) -> pd.DataFrame:
     rows = [paper_row(number, method) for method in ROWS[number] if paper_row(number, method)]
     columns = pd.MultiIndex.from_product([list(blocks), list(STRUCTURES)])
     return pd.concat(blocks, axis=1).reindex(index=rows, columns=columns)
+
+
+def printed_mean(number: int, method: str) -> float:
+    """The printed mean Dice of a method in a table, in percent; nan where that has no such row."""
+    table, row = paper_table(number), paper_row(number, method)
+    return float(table.loc[row, ("Dice", "Mean")]) if row in table.index else float("nan")
 
 
 def group(table: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -46,10 +54,6 @@ def printed_inconsistencies() -> pd.DataFrame:
     found = [*_repeated_rows(tables), *_wrong_means(tables)]
     found += [*_two_values(tables[1], tables[3]), *_claims(tables[1])]
     return pd.DataFrame(found, columns=["where", "quantity", "printed", "other", "note"])
-
-
-def _printed() -> pd.DataFrame:
-    return pd.read_csv(Path(__file__).with_name("paper_tables.csv"), encoding="utf-8")
 
 
 def _repeated_rows(tables: dict[int, pd.DataFrame]) -> list[tuple]:

@@ -6,7 +6,8 @@ from scnlib.records import Record
 from study.experiments import RECIPES, without_recipe
 from study.report import markdown
 from study.report.findings import run_key
-from study.report.titles import data_title, in_order, title
+from study.report.means import best_dice
+from study.report.titles import data_title, in_order, plain_title
 
 Pair = tuple[Record, Record]  # by SGD, by Adam
 
@@ -31,8 +32,9 @@ def sgd_pairs(records: Sequence[Record], variants: Sequence[Record]) -> list[Pai
 def sgd_told(found: Sequence[Pair]) -> str:
     """Each pair's best validation Dice in words; "" for none."""
     return "; ".join(
-        f"{_name(own)} on {data_title(own.run.dataset)} {_best(own):.2f}% (SGD at "
-        f"{own.run.profile.lr:g}) instead of {_best(shared):.2f}% (seed {own.run.seed})"
+        f"{plain_title(own.run.method)} on {data_title(own.run.dataset)} {best_dice(own):.2f}% "
+        f"(SGD at {own.run.profile.lr:g}) instead of {best_dice(shared):.2f}% "
+        f"(seed {own.run.seed})"
         for own, shared in found
     )
 
@@ -41,9 +43,9 @@ def sgd_table(found: Sequence[Pair]) -> str:
     """Each pair's best validation Dice as Markdown; "" for none."""
     rows = []
     for own, shared in found:
-        after, before, run = _best(own), _best(shared), own.run
+        after, before, run = best_dice(own), best_dice(shared), own.run
         cells = (f"{run.profile.lr:g}", f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}")
-        rows.append((_name(own), data_title(run.dataset), str(run.seed), *cells))
+        rows.append((plain_title(run.method), data_title(run.dataset), str(run.seed), *cells))
     head = ("method", "data set", "seed", "SGD's rate", "by Adam (%)", "by SGD (%)", "difference")
     return markdown.table(head, rows) if rows else ""
 
@@ -54,17 +56,8 @@ def by_panel(found: Sequence[Pair]) -> dict[str, tuple[dict[str, Record], dict[s
     for pair in found:
         run = pair[0].run
         for runs, record in zip(panels.setdefault(run.dataset, ({}, {})), pair, strict=True):
-            runs[f"{_name(pair[0])}, seed {run.seed}"] = record
+            runs[f"{plain_title(run.method)}, seed {run.seed}"] = record
     return panels
-
-
-def _best(record: Record) -> float:
-    return 100 * record.validation["best"]["dice"]
-
-
-def _name(record: Record) -> str:
-    """The method's title, without the optimiser: a pair has both."""
-    return title(record.run.method).removesuffix(" (Adam)")
 
 
 def _key(record: Record) -> tuple[str, str, int]:

@@ -23,11 +23,11 @@ from study.report.findings import AblationStep, ablation_steps
 from study.report.forecast import forecast, steps_told
 from study.report.left_undone import left_undone
 from study.report.means import mean_dice, per_seed, seeds_text
-from study.report.paper import paper_table
+from study.report.paper import printed_mean
 from study.report.scores import SPREAD, number_text, seeds_mark
 from study.report.stated import stated_table
 from study.report.statistics import compare
-from study.report.titles import ROWS, data_title, in_order, paper_row, row_title, title
+from study.report.titles import ROWS, data_title, in_order, plain_title, row_title, title
 from study.report.uneven import odd_means
 from study.report.verdicts import ahead_of_scn, interval, proven_leads, tests_against_scn
 
@@ -205,7 +205,7 @@ def _levels(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
         ours = mean_dice(records, dataset)
         for method in ("scn", "pce"):
             if method in ours:
-                printed = paper_table(number).loc[paper_row(number, method)]["Dice", "Mean"]
+                printed = printed_mean(number, method)
                 value = 100 * ours[method]
                 seeds = [100 * dice for dice in per_seed(records, dataset)[method].values()]
                 far_apart = max(seeds) - min(seeds) > SPREAD
@@ -272,7 +272,7 @@ def _rivals(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
             f"at 256 x 256 (profile `{resolution.FINE}`)": _to_the_print(fine, number, dataset)[0],
         }
         for where, values in more.items():
-            said = ", ".join(f"{_plain(method)} {points:+.2f}" for method, points in values.items())
+            said = ", ".join(f"{plain_title(m)} {points:+.2f}" for m, points in values.items())
             each += f"; {where}: {said}" if said else ""
         above = [title(method) for method, points in apart.items() if points > CLOSE]
         why = [f"{title(m)} {kind} {values}" for (m, kind), values in odd.items() if m in apart]
@@ -289,22 +289,17 @@ def _rivals(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
     return found
 
 
-def _plain(method: str) -> str:
-    """A method's title without what says how it was trained."""
-    return title(method).removesuffix(" (Adam)")
-
-
 def _to_the_print(
     records: Sequence[Record], number: int, dataset: str
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Points of mean Dice from the print of each rival but PCE: of the rows that are the paper's,
     and of those under the shared recipe where the row has its own."""
-    ours, page = mean_dice(records, dataset), paper_table(number)
+    ours = mean_dice(records, dataset)
     apart, by_adam = {}, {}
     for row in ROWS[number]:
         if row in ("pce", "scn", "full"):
             continue
-        printed = float(page.loc[paper_row(number, row)]["Dice", "Mean"])
+        printed = printed_mean(number, row)
         if row in ours:
             apart[row] = 100 * ours[row] - printed
         if row in RECIPES and (adam := without_recipe(row)) in ours:

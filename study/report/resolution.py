@@ -13,9 +13,9 @@ import numpy as np
 from scnlib.records import Record
 from study.report import markdown
 from study.report.means import per_seed, seeds_text
-from study.report.paper import paper_table
+from study.report.paper import printed_mean
 from study.report.scores import number_text
-from study.report.titles import DATASETS, data_title, in_order, paper_row, title
+from study.report.titles import DATASETS, data_title, in_order, title
 
 FINE = "night"
 
@@ -93,11 +93,8 @@ def sizes_table(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
 
 def _printed(dataset: str, method: str) -> float:
     """The printed mean Dice in percent, of the first table that has the method; NaN if none has."""
-    for number in (number for number, name in DATASETS.items() if name == dataset):
-        page, row = paper_table(number), paper_row(number, method)
-        if row in page.index:
-            return float(page.loc[row]["Dice", "Mean"])
-    return float("nan")
+    means = [printed_mean(number, method) for number, name in DATASETS.items() if name == dataset]
+    return next((mean for mean in means if not np.isnan(mean)), float("nan"))
 
 
 def _unless(usual: str, seeds: Sequence[int]) -> str:

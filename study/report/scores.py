@@ -211,7 +211,7 @@ def own_table(records: Sequence[Record], dataset: str) -> pd.DataFrame:
         runs = [record for record in tested if record.run.method == method]
         row = {"seeds": str(len(runs))}
         for quantity in ("Dice", "95HD"):
-            means, spreads = _over_seeds(runs, quantity)
+            means, spreads = over_seeds(runs, quantity)
             for (structure, mean), spread in zip(means.items(), spreads, strict=True):
                 row[f"{quantity} {structure}"] = number_text(mean, spread)
         rows[title(method)] = row
@@ -239,8 +239,11 @@ def _rows(number: int, records: Sequence[Record], dataset: str) -> list[str]:
     return [*ROWS[number], *(added if number != 3 else ())]
 
 
-def _over_seeds(runs: Sequence[Record], quantity: str) -> tuple[pd.Series, pd.Series]:
-    """Mean and standard deviation over runs, by structure and `mean`; nan spread with one run."""
+def over_seeds(runs: Sequence[Record], quantity: str) -> tuple[pd.Series, pd.Series]:
+    """Mean and standard deviation over runs, by structure and `mean`; nan spread with one run.
+
+    Of one of `QUANTITIES`, in its table's unit.
+    """
     key, factor = QUANTITIES[quantity]
     seeds: Any = pd.DataFrame([run.summary[key] for run in runs], dtype=float) * factor
     return seeds.mean(), seeds.std()
@@ -265,7 +268,7 @@ def _our_row(runs: list[Record]) -> list:
     for quantity in QUANTITIES:
         means[quantity], spreads[quantity] = (
             values.rename(index={"mean": "Mean"}).reindex(list(STRUCTURES))
-            for values in _over_seeds(runs, quantity)
+            for values in over_seeds(runs, quantity)
         )
     values = [value for quantity in QUANTITIES for value in means[quantity]]
     values += [value for quantity in ("Dice", "95HD") for value in spreads[quantity]]

@@ -31,6 +31,7 @@ from study.report.scores import (
 )
 from study.report.titles import ROWS, STRUCTURES, data_title, title
 from study.report.uneven import REASONS, uneven_told
+from study.report.verdicts import interval
 
 _LATEX = {
     "±": r"$\pm$",
@@ -254,17 +255,16 @@ def _tests(tests: pd.DataFrame) -> pd.DataFrame:
     """The comparisons as text; Dice in percent like everywhere in the tables."""
     rows = []
     for row in tests.to_dict("records"):
-        factor = 100.0 if row["metric"] == "dice" else 1.0
-        mean, low, high = (row[name] * factor for name in ("mean_difference", "low", "high"))
+        dice = row["metric"] == "dice"
         undefined = pd.isna(row["p"])
         rows.append(
             {
                 "Method": row["method"],
-                "Metric": "Dice (%)" if row["metric"] == "dice" else "95HD (voxels)",
+                "Metric": "Dice (%)" if dice else "95HD (voxels)",
                 "Seeds": f"{row['seeds']} / {row['reference_seeds']} {seeds_mark(row)}".strip(),
                 "Patients": str(row["patients"]),
                 "Dropped": str(row["dropped"]),
-                "Difference": "" if undefined else f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]",
+                "Difference": "" if undefined else interval(row, 100 if dice else 1),
                 "p": "" if undefined else f"{row['p']:.3g}",
                 "p (Holm)": "" if undefined else f"{row['p_holm']:.3g}",
                 "SCN against it": _from_scn(row["verdict"]),

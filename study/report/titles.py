@@ -47,6 +47,11 @@ def title(method: str) -> str:
     return TITLES[method][0] if method in TITLES else method
 
 
+def plain_title(method: str) -> str:
+    """The title without the optimiser that a footnote's row has in brackets."""
+    return title(method).removesuffix(" (Adam)")
+
+
 def data_title(dataset: str) -> str:
     """The study's title of a data set; one of the user's own has its name."""
     return NAMES.get(dataset, dataset)

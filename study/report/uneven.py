@@ -6,7 +6,7 @@ import pandas as pd
 
 from scnlib.records import Record
 from study.report.means import per_seed
-from study.report.scores import SPREAD
+from study.report.scores import SPREAD, over_seeds
 from study.report.titles import DATASETS, SHARED, data_title, in_order, title
 
 REASONS = ("by seed", "by structure (RV, MYO, LV)")
@@ -83,12 +83,9 @@ def uneven_runs(records: Sequence[Record]) -> pd.DataFrame:
 
 def _by_structure(records: Sequence[Record], dataset: str, method: str) -> list[float]:
     """Each structure's Dice in percent, over the seeds."""
-    found = [
-        [value for name, value in record.summary["dice"].items() if name != "mean"]
-        for record in records
-        if (record.run.dataset, record.run.method) == (dataset, method) and record.summary
-    ]
-    return [100 * sum(values) / len(values) for values in zip(*found, strict=True)]
+    runs = [r for r in records if (r.run.dataset, r.run.method) == (dataset, method) and r.summary]
+    means, _ = over_seeds(runs, "Dice")
+    return means.drop("mean").tolist()
 
 
 def _listed(values: Sequence[float]) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from scnlib.evaluation import summary
 from study.report import verdicts
-from study.report.paper import paper_table, printed_inconsistencies
+from study.report.paper import paper_table, printed_inconsistencies, printed_mean
 from study.report.readme import replace_block
 from study.report.scores import (
     interval_table,
@@ -76,6 +76,8 @@ def test_printed_tables_keep_the_papers_rows_and_numbers() -> None:
     assert second.at["USTM", ("95HD", "MYO")] == 186.29
     assert third.at["PCE+CALE", ("95HD", "LV")] == 8.01
     assert not pd.concat([first, second, third]).isna().any(axis=None)
+    assert (printed_mean(1, "scn"), printed_mean(3, "cale")) == (88.51, 88.35)
+    assert math.isnan(printed_mean(1, "full")) and math.isnan(printed_mean(2, "cale"))
     with pytest.raises(ValueError, match="1, 2 and 3"):
         paper_table(4)
 
