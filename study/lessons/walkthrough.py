@@ -24,6 +24,8 @@ from scnlib.methods.scn import SCN
 from scnlib.propagation import dominant_class, grid_labels, overlap_ratio, shape_masks
 from scnlib.weights import trained_network as trained_network  # which notebook 02b needs, too
 
+STRICTER = 0.99  # a tau to look with where the network's own leaves nothing for a vote
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -111,24 +113,22 @@ def added(maps: Maps) -> Tensor:
     return (maps.after.confident & ~maps.before.confident)[0]
 
 
-def most_voted(
-    net: SCN, slices: Sequence[Slice], stricter: float = 0.99
-) -> tuple[Slice, float | None]:
+def most_voted(net: SCN, slices: Sequence[Slice]) -> tuple[Slice, float | None]:
     """The slice in which the network's vote adds the most pixels to M, the first of several.
 
     And the tau to look at it with: None for the network's own; where its vote adds nothing in any
-    slice, `stricter`, if it is, which leaves more for a vote.
+    slice, `STRICTER`, if it is, which leaves more for a vote.
     """
-    for tau in (None, stricter) if net.tau.value < stricter else (None,):
+    for tau in (None, STRICTER) if net.tau.value < STRICTER else (None,):
         counts = [int(added(gather(net, one, "", tau=tau)).sum()) for one in slices]
         if max(counts):
             return slices[int(np.argmax(counts))], tau
     return slices[0], None
 
 
-def random_network(run: Run, chosen: Slice, seed: int = 0) -> SCN:
+def random_network(run: Run, chosen: Slice) -> SCN:
     """SCN as it stands before its first step, BatchNorm's averages set from the slices at hand."""
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     net = SCN(run, len(chosen.classes)).train()
     for layer in net.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -141,7 +141,7 @@ def random_network(run: Run, chosen: Slice, seed: int = 0) -> SCN:
 
 
 @torch.no_grad()
-def gather(net: SCN, chosen: Slice, title: str, seed: int = 0, tau: float | None = None) -> Maps:
+def gather(net: SCN, chosen: Slice, title: str, tau: float | None = None) -> Maps:
     """One slice's maps, by the functions of a training step, in the network's own mode.
 
     In evaluation that is without dropout and with BatchNorm's averages. With `tau` as the threshold
@@ -151,7 +151,7 @@ def gather(net: SCN, chosen: Slice, title: str, seed: int = 0, tau: float | None
         kept = net.tau.value
         net.tau.value_.fill_(tau)
         try:
-            return gather(net, chosen, title, seed)
+            return gather(net, chosen, title)
         finally:
             net.tau.value_.fill_(kept)
     logits, encoder, _ = net.net(chosen.image)
@@ -163,7 +163,7 @@ def gather(net: SCN, chosen: Slice, title: str, seed: int = 0, tau: float | None
     batch = Batch(chosen.image, chosen.scribble, valid, nowhere, torch.eye(2, 3)[None])
     confidence, predicted = P.max(dim=1)
     before = confident_pixels(confidence, predicted, net.tau.value, P.shape[1], chosen.scribble)
-    cells = net.draw(batch.image.shape, Now(0, 1, torch.Generator().manual_seed(seed)))["cells"]
+    cells = net.draw(batch.image.shape, Now(0, 1, torch.Generator().manual_seed(0)))["cells"]
     rows = net.rows(encoder, cells)
     after = net.pseudo_labels(rows, cells, confidence, predicted, batch)
     f = next(level[0] for level in encoder if level.shape[-2] * level.shape[-1] == C.shape[1])

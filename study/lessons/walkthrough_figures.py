@@ -26,11 +26,10 @@ ADDED_RIGHT, ADDED_WRONG = "#009E73", "#D0008F"
 COLOURS = ("#FFFFFF", *display.COLOURS, "#000000")  # background, classes, a mask
 
 
-def panels(
-    rows: int, columns: int, size: float = 2.4, head: float = 0.35
-) -> tuple[Figure, list[list[Axes]]]:
+def panels(rows: int, columns: int, size: float = 2.4) -> tuple[Figure, list[list[Axes]]]:
     """A figure of square panels without ticks, and its axes by row and column."""
-    figure = Figure(figsize=(size * columns, (size + head) * rows), layout="constrained")
+    high = size + 0.35  # inches, with a title
+    figure = Figure(figsize=(size * columns, high * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])

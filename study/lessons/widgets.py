@@ -149,9 +149,7 @@ def _text(values: np.ndarray) -> str:
     return base64.b64encode(values.astype(np.uint8).tobytes()).decode()
 
 
-def draw_atlas(
-    image: np.ndarray, C: Tensor, grid: tuple[int, int], truth: np.ndarray, threshold: float = 0.5
-) -> Figure:
+def draw_atlas(image: np.ndarray, C: Tensor, grid: tuple[int, int], truth: np.ndarray) -> Figure:
     """Every row of C at once: in the place of each cell stands the whole map of its row.
 
     Args as in `clickable_map`. Left the slice with its cells, then the scaled rows, then the masks.
@@ -161,7 +159,7 @@ def draw_atlas(
     rows = C.detach().float().cpu()
     low, high = rows.aminmax(dim=1, keepdim=True)
     scaled = ((rows - low) / (high - low).clamp(min=1e-12)).numpy()
-    masks = shape_masks(rows[None], threshold)[0].numpy()
+    masks = shape_masks(rows[None], 0.5)[0].numpy()
     figure = Figure(figsize=(10.2, 3.7), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     left.imshow(image, cmap="gray", vmin=0, vmax=1)
@@ -171,14 +169,17 @@ def draw_atlas(
             axis(k * length / count - 0.5, color="white", linewidth=0.5, alpha=0.6)
     left.set_title(f"slice, {h} × {w} cells", fontsize=10)
     two = ListedColormap(["#00224E", "#FEE838"])  # the ends of cividis
-    pictures = ((middle, scaled, "each cell's row, scaled", "cividis"), (right, masks, "", two))
+    pictures = (
+        (middle, scaled, "each cell's row, scaled", "cividis"),
+        (right, masks, "each row's mask above 0.50", two),
+    )
     for axis, values, title, colours in pictures:
         # (cell row, cell column, row, column) to one picture of h x w small ones, a line between.
         tiles = np.full((h, w, h + 1, w + 1), np.nan)
         tiles[:, :, :h, :w] = values.reshape(h, w, h, w)
         atlas = tiles.transpose(0, 2, 1, 3).reshape(h * (h + 1), w * (w + 1))
         axis.imshow(atlas, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
-        axis.set_title(title or f"each row's mask above {threshold:.2f}", fontsize=10)
+        axis.set_title(title, fontsize=10)
     for axis in (left, middle, right):
         axis.set(xticks=[], yticks=[])
     return figure

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from scnlib.records import Record
 from study.report.means import best_dice, seeds_count, seeds_text
 from study.report.statistics import compare
-from study.report.titles import data_title
 from study.report.verdicts import interval
 
 # Method and variant of the runs without the part.
@@ -80,9 +79,9 @@ def best_by_seed(
     }
 
 
-def told(records: Sequence[Record], variants: Sequence[Record], dataset: str = "acdc") -> str:
-    """Markdown: which part costs most when it is left out, which costs nothing, and what else."""
-    found = costs(records, variants, dataset)
+def told(records: Sequence[Record], variants: Sequence[Record]) -> str:
+    """Markdown, of ACDC: which part costs most when left out, which nothing, and what else."""
+    found = costs(records, variants, "acdc")
     if not found:
         return "No run without a part of SCN has been validated beside SCN."
     once = [cost for cost in found if len(cost.seeds) < 2]
@@ -93,24 +92,24 @@ def told(records: Sequence[Record], variants: Sequence[Record], dataset: str = "
     text += [f"; less dear: {_listed(losing[1:])}" if losing[1:] else ""]
     text += [f"; no cost (the range reaches zero or lies above): {_listed(free)}" if free else ""]
     text += [f"; in one run each, which may be chance: {_listed(once)}." if once else "."]
-    others = other_costs(variants, records, dataset)
+    others = other_costs(variants, records, "acdc")
     if others:
         text.append(f" Other choices, from the dearest: {_listed(others)}.")
     text.append(
         " These are points of mean validation Dice against SCN, with the range over all pairs of "
         "seeds where there are several."
     )
-    return "".join(text) + _tested(records, dataset)
+    return "".join(text) + _tested(records)
 
 
-def in_short(records: Sequence[Record], variants: Sequence[Record], dataset: str = "acdc") -> str:
-    """The parts' costs in a line of Markdown, the dearest first; "" where none was left out."""
-    found = costs(records, variants, dataset)
+def in_short(records: Sequence[Record], variants: Sequence[Record]) -> str:
+    """The parts' costs on ACDC in a line, the dearest first; "" where none was left out."""
+    found = costs(records, variants, "acdc")
     if not found:
         return ""
     return (
-        f"**Which parts of SCN count** (points of Dice without one, {data_title(dataset)}, "
-        f"validation, range over pairs of seeds): {_listed(found)}.{without_shapes(found)}"
+        "**Which parts of SCN count** (points of Dice without one, ACDC, validation, range over "
+        f"pairs of seeds): {_listed(found)}.{without_shapes(found)}"
     )
 
 
@@ -126,12 +125,12 @@ def without_shapes(found: Sequence[Cost]) -> str:
     )
 
 
-def _tested(records: Sequence[Record], dataset: str) -> str:
+def _tested(records: Sequence[Record]) -> str:
     """The one part that the test subjects have a row for, with its interval over patients."""
     tests: Any = compare(records, metrics=["dice"])
     if not len(tests):
         return ""
-    row = tests[(tests["method"] == "cale") & (tests["dataset"] == dataset)]
+    row = tests[(tests["method"] == "cale") & (tests["dataset"] == "acdc")]
     if row.empty:
         return ""
     return (

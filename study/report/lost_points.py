@@ -219,12 +219,12 @@ def _of(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
     return found
 
 
-def against_scn(rows: pd.DataFrame, prior: str = "heart") -> pd.DataFrame:
-    """Every method with a prior against SCN with the same, patient by patient, in Dice.
+def against_scn(rows: pd.DataFrame) -> pd.DataFrame:
+    """Every method with one part kept ("heart") against SCN with the same, by patient, in Dice.
 
     Columns as `study.report.statistics.compare` gives them.
     """
-    return compare(rows.assign(dice=rows[prior]), metrics=["dice"])
+    return compare(rows.assign(dice=rows["heart"]), metrics=["dice"])
 
 
 def keep(records: Sequence[Record], cases: Mapping[str, Sequence[Case]], folder: Path) -> Path:
@@ -261,27 +261,28 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
     ]
 
 
-def ruined(rows: pd.DataFrame, prior: str = "heart") -> tuple[list[str], int]:
-    """The runs that a prior costs more than `RUIN` points of mean Dice, by name, and of how many.
+def ruined(rows: pd.DataFrame) -> tuple[list[str], int]:
+    """The runs that keeping one part costs more than `RUIN` points of mean Dice, by name, and of
+    how many.
 
     Their flood is the largest part.
     """
     run = ["dataset", "method", "seed"]
-    means: Any = rows.groupby([*run, "structure"])[["dice", prior]].mean()
+    means: Any = rows.groupby([*run, "structure"])[["dice", "heart"]].mean()
     means = 100 * means.groupby(run).mean()
-    lost: Any = (means["dice"] - means[prior]).sort_values(ascending=False)
+    lost: Any = (means["dice"] - means["heart"]).sort_values(ascending=False)
     return [
         f"{title(method)} on {data_title(dataset)} (-{points:.0f})"
         for (dataset, method, _), points in lost[lost > RUIN].items()
     ], len(means)
 
 
-def wins(rows: pd.DataFrame, dataset: str, prior: str = "heart") -> tuple[int, int, int]:
-    """How many of the paper's rows SCN beats significantly in Dice as they are, with a prior in
-    both, and how many there are; of all seeds among these rows."""
+def wins(rows: pd.DataFrame, dataset: str) -> tuple[int, int, int]:
+    """How many of the paper's rows SCN beats significantly in Dice as they are, with one part kept
+    in both, and how many there are; of all seeds among these rows."""
     mine: Any = _of(rows, dataset)
     mine = mine[mine["method"].isin([m for m in set(mine["method"]) if in_print(m, dataset)])]
-    found = [compare(mine, metrics=["dice"]), against_scn(mine, prior)]
+    found = [compare(mine, metrics=["dice"]), against_scn(mine)]
     alone, kept = (tests["verdict"].tolist().count("worse") for tests in found)
     return alone, kept, len(found[0])
 

@@ -32,14 +32,13 @@ def per_seed(
 
 
 def difference(
-    records: Sequence[Record], dataset: str, one: str, two: str, metric: str = "dice"
+    records: Sequence[Record], dataset: str, one: str, two: str
 ) -> tuple[float, list[int]]:
-    """Points of mean Dice (or voxels) from one method to another, and the seeds that both have."""
-    found = per_seed(records, dataset, metric)
-    factor = 100 if metric == "dice" else 1
+    """Points of mean Dice from one method to another, and the seeds that both have."""
+    found = per_seed(records, dataset)
     first, second = found.get(one, {}), found.get(two, {})
     seeds = sorted(first.keys() & second.keys())
-    return factor * sum(second[s] - first[s] for s in seeds) / max(len(seeds), 1), seeds
+    return 100 * sum(second[s] - first[s] for s in seeds) / max(len(seeds), 1), seeds
 
 
 def seeds_count(count: int) -> str:

@@ -12,19 +12,17 @@ from study.report.glance import few_methods, glance, telling_slice
 from study.report.titles import data_title, title
 
 
-def slice_rows(
-    runs: Mapping[str, Record], cases: Mapping[str, Case], reference: str = "scn"
-) -> list[Row]:
+def slice_rows(runs: Mapping[str, Record], cases: Mapping[str, Case]) -> list[Row]:
     """The rows of Fig. 2 (`choose_slices`) with every run's prediction.
 
     runs by method name, with predictions; cases by volume, {} without data. Empty without a run of
-    the reference.
+    SCN.
     """
-    if reference not in runs:
+    if "scn" not in runs:
         return []
     truths = {v: case.label for v, case in cases.items() if case.label is not None} or None
     rows = []
-    for volume, z, why in choose_slices(runs[reference], truths):
+    for volume, z, why in choose_slices(runs["scn"], truths):
         predictions = {method: run.prediction(volume)[z] for method, run in runs.items()}
         case = cases.get(volume)
         image = case.image[z] if case else None

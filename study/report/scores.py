@@ -80,7 +80,6 @@ DEMONSTRATION = "a demonstration on {0}, no evidence"
 
 def footnotes(number: int) -> list[str]:
     """What stands below a table."""
-    check_number(number)
     more = {1: (OWN_RECIPE, FIVE_FOLDS), 2: (OWN_RECIPE,)}
     return [*FOOTNOTES, *more.get(number, ())]
 

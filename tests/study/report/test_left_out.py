@@ -19,7 +19,7 @@ PROTOCOL = [validated(0.80), validated(0.82, seed=1)]
 
 @pytest.fixture(autouse=True)
 def untested(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("study.report.left_out._tested", lambda records, dataset: "")
+    monkeypatch.setattr("study.report.left_out._tested", lambda records: "")
 
 
 def test_a_cost_is_of_the_same_seeds_and_its_range_is_of_all_pairs() -> None:
