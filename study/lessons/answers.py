@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from study.commands import first_line
+
 
 def array(answer: Any) -> np.ndarray:
     """A number, list, tuple, set, array or tensor of numbers as an array; else ValueError."""
@@ -82,8 +84,8 @@ def outputs(function: Any) -> list[np.ndarray] | None:
         try:
             result = function(C.copy(), P.copy())
         except Exception as error:
-            words = (str(error).strip() or "no message").splitlines()[0]
-            raise ValueError(f"your function raises {type(error).__name__}: {words}") from None
+            words = f"{type(error).__name__}: {first_line(error)}"
+            raise ValueError(f"your function raises {words}") from None
         if result is None:
             return None
         found.append(array(result))

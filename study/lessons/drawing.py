@@ -83,12 +83,11 @@ class Pad(anywidget.AnyWidget):
         except ValueError as error:
             self.status = str(error)
         else:
-            dice = {
-                method: f"{100 * mean:.0f}%"
+            means = ", ".join(
+                f"{method} {100 * mean:.0f}%"
                 for (method, where), mean in learnt.scores["mean"].items()  # pyright: ignore
                 if where == "drawn on"
-            }
-            means = ", ".join(f"{method} {mean}" for method, mean in dice.items())
+            )
             self.result_alt = f"Strokes, predictions and truth for each slice; mean Dice: {means}"
             self.result = _png(draw_learnt(learnt))
             self.status = (

@@ -94,7 +94,7 @@ def _shares() -> Exercise:
 
 def _slices() -> Exercise:
     without = {k: set(np.flatnonzero(~(VOLUME == k).any((1, 2))).tolist()) for k in (1, 2, 3)}
-    right, every = frozenset(without[1]), set(range(len(VOLUME)))
+    right, every = without[1], set(range(len(VOLUME)))
     empty = without[1] & without[2] & without[3]
     wrong = (
         ({z + 1 for z in right}, "slices are counted from 0, as Python does."),
@@ -107,7 +107,7 @@ def _slices() -> Exercise:
         (set(), "there are some: look for slices in which 1 does not occur."),
     )
     hint = "go through the slices one by one: does a 1 occur anywhere in it?"
-    return Exercise(answers.integer_set, right, tuple((frozenset(w), h) for w, h in wrong), hint)
+    return Exercise(answers.integer_set, right, wrong, hint)
 
 
 def _strokes() -> Exercise:
@@ -121,8 +121,7 @@ def _strokes() -> Exercise:
         (kept | {4}, "those are the numbers that survive, unlabelled among them."),
     )
     hint = "write down the middle pixel of each 3 x 3 block; which strokes hit none of them?"
-    right = frozenset(drawn - kept)
-    return Exercise(answers.integer_set, right, tuple((frozenset(w), h) for w, h in wrong), hint)
+    return Exercise(answers.integer_set, drawn - kept, wrong, hint)
 
 
 def _propagation() -> Exercise:
@@ -274,8 +273,7 @@ def _beyond_chance() -> Exercise:
         (set(), "how far do the three seeds lie apart? Some differences are larger."),
     )
     hint = "which differences to seed 0 are larger than the highest seed minus the lowest?"
-    sets = tuple((frozenset(w), h) for w, h in wrong)
-    return Exercise(answers.integer_set, frozenset(beyond), sets, hint)
+    return Exercise(answers.integer_set, beyond, wrong, hint)
 
 
 def _coarse_cells() -> Exercise:

@@ -22,23 +22,22 @@ from study.report.verdicts import best, significance
 
 def answers(records: Sequence[Record], variants: Sequence[Record], profile: str) -> list[str]:
     """One sentence or two on each claim that the runs at hand can answer, in Markdown."""
-    found = [
-        *(_numbers(records, profile)),
-        *(_order(records, profile)),
-        *(best(records)),
-        *(significance(records)),
-        *(_ablation(records)),
-        *(_bound(records)),
-        *(_baseline(records)),
-        *(_chance(records)),
-        *(_below(records)),
-        *(_recipes(records, variants)),
-        *(_corners(records, variants)),
-        *(_choices(records, variants)),
-        *(filter(None, [own_rival.told_in_full(records)])),
+    return [
+        *_numbers(records, profile),
+        *_order(records, profile),
+        *best(records),
+        *significance(records),
+        *_ablation(records),
+        *_bound(records),
+        *_baseline(records),
+        *_chance(records),
+        *_below(records),
+        *_recipes(records, variants),
+        *_corners(records, variants),
+        *_choices(records, variants),
+        *filter(None, [own_rival.told_in_full(records)]),
         _print(),
     ]
-    return found
 
 
 def _numbers(records: Sequence[Record], profile: str) -> list[str]:

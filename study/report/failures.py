@@ -17,21 +17,13 @@ FLOODED, MISSED = 1.5, 0.5  # predicted over true voxels
 def worst_volumes(record: Record, count: int = 3) -> pd.DataFrame:
     """The volumes of lowest mean Dice (over structures), worst first.
 
-    Columns volume, dice (fraction, the mean), structure and structure_dice (the worst one's).
-    Structures without a value (empty in prediction and truth) are left out; ties by name.
+    Columns volume, dice (fraction, the mean) and structure (the worst one). Structures without a
+    value (empty in prediction and truth) are left out; ties by name.
     """
-    rows = record.metrics.dropna(subset=["dice"]).sort_values(["volume", "dice"], kind="stable")
-    means: Any = rows.groupby("volume")["dice"].mean()
-    means = means.sort_values(kind="stable").head(count)
-    first = rows.groupby("volume").first().loc[means.index]
-    return pd.DataFrame(
-        {
-            "volume": means.index,
-            "dice": means.to_numpy(),
-            "structure": first["structure"].to_numpy(),
-            "structure_dice": first["dice"].to_numpy(),
-        }
-    )
+    rows: Any = record.metrics.dropna(subset=["dice"]).sort_values("dice", kind="stable")
+    kept = {"dice": ("dice", "mean"), "structure": ("structure", "first")}
+    found = rows.groupby("volume", as_index=False).agg(**kept)
+    return found.sort_values("dice", kind="stable", ignore_index=True).head(count)
 
 
 def worst_slice(prediction: np.ndarray, truth: np.ndarray, k: int) -> int:

@@ -99,8 +99,10 @@ def _in_short(records: Sequence[Record]) -> str:
         points, seeds = difference(records, dataset, "full", "scn")
         text += f"; {points:+.2f} against full supervision" if seeds else ""
         parts.append(f"{text})")
-    level = f"**SCN's mean Dice** is {' and '.join(parts)}." if parts else ""
-    return " ".join(text for text in (level, _parts(records)) if text)
+    said = [f"**SCN's mean Dice** is {' and '.join(parts)}."] if parts else []
+    if gains := gains_by_part(ablation_steps(records), digits=2):
+        said.append(f"On ACDC the parts add, in points: {gains}.")
+    return " ".join(said)
 
 
 def rows_ahead(records: Sequence[Record], full: bool = True) -> str:
@@ -124,12 +126,6 @@ def rows_ahead(records: Sequence[Record], full: bool = True) -> str:
         f"**The paper's methods with a better mean than SCN here**: {'; '.join(named) or 'none'}; "
         f"{len(ahead)} of {len(tests)} comparisons, {proven or 'none'} significant{led}."
     )
-
-
-def _parts(records: Sequence[Record]) -> str:
-    """What each part adds beside the printed gain."""
-    told = gains_by_part(ablation_steps(records), digits=2)
-    return f"On ACDC the parts add, in points: {told}." if told else ""
 
 
 def gains_by_part(steps: Sequence[AblationStep], digits: int) -> str:

@@ -252,7 +252,8 @@ def _intervals(intervals: pd.DataFrame) -> pd.DataFrame:
 
 
 def _tests(tests: pd.DataFrame) -> pd.DataFrame:
-    """The comparisons as text; Dice in percent like everywhere in the tables."""
+    """The comparisons as text, seen from SCN; Dice in percent like everywhere in the tables."""
+    from_scn = {"better": "SCN worse", "worse": "SCN better"}
     rows = []
     for row in tests.to_dict("records"):
         dice = row["metric"] == "dice"
@@ -267,15 +268,10 @@ def _tests(tests: pd.DataFrame) -> pd.DataFrame:
                 "Difference": "" if undefined else interval(row, 100 if dice else 1),
                 "p": "" if undefined else f"{row['p']:.3g}",
                 "p (Holm)": "" if undefined else f"{row['p_holm']:.3g}",
-                "SCN against it": _from_scn(row["verdict"]),
+                "SCN against it": from_scn.get(row["verdict"], row["verdict"]),
             }
         )
     return pd.DataFrame(rows)
-
-
-def _from_scn(verdict: str) -> str:
-    """The verdict seen from SCN, whose table it is."""
-    return {"better": "SCN worse", "worse": "SCN better"}.get(verdict, verdict)
 
 
 def _short(table: pd.DataFrame) -> pd.DataFrame:

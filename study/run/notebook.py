@@ -14,7 +14,7 @@ from typing import Any
 
 from scnlib.commandline import Parser
 from scnlib.paths import REPOSITORY
-from study.commands import first_line
+from study.commands import exit_code, first_line
 from study.run.executed import failure, tidy
 from study.run.lock import lock
 from study.run.parameters import typed
@@ -141,21 +141,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--watch", type=Path, help="a training's progress.json")
     parser.add_argument("--lines", action="store_true", help="a line a minute, also on a terminal")
     options = parser.parse_args(arguments)
+
+    def action() -> None:
+        notebook, output = options.notebook.resolve(), options.output.resolve()
+        run_notebook(notebook, dict(options.p), output, options.watch, options.lines)
+
     try:
-        run_notebook(
-            options.notebook.resolve(),
-            dict(options.p),
-            options.output.resolve(),
-            options.watch,
-            options.lines,
-        )
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return exit_code(action)
     except RuntimeError as error:
         print(f"{options.output.stem}: failed: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -86,7 +86,6 @@ def test_worst_volumes_come_by_mean_dice_and_undefined_structures_do_not_count()
     assert found["volume"].tolist() == ["b", "a"]
     assert found["dice"].tolist() == pytest.approx([0.6, 0.7])
     assert found["structure"].tolist() == ["MYO", "MYO"]
-    assert found["structure_dice"].tolist() == [0.6, 0.5]
 
 
 def test_the_figure_names_its_data_set_and_the_volumes() -> None:
