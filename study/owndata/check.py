@@ -6,7 +6,6 @@ images that lie differently. A line for each: `error` is what training refuses o
 scores, `warning` what it bears. The exit code is 1 if there is an error.
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -227,7 +226,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(*summary, sep="\n")
     print(f"{faults.count('error')} errors, {faults.count('warning')} warnings")
     return int(faults.count("error") > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,7 +10,6 @@ rest to the browser. A site with a dead link is not built.
 import html
 import re
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -228,7 +227,3 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{len(pages)} pages: open {options.out / 'index.html'}")
 
     return exit_code(action)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
