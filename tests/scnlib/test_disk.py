@@ -22,8 +22,8 @@ from scnlib.data.acdc import read_acdc
 from scnlib.files import replace_bytes
 from scnlib.paths import REPOSITORY
 from tests import sample_record
+from tests.unsharing import unshared
 
-UNSHARE = ["unshare", "--map-root-user", "--mount"]
 NOBODY = 65534
 
 # A record is written with ever more room, from none at all to enough; then on a read-only disk.
@@ -62,10 +62,9 @@ print(*sorted(told), sep="|", end="")
 
 
 def test_a_full_or_read_only_disk_names_the_file_and_keeps_what_was_there(tmp_path: Path) -> None:
-    if not shutil.which("unshare") or subprocess.run([*UNSHARE, "true"]).returncode:
-        pytest.skip("needs Linux's unshare, and the right to use it")
     mount = 'mount -t tmpfs -o size=64k none "$0" && exec "$@"'
-    command = [*UNSHARE, "sh", "-c", mount, tmp_path, sys.executable, "-c", FULL, tmp_path]
+    words = ["sh", "-c", mount, tmp_path, sys.executable, "-c", FULL, tmp_path]
+    command = [*unshared("mount"), *words]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     names = "curve.csv|metrics.csv|predictions.h5|record.json"

@@ -1,10 +1,12 @@
 """Yellow and grey are too pale for a white ground: there they have a dark edge, in every figure."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgba, to_rgba_array
+from matplotlib.colors import to_rgb, to_rgba, to_rgba_array
 from matplotlib.figure import Figure
 
 from scnlib.data.cases import HEART, Case
@@ -13,13 +15,18 @@ from study.report import display, figures
 from study.report.glance import glance
 
 
-def contrast_with_white(colour: tuple[float, ...]) -> float:
+def luminance(colour: Any) -> float:
+    """WCAG 2's relative luminance, 0..1, of a colour in any of matplotlib's forms."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+def contrast_with_white(colour: Any) -> float:
     """WCAG 2's contrast ratio, 1..21; graphics need 3."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
-    return 1.05 / (float(np.dot([0.2126, 0.7152, 0.0722], linear)) + 0.05)
+    return 1.05 / (luminance(colour) + 0.05)
 
 
-PALE = {to_rgba(c) for c in display.scribble_colours(7) if contrast_with_white(to_rgba(c)) < 3}
+PALE = {to_rgba(c) for c in display.scribble_colours(7) if contrast_with_white(c) < 3}
 
 
 def artists(figure: Figure) -> list:

@@ -1,6 +1,5 @@
 """Once installed, the study needs no network: tables, a prediction and a notebook without any."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +7,11 @@ from pathlib import Path
 import nbformat
 import nibabel as nib
 import numpy as np
-import pytest
 
 from scnlib.data.phantom import SPACING, draw_subject
 from scnlib.paths import REPOSITORY
 from study.places import README
+from tests.unsharing import unshared
 
 # Within a network of its own that has no way out. A notebook's kernel is spoken to over the
 # loopback, which is down there at first: SIOCSIFFLAGS sets IFF_UP.
@@ -22,21 +21,14 @@ with socket.socket() as any_one:
     fcntl.ioctl(any_one, 0x8914, struct.pack("16sH14x", b"lo", 1))
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
-UNSHARE = ["unshare", "--map-root-user", "--net"]
 TABLES = "from study.report.readme import blocks; print(blocks()['tables'])"
 OUTSIDE = "import socket; socket.create_connection(('192.0.2.1', 443), timeout=5)"
 
 
 def alone(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run this Python with these arguments, and without a network."""
-    command = [*UNSHARE, sys.executable, "-c", ALONE, *map(str, words)]
+    command = [*unshared("net"), sys.executable, "-c", ALONE, *map(str, words)]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def unshared() -> None:
-    if not shutil.which("unshare") or subprocess.run([*UNSHARE, "true"]).returncode:
-        pytest.skip("needs Linux's unshare, and the right to use it")
 
 
 def test_there_is_no_network() -> None:

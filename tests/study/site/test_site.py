@@ -3,7 +3,6 @@
 import base64
 import html
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +19,8 @@ from study.lessons.widgets import clickable_map
 from study.site import build as site
 from study.site.links import problems
 from study.site.text import formula
+from tests.browsing import api, needs_chromium
+from tests.study.report.test_contrast import luminance
 
 DOT = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABpfZFQAAAAABJRU5ErkJggg=="
@@ -198,14 +199,6 @@ def test_a_folder_that_is_no_site_is_left_alone(root):
     assert (root / "figures" / "dot.png").exists()
 
 
-def luminance(colour: str) -> float:
-    """The relative luminance of #rrggbb or #rgb by WCAG 2."""
-    digits = colour[1:] if len(colour) > 4 else "".join(2 * c for c in colour[1:])
-    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
-    parts = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
-
-
 def test_colours_of_text_contrast():
     light, dark = site.STYLE.read_text().split("@media (prefers-color-scheme: dark)")
     grounds = re.findall(r"background: (#\w+)", light)
@@ -247,35 +240,29 @@ def test_the_lesson_and_the_report_are_pages_that_the_readme_leads_to(root):
     assert pages["lesson"].find("a", string="back")["href"] == "index.html"
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no chromium on this machine")
-def test_map_answers_a_key_offline(root):
-    api = pytest.importorskip("playwright.sync_api", reason="skipped: playwright is missing")
+@needs_chromium
+def test_map_answers_a_key_offline(root, page):
     C = torch.tensor([[0.6, 0.2, 0, 0], [0.1, 0.7, 0.1, 0.1], [0, 0, 1, 0], [0, 0, 0.5, 0.5]])
     frame = clickable_map(np.full((4, 4), 0.5), C, (2, 2), title="Test", cell=0)
     both = shown(html=frame._repr_mimebundle_()["text/html"]), shown(markdown="$x^2$")
     put(root, "02_second", new_markdown_cell("# Second"), code(*both))
     file = site.build("cpu", root / "site", root)[1]
     asked, said = [], []
-    with api.sync_playwright() as play:
-        flags = "--no-sandbox --disable-gpu --disable-background-networking --disable-sync".split()
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        view = browser.new_context(offline=True).new_page()
-        view.set_default_timeout(60_000)
-        view.on("request", lambda request: asked.append(urlsplit(request.url).scheme))
-        view.on("console", lambda line: said.append(line.text))
-        view.goto(file.as_uri())
-        skip = "getComputedStyle(document.querySelector('.skip')).position"
-        assert view.evaluate(skip) == "absolute"  # so the style sheet is there
-        status = view.frame_locator("iframe").get_by_role("status")
-        api.expect(status).to_contain_text("Cell row 1, column 1", timeout=60_000)
-        view.frame_locator("iframe").locator("#slice").press("ArrowRight")
-        api.expect(status).to_contain_text("column 2", timeout=60_000)
-        unlabelled = "[...document.querySelectorAll('input, select')].filter(e => !e.labels.length)"
-        for inside in view.frames:
-            assert inside.evaluate(f"{unlabelled}.length") == 0
-        broken = "[...document.images].filter(i => !i.alt || !i.naturalWidth).map(i => i.alt)"
-        assert view.evaluate(broken) == []
-        browser.close()
+    page.context.set_offline(True)
+    page.on("request", lambda request: asked.append(urlsplit(request.url).scheme))
+    page.on("console", lambda line: said.append(line.text))
+    page.goto(file.as_uri())
+    skip = "getComputedStyle(document.querySelector('.skip')).position"
+    assert page.evaluate(skip) == "absolute"  # so the style sheet is there
+    status = page.frame_locator("iframe").get_by_role("status")
+    api.expect(status).to_contain_text("Cell row 1, column 1")
+    page.frame_locator("iframe").locator("#slice").press("ArrowRight")
+    api.expect(status).to_contain_text("column 2")
+    unlabelled = "[...document.querySelectorAll('input, select')].filter(e => !e.labels.length)"
+    for inside in page.frames:
+        assert inside.evaluate(f"{unlabelled}.length") == 0
+    broken = "[...document.images].filter(i => !i.alt || !i.naturalWidth).map(i => i.alt)"
+    assert page.evaluate(broken) == []
     assert set(asked) <= {"file", "data", "about"} and not said
 
 
