@@ -6,6 +6,7 @@ images that lie differently. A line for each: `error` is what training refuses o
 scores, `warning` what it bears. The exit code is 1 if there is an error.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
