@@ -21,9 +21,10 @@ import numpy as np
 import torch
 
 from scnlib.commandline import Parser, print_any_name
+from scnlib.data.cases import MSCMR, Layout
 from scnlib.data.checks import one_line
 from scnlib.data.folders import ACDC
-from scnlib.data.layout import MSCMR, Layout, read_layout
+from scnlib.data.layout import read_layout
 from scnlib.data.nifti import read_nifti
 from scnlib.data.selection import SUFFIX, find_images
 from scnlib.data.volume import load_image, stem

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scnlib.data.cases import SPLITS, Case
+from scnlib.data.cases import MSCMR, SPLITS, Case
 from scnlib.data.folders import ACDC, dataset_folder, is_there, own_sets, sets_in
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def load_split(dataset: str, root: Path | None, split: str) -> list[Case]:
         from scnlib.data.acdc import acdc_split
 
         return acdc_split(folder, split, scheme=dataset)
-    from scnlib.data.layout import MSCMR, read_layout
+    from scnlib.data.layout import read_layout
     from scnlib.data.nifti import nifti_split
 
     layout = MSCMR if dataset == "mscmr" else read_layout(folder / "dataset.toml")

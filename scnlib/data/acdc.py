@@ -15,9 +15,10 @@ import h5py
 import numpy as np
 
 from scnlib.data import lists
-from scnlib.data.cases import HEART, Case, split_name
+from scnlib.data.cases import MSCMR, Case, split_name
 from scnlib.data.checks import (
     check_image,
+    check_same_shape,
     check_shape,
     check_size,
     log,
@@ -28,7 +29,6 @@ from scnlib.data.checks import (
 from scnlib.data.contrast import FEW, to_unit_range
 
 KEYS = ("image", "scribble", "label")
-UNLABELLED = 4
 LEAST_CONTRAST = 0.2  # from the 1st to the 99th percentile; the published images have 0.97 or more
 UNKNOWN = (float("nan"), float("nan"), float("nan"))
 
@@ -53,16 +53,15 @@ def read_acdc(path: str | Path) -> Case:
             "%s: of shape %s, the slices seem to lie on axis %d: store them on the first",
             *(source, image.shape, axis),
         )
-    values = {value: value for value in range(len(HEART))}
-    arguments = (image.shape, source)
-    tail = (values, UNLABELLED, len(HEART))
+    check_same_shape(scribble.shape, image.shape, source, "scribble")
+    check_same_shape(label.shape, image.shape, source, "mask")
     subject, frame = split_name(path.stem)
     return Case(
         subject=subject,
         frame=frame,
         image=image,
-        scribble=to_classes(scribble, *arguments, "scribble", *tail),
-        label=to_classes(label, *arguments, "mask", *tail),
+        scribble=to_classes(scribble, source, "scribble", MSCMR),
+        label=to_classes(label, source, "mask", MSCMR),
         spacing=spacings().get(path.stem, UNKNOWN),
         source=source,
     )

@@ -1,11 +1,11 @@
-"""One volume as a Case, what its name says, and what a use of some of them asks for.
+"""One volume as a Case, how its files are read, and what a use of some of them asks for.
 
 A Case holds one short-axis volume with whatever is known of it. Inside scnlib a class is its
 index 0..K-1 in ``Case.classes`` and an unlabelled scribble pixel is always K.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,32 @@ class Case:
     def volume(self) -> str:
         """Name of the volume, as in "patient001_frame01"."""
         return f"{self.subject}_{self.frame}"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How to read the files of a data set.
+
+    classes       names, background first; K = len(classes), at most 255
+    label_map     value in a mask -> class 0..K-1
+    scribble_map  value in a scribble -> class 0..K-1
+    unlabelled    value in a scribble of a pixel nobody marked
+    slice_axis    axis of the array along which the slices lie: 0, 1 or 2
+    arrays_fit    read a label array to array even if its affine differs from the image's
+    volume_name   regular expression of a file's name, with groups subject and frame; "": split_name
+    """
+
+    classes: tuple[str, ...]
+    label_map: Mapping[int, int]
+    scribble_map: Mapping[int, int]
+    unlabelled: int
+    slice_axis: int = 2
+    arrays_fit: bool = False
+    volume_name: str = ""
+
+
+_IN_ORDER = {0: 0, 1: 1, 2: 2, 3: 3}
+MSCMR = Layout(HEART, _IN_ORDER, _IN_ORDER, unlabelled=4, arrays_fit=True)  # ACDC's values, too
 
 
 def split_name(stem: str, pattern: str = "") -> tuple[str, str]:

@@ -2,10 +2,13 @@
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
+
+from scnlib.data.cases import Layout
 
 log = logging.getLogger("scnlib.data")
 
@@ -86,36 +89,28 @@ def check_same_shape(
 
 
 def to_classes(
-    array: np.ndarray,
-    shape: tuple[int, ...],
-    source: str,
-    kind: Annotation,
-    classes: Mapping[int, int],
-    unlabelled: int,
-    count: int,
-    step: float = 0.0,
+    array: np.ndarray, source: str | Path, kind: Annotation, layout: Layout, step: float = 0.0
 ) -> np.ndarray:
-    """Map the values in a file to classes 0..count-1 and, in a scribble, count = unlabelled.
+    """Map the values in a file to the layout's classes 0..K-1 and, in a scribble, K = unlabelled.
 
-    array       values as stored
-    shape       of the image, which the array must share
-    classes     value in the file -> class
-    unlabelled  value in the file of a pixel nobody marked
-    step        of a file that scales its integers: a value stands for the known one within half
-    Returns uint8 of that shape. Raises ValueError for another shape, values that are not whole
-    or not known, a scribble given as a mask, and a scribble without an unlabelled pixel.
+    array   values as stored
+    source  the file, for errors
+    step    of a file that scales its integers: a value stands for the known one within half
+    Returns uint8 of the array's shape. Raises ValueError for values that are not whole or not
+    known, a scribble given as a mask, and a scribble without an unlabelled pixel.
     """
-    check_same_shape(array.shape, shape, source, kind)
-    values = _whole(array, source, kind, {*classes, unlabelled}, step)
-    _check_meaning(_distinct(values), source, kind, set(classes), unlabelled)
-    result = np.full(shape, count, dtype=np.uint8)
+    classes = layout.scribble_map if kind == "scribble" else layout.label_map
+    values = _whole(array, source, kind, {*classes, layout.unlabelled}, step)
+    found = set(np.unique(values).tolist())
+    _check_meaning(found, source, kind, set(classes), layout.unlabelled)
+    result = np.full(array.shape, len(layout.classes), dtype=np.uint8)
     for value, index in classes.items():
         result[values == value] = index
     return result
 
 
 def _check_meaning(
-    found: set[int], source: str, kind: Annotation, classes: set[int], unlabelled: int
+    found: set[int], source: str | Path, kind: Annotation, classes: set[int], unlabelled: int
 ) -> None:
     """Refuse values that mean nothing, and a scribble in a mask's place or the other way round."""
     if kind == "mask" and unlabelled in found - classes:
@@ -136,7 +131,7 @@ def _check_meaning(
 
 
 def _whole(
-    array: np.ndarray, source: str, kind: Annotation, known: set[int], step: float
+    array: np.ndarray, source: str | Path, kind: Annotation, known: set[int], step: float
 ) -> np.ndarray:
     if array.dtype.kind in "iu":
         return array
@@ -155,9 +150,3 @@ def _whole(
         f"{source}: {kind} holds values that are not whole numbers: "
         "resample label maps by nearest neighbour"
     )
-
-
-def _distinct(values: np.ndarray) -> set[int]:
-    if values.min() >= 0 and values.max() < 1 << 16:  # counting is faster than sorting
-        return set(np.flatnonzero(np.bincount(values.ravel())).tolist())
-    return set(np.unique(values).tolist())

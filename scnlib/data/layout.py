@@ -1,45 +1,17 @@
-"""What the values in a folder of NIfTI mean: MSCMR's own rules, and dataset.toml for others."""
+"""What the values in an own folder of NIfTI mean: its dataset.toml, read as a `Layout`."""
 
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, Strict, ValidationError, ValidationInfo, field_validator
 
+from scnlib.data.cases import Layout
 from scnlib.data.checks import Fault, one_line, stop
 
 EXAMPLE = 'classes = ["background", "RV", "MYO", "LV"], unlabelled = 4, slice_axis = 2'
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How to read the files of a data set.
-
-    classes       names, background first; K = len(classes), at most 255
-    label_map     value in a mask -> class 0..K-1
-    scribble_map  value in a scribble -> class 0..K-1
-    unlabelled    value in a scribble of a pixel nobody marked
-    slice_axis    axis of the array along which the slices lie: 0, 1 or 2
-    arrays_fit    read a label array to array even if its affine differs from the image's
-    volume_name   regular expression of a file's name, with groups subject and frame; "": split_name
-    """
-
-    classes: tuple[str, ...]
-    label_map: Mapping[int, int]
-    scribble_map: Mapping[int, int]
-    unlabelled: int
-    slice_axis: int = 2
-    arrays_fit: bool = False
-    volume_name: str = ""
-
-
-_IN_ORDER = {0: 0, 1: 1, 2: 2, 3: 3}
-MSCMR = Layout(
-    ("background", "RV", "MYO", "LV"), _IN_ORDER, _IN_ORDER, unlabelled=4, arrays_fit=True
-)
 
 
 def read_layout(path: Path) -> Layout:

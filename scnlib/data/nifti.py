@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scnlib.data.cases import SPLITS, Case, split_name
+from scnlib.data.cases import MSCMR, SPLITS, Case, Layout, split_name
 from scnlib.data.checks import (
     Annotation,
     Fault,
@@ -23,7 +23,6 @@ from scnlib.data.checks import (
 )
 from scnlib.data.contrast import to_unit_range
 from scnlib.data.identity import Names, identify, note_crowd, note_shared
-from scnlib.data.layout import MSCMR, Layout
 from scnlib.data.manifest import published_subjects
 from scnlib.data.volume import Volume, is_nifti, load_volume, stem
 
@@ -156,17 +155,7 @@ def _read_classes(
         return None
     path = Path(path)
     volume = load_volume(path)
-    values = layout.scribble_map if kind == "scribble" else layout.label_map
-    classes = to_classes(
-        volume.array,
-        image.array.shape,
-        str(path),
-        kind,
-        values,
-        layout.unlabelled,
-        len(layout.classes),
-        volume.step,
-    )
+    classes = to_classes(volume.array, path, kind, layout, volume.step)
     check_grid(volume, path, kind, image, image_source, layout)
     return np.ascontiguousarray(np.moveaxis(classes, layout.slice_axis, 0))
 

@@ -14,11 +14,11 @@ import numpy as np
 from nibabel.orientations import aff2axcodes, io_orientation
 
 from scnlib.commandline import Parser, print_any_name
-from scnlib.data.cases import SPLITS
+from scnlib.data.cases import SPLITS, Layout
 from scnlib.data.checks import log
 from scnlib.data.folders import BUILT_IN
 from scnlib.data.identity import Names, identify, note_crowd
-from scnlib.data.layout import Layout, parse_layout
+from scnlib.data.layout import parse_layout
 from scnlib.data.nifti import split_files
 from scnlib.data.volume import stem
 from scnlib.paths import to_path

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from scnlib.data.cases import Layout
 from scnlib.data.checks import Annotation, one_line, to_classes
-from scnlib.data.layout import Layout
 from scnlib.data.nifti import check_grid, read_nifti
-from scnlib.data.volume import Volume, load_volume
+from scnlib.data.volume import load_volume
 
 Result = TypeVar("Result")
 NO_LAYOUT = Layout((), {}, {}, unlabelled=0)  # an own set of which no value is known
@@ -103,7 +103,7 @@ def look(
         if other is not None and volume is not None:
             faults.attempt(check_grid, other, path, kind, volume, str(image), rules)
         if other is not None and layout is not None:
-            classes = faults.attempt(read_classes, other, path, kind, layout)
+            classes = faults.attempt(to_classes, other.array, path, kind, layout, other.step)
             if kind == "scribble" and classes is not None:
                 count = len(layout.classes)
                 seen.scribbled = np.bincount(classes.ravel(), minlength=count + 1)
@@ -113,14 +113,6 @@ def look(
                 values, counts = np.unique(other.array, return_counts=True)
                 check_share(path, seen.scribbled, float(values[counts.argmax()]), faults)
     return seen
-
-
-def read_classes(volume: Volume, path: Path, kind: Annotation, layout: Layout) -> np.ndarray:
-    """The class of each pixel, of the volume's shape; raises as `to_classes`."""
-    values = layout.scribble_map if kind == "scribble" else layout.label_map
-    shape = volume.array.shape  # its own: the grid is checked apart from the values
-    tail = (layout.unlabelled, len(layout.classes), volume.step)
-    return to_classes(volume.array, shape, str(path), kind, values, *tail)
 
 
 def check_share(path: Path, pixels: np.ndarray, most: float, faults: Faults) -> None:

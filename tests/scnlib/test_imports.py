@@ -20,7 +20,7 @@ FILE_FORMATS = ("nibabel", "h5py")
             "from scnlib.data import read_nifti",
             ("torch", "h5py", "scnlib.data.phantom", "scnlib.data.acdc"),
         ),
-        ("from scnlib.data import read_acdc", ("torch", "nibabel")),
+        ("from scnlib.data import read_acdc", ("torch", "nibabel", "pydantic")),
         ("import scnlib.data.batches", ("skimage", "scnlib.methods.ustm", *FILE_FORMATS)),
         ("from scnlib.data import stack", FILE_FORMATS),
         ("import scnlib.inference", FILE_FORMATS),

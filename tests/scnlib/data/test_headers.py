@@ -13,9 +13,9 @@ import pytest
 from scnlib.data import load_split, read_nifti
 from scnlib.data import volume as volumes
 from scnlib.data.acdc import read_acdc
-from scnlib.data.cases import split_name
+from scnlib.data.cases import Layout, split_name
 from scnlib.data.checks import MOST_VOXELS, slice_axis_of
-from scnlib.data.layout import Layout, read_layout
+from scnlib.data.layout import read_layout
 from tests.scnlib.data.test_acdc import write
 from tests.scnlib.data.test_nifti import (
     IMAGE,
