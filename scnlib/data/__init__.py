@@ -8,24 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scnlib.data.cases import MSCMR, SPLITS, Case
-from scnlib.data.folders import ACDC, dataset_folder, is_there, own_sets, sets_in
+from scnlib.data.folders import ACDC, dataset_folder, own_sets
+from scnlib.data.folders import is_there as is_there
+from scnlib.data.folders import sets_in as sets_in
 
 if TYPE_CHECKING:
-    from scnlib.data.acdc import read_acdc
-    from scnlib.data.manifest import fingerprint
-    from scnlib.data.nifti import read_nifti
-    from scnlib.data.stacking import stack
-
-__all__ = [
-    "Case",
-    "fingerprint",
-    "is_there",
-    "load_split",
-    "read_acdc",
-    "read_nifti",
-    "sets_in",
-    "stack",
-]
+    from scnlib.data.acdc import read_acdc as read_acdc
+    from scnlib.data.manifest import fingerprint as fingerprint
+    from scnlib.data.nifti import read_nifti as read_nifti
+    from scnlib.data.stacking import stack as stack
 
 # Where a name is whose file loads what not everybody needs.
 _LATER = {

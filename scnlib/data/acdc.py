@@ -9,13 +9,12 @@ import errno
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 
 from scnlib.data import lists
-from scnlib.data.cases import MSCMR, Case, split_name
+from scnlib.data.cases import MSCMR, Case, first_names, split_name
 from scnlib.data.checks import (
     check_image,
     check_same_shape,
@@ -81,7 +80,7 @@ def acdc_split(folder: Path, split: str, scheme: str = "acdc") -> list[Case]:
             f"{', '.join(missing)}; unpack the published folder again"
         )
     if strays := sorted(present - {f"{v}.h5" for v in spacings()}):
-        log.warning("%s: left aside, not of ACDC: %s", folder, ", ".join(strays[:10]))
+        log.warning("%s: left aside, not of ACDC: %s", folder, first_names(strays))
     return [read_acdc(folder / f"{volume}.h5") for volume in sorted(expected)]
 
 
@@ -144,17 +143,12 @@ def _in_unit_range(image: np.ndarray, source: str) -> np.ndarray:
 
 def _check_inside(file: h5py.File, path: Path) -> None:
     """All arrays must lie in this file: a link elsewhere could read any file of the user."""
-    for name in file:
-        if file.get(name, getclass=True, getlink=True) is not h5py.HardLink:
-            raise ValueError(f"{path}: {name} is a link, not an array: store the array itself")
     for key in KEYS:
-        if key not in file:
+        if (link := file.get(key, getclass=True, getlink=True)) is None:
             raise ValueError(f"{path}: no array {key!r}: ACDC files hold {', '.join(KEYS)}")
-        if file.get(key, getclass=True) is not h5py.Dataset:
-            raise ValueError(f"{path}: {key} is not an array: store the array itself")
-        array: Any = file[key]
-        if array.external or array.is_virtual:
-            raise ValueError(f"{path}: {key} is kept in another file: store the array itself")
+        array = file[key] if link is h5py.HardLink else None
+        if not isinstance(array, h5py.Dataset) or array.external or array.is_virtual:
+            raise ValueError(f"{path}: {key} is no array in this file: store the array itself")
         source = f"{path}: {key}"
         check_shape(array.dtype, array.shape, source)
         for shape in (array.shape, array.chunks or ()):  # a chunk is read whole

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from scnlib.augment import Batch, random_affine, upload, warp_training
 from scnlib.config import Run, Strokes
-from scnlib.data.cases import Case, require_labels, require_scribbles
+from scnlib.data.cases import Case, require
 from scnlib.data.scribble_amount import redrawn
 from scnlib.data.stacking import stack
 
@@ -24,10 +24,9 @@ class TrainingSet:
         self, run: Run, cases: list[Case], device: torch.device, needs: str = "scribble"
     ) -> None:
         profile = run.profile
-        if needs == "label":
-            require_labels(cases, f"method {run.method}")
-        else:
-            require_scribbles(cases)
+        scribbles = needs == "scribble"
+        require(cases, needs, "training on scribbles" if scribbles else f"method {run.method}")
+        if scribbles:
             cases = [_redrawn(case, profile.strokes) for case in cases]
         self.batch, self.device, self.padding = profile.batch, device, profile.padding
         data = stack(cases, profile.size, profile.scribble_rule)

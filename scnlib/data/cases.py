@@ -90,26 +90,18 @@ def split_name(stem: str, pattern: str = "") -> tuple[str, str]:
     return (subject, frame or "volume") if subject.strip("_") else (stem, "volume")
 
 
-def require_labels(cases: Sequence[Case], purpose: str) -> None:
-    """Refuse, with ValueError, a purpose that needs masks if a Case has none."""
-    bare = [case.volume for case in cases if case.label is None]
-    if bare:
-        raise ValueError(
-            f"{purpose} needs a full mask of every volume, and {_some(bare)} "
-            "have scribbles at most: use a split with masks or another method"
-        )
+def require(cases: Sequence[Case], kind: str, purpose: str) -> None:
+    """Refuse, with ValueError, a purpose that needs a "scribble" or "label" if a Case has none."""
+    need, have = {
+        "label": ("full mask", "scribbles at most: use a split with masks or another method"),
+        "scribble": ("scribble", "none: use the training split or add the scribbles"),
+    }[kind]
+    if bare := [case.volume for case in cases if getattr(case, kind) is None]:
+        names = first_names(bare, 5)
+        raise ValueError(f"{purpose} needs a {need} of every volume, and {names} have {have}")
 
 
-def require_scribbles(cases: Sequence[Case]) -> None:
-    """Refuse, with ValueError, to train on scribbles if a Case has none."""
-    bare = [case.volume for case in cases if case.scribble is None]
-    if bare:
-        raise ValueError(
-            f"training on scribbles needs a scribble of every volume, and {_some(bare)} "
-            "have none: use the training split or add the scribbles"
-        )
-
-
-def _some(names: list[str], most: int = 5) -> str:
+def first_names(names: Sequence[str], most: int = 10) -> str:
+    """The first of some names with commas, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -51,8 +51,7 @@ def dataset_folder(dataset: str, root: Path | None) -> Path:
     if not root.is_dir():
         raise _no_folder(root)
     own = own_sets(root)
-    places = dict.fromkeys(ACDC, "ACDC/ACDC_training_volumes")
-    places["mscmr"] = "MSCMR/MSCMR_dataset"
+    places = dict.fromkeys(ACDC, "ACDC/ACDC_training_volumes") | {"mscmr": "MSCMR/MSCMR_dataset"}
     if dataset in places:
         folder = root / places[dataset]
         if not folder.is_dir():
@@ -62,9 +61,8 @@ def dataset_folder(dataset: str, root: Path | None) -> Path:
             )
         return folder
     if dataset not in {p.name for p in root.iterdir() if p.is_dir()}:
-        known = [*BUILT_IN, *own]
         raise ValueError(
-            f"unknown data set {dataset!r}: there are {', '.join(known)}; "
+            f"unknown data set {dataset!r}: there are {', '.join([*BUILT_IN, *own])}; "
             f"an own one is a folder {root}/NAME with a dataset.toml"
         )
     return root / dataset

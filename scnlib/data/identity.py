@@ -7,7 +7,7 @@ every test too weak: both are told.
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from scnlib.data.cases import split_name
+from scnlib.data.cases import first_names, split_name
 from scnlib.data.checks import Fault, log, stop
 from scnlib.data.volume import stem
 
@@ -54,15 +54,11 @@ def note_shared(folder: Path, names: Names, others: Mapping[str, Names]) -> None
     for split, there in others.items():
         files = {stem(path) for path in names} & {stem(path) for path in there}
         if files:
-            log.warning("%s: also in the %s split: %s", folder, split, _some(files))
+            log.warning("%s: also in the %s split: %s", folder, split, first_names(sorted(files)))
         subjects = {subject for subject, _ in names.values()}
         subjects &= {subject for path, (subject, _) in there.items() if stem(path) not in files}
         if subjects:
             log.warning(
                 "%s: subjects that the %s split has too: %s: keep a subject in one split (%s)",
-                *(folder, split, _some(subjects), HINT),
+                *(folder, split, first_names(sorted(subjects)), HINT),
             )
-
-
-def _some(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)[:10])

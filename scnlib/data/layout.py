@@ -129,21 +129,13 @@ class Entries(BaseModel, extra="forbid", strict=True, frozen=True):
 
     def layout(self) -> Layout:
         """The same with classes as numbers, and what is left out filled in."""
-        labels = self.label_map or dict(enumerate(self.classes))
-        number = {name: k for k, name in enumerate(self.classes)}
-        label_map, scribble_map = (
-            {value: number[name] for value, name in values.items()}
-            for values in (labels, self.scribble_map or labels)
+        names = self.label_map or dict(enumerate(self.classes))
+        labels, scribbles = (
+            {value: self.classes.index(name) for value, name in one.items()}
+            for one in (names, self.scribble_map or names)
         )
-        return Layout(
-            tuple(self.classes),
-            label_map,
-            scribble_map,
-            self.unlabelled,
-            self.slice_axis,
-            self.arrays_fit,
-            self.volume_name,
-        )
+        rest = self.model_dump(exclude={"classes", "label_map", "scribble_map"})
+        return Layout(tuple(self.classes), labels, scribbles, **rest)
 
 
 def _explain(error: ValidationError, given: Mapping[str, Any]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scnlib.data import lists
+from scnlib.data.cases import SPLITS
 from scnlib.data.folders import ACDC, BUILT_IN, dataset_folder
 from scnlib.data.volume import decompressed, is_nifti
 
@@ -42,15 +43,11 @@ def file_sums(dataset: str, folder: Path) -> dict[str, str]:
         files = [p for p in sorted(folder.glob("*.h5")) if p.stem in spacings()]
         return {path.name: _array_sum(*read_arrays(path)) for path in files}
     parts = ("train", "val", "TestSet", "test")
-    files = [p for part in parts for p in sorted(folder.glob(f"{part}/*/*"))]
-    sums = {
+    files = [p for part in parts for p in sorted(folder.glob(f"{part}/*/*")) if is_nifti(p)]
+    return {
         path.relative_to(folder).as_posix().removesuffix(".gz"): _bytes_sum(decompressed(path))
         for path in files
-        if is_nifti(path)
-    }
-    if (folder / "dataset.toml").is_file():
-        sums["dataset.toml"] = _bytes_sum((folder / "dataset.toml").read_bytes())
-    return sums
+    } | {path.name: _bytes_sum(path.read_bytes()) for path in folder.glob("dataset.toml")}
 
 
 @cache
@@ -76,13 +73,9 @@ def published_subjects(split: str) -> set[str]:
 def _phantom_sums() -> dict[str, str]:
     from scnlib.data.phantom import phantom_split
 
-    cases = [case for split in ("train", "val", "test") for case in phantom_split(split)]
-    return {
-        case.volume: _array_sum(
-            *(a for a in (case.image, case.scribble, case.label) if a is not None)
-        )
-        for case in cases
-    }
+    cases = [case for split in SPLITS for case in phantom_split(split)]
+    arrays = {case.volume: (case.image, case.scribble, case.label) for case in cases}
+    return {key: _array_sum(*(a for a in some if a is not None)) for key, some in arrays.items()}
 
 
 def _array_sum(*arrays: np.ndarray) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scnlib.data.cases import MSCMR, SPLITS, Case, Layout, split_name
+from scnlib.data.cases import MSCMR, SPLITS, Case, Layout, first_names, split_name
 from scnlib.data.checks import (
     Annotation,
     Fault,
@@ -139,7 +139,7 @@ def _note_plain(
         log.warning(
             "%s: read as scribbles, as their names say nothing else (NAME_scribble, NAME_manual): "
             "%s",
-            *(folder, ", ".join(plain[:10])),
+            *(folder, first_names(plain)),
         )
 
 

@@ -14,24 +14,21 @@ from scnlib.data.resize import resize_image, resize_label, resize_scribble
 class Stack:
     """All slices of some Cases on one square grid.
 
-    image       (S, size, size) float32 in 0..1
-    scribble    (S, size, size) uint8, K = unlabelled, or None if the Cases have none
-    label       (S, size, size) uint8, or None if the Cases have none
-    case_index  (S, 2) int64: number of the Case in the list, number of the slice in the Case
+    image     (S, size, size) float32 in 0..1, in the order of the Cases and of their slices
+    scribble  (S, size, size) uint8, K = unlabelled, or None if the Cases have none
+    label     (S, size, size) uint8, or None if the Cases have none
     """
 
     image: np.ndarray
     scribble: np.ndarray | None
     label: np.ndarray | None
-    case_index: np.ndarray
 
 
 def stack(cases: Sequence[Case], size: int, scribble_rule: ScribbleRule = "keep") -> Stack:
     """Resize all slices of the Cases to size x size and keep them in memory.
 
     Scribbles, or masks, that only some of the Cases have are left out: who needs them asks first
-    (`require_scribbles`, `require_labels`). Raises ValueError if there is no Case, or if the Cases
-    differ in their classes.
+    (`require`). Raises ValueError if there is no Case, or if the Cases differ in their classes.
     """
     if not cases:
         raise ValueError("no volumes to train on: the list of cases is empty")
@@ -40,7 +37,6 @@ def stack(cases: Sequence[Case], size: int, scribble_rule: ScribbleRule = "keep"
     unlabelled = len(cases[0].classes)
     scribbles = [case.scribble for case in cases if case.scribble is not None]
     labels = [case.label for case in cases if case.label is not None]
-    index = [(c, s) for c, case in enumerate(cases) for s in range(len(case.image))]
     return Stack(
         image=np.concatenate([resize_image(case.image, size) for case in cases]),
         scribble=np.concatenate(
@@ -51,5 +47,4 @@ def stack(cases: Sequence[Case], size: int, scribble_rule: ScribbleRule = "keep"
         label=np.concatenate([resize_label(t, size) for t in labels])
         if len(labels) == len(cases)
         else None,
-        case_index=np.array(index, dtype=np.int64),
     )

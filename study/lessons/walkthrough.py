@@ -91,15 +91,16 @@ def _labelled(
 def _slices(data: Stack, cases: Sequence[Case], split: str, which: np.ndarray) -> list[Slice]:
     assert data.label is not None and data.scribble is not None
     images = torch.from_numpy(data.image)[:, None]
+    places = [(case, z) for case in cases for z in range(len(case.image))]
     found = []
     for i in which.astype(int):
-        case, z = data.case_index[i]
+        case, z = places[i]
         scribble, label = (
             torch.from_numpy(a[i : i + 1]).long() for a in (data.scribble, data.label)
         )
-        name = f"{cases[case].volume}, slice {z + 1} ({split})"
+        name = f"{case.volume}, slice {z + 1} ({split})"
         image = images[i : i + 1]
-        found.append(Slice(name, image, scribble, label, cases[case].classes, images))
+        found.append(Slice(name, image, scribble, label, case.classes, images))
     return found
 
 

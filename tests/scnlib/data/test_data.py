@@ -19,7 +19,7 @@ from scnlib.data import (
 )
 from scnlib.data.acdc import patients, read_acdc, spacings
 from scnlib.data.batches import TrainingSet
-from scnlib.data.cases import require_labels, require_scribbles
+from scnlib.data.cases import require
 from study.experiments import make_run
 from tests.scnlib.data.test_acdc import arrays, changed, write
 
@@ -140,19 +140,19 @@ def case(tmp_path: Path) -> Case:
 
 def test_masks_and_scribbles_are_asked_for_by_purpose(case: Case):
     both = [case, replace(case, subject="patient002", label=None)]
-    require_labels(both[:1], "full supervision")
-    require_scribbles(both)
+    require(both[:1], "label", "full supervision")
+    require(both, "scribble", "training on scribbles")
     with pytest.raises(ValueError, match=r"full supervision needs .*patient002_frame01"):
-        require_labels(both, "full supervision")
-    with pytest.raises(ValueError, match=r"needs a scribble .*patient001_frame01"):
-        require_scribbles([replace(case, scribble=None)])
+        require(both, "label", "full supervision")
+    with pytest.raises(ValueError, match=r"needs a scribble .*patient001_frame01 and 2 more have"):
+        require([replace(case, scribble=None)] * 7, "scribble", "training on scribbles")
 
 
 def test_stacking_puts_every_slice_on_one_grid(case: Case):
     longer = replace(case, image=np.repeat(case.image, 2, axis=0), scribble=None, label=None)
     bare = stack([replace(case, scribble=None, label=None), longer], 8)
     assert bare.scribble is None and bare.label is None and bare.image.shape == (9, 8, 8)
-    assert bare.case_index.tolist() == [[0, 0], [0, 1], [0, 2], *([1, s] for s in range(6))]
+    assert np.array_equal(bare.image[3:], stack([longer], 8).image)
     full = stack([case], 8)
     assert full.scribble is not None and full.label is not None
     assert (full.image.dtype, full.scribble.dtype, full.label.dtype) == ("f4", "u1", "u1")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scnlib.data import load_split, read_nifti
-from scnlib.data.cases import require_labels
+from scnlib.data.cases import require
 
 SHAPE = (9, 7, 3)  # as stored: x, y, slices
 ZOOMS = (0.75, 0.8, 5.0)
@@ -169,7 +169,7 @@ def test_training_labels_are_served_as_scribbles_only(tmp_path: Path, caplog):
     assert all(c.scribble is None and c.label is not None for c in [*val, *test])
     assert "volumes of the published set are missing: subject13_DE" in caplog.text
     with pytest.raises(ValueError, match=r"full supervision needs a full mask .*subject1_DE"):
-        require_labels(train, "full supervision")
+        require(train, "label", "full supervision")
 
 
 def test_a_scribble_in_place_of_a_mask_stops_the_split(tmp_path: Path):

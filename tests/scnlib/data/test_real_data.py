@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scnlib.data import Case, fingerprint, load_split, stack
-from scnlib.data.cases import require_labels
+from scnlib.data.cases import require
 
 COUNTS = {
     "acdc": {"train": 120, "val": 40, "test": 40},
@@ -58,7 +58,7 @@ def test_mscmr_trains_on_thick_scribbles_without_masks(data_root: Path):
     marked = [(case.scribble < 4).mean() for case in train if case.scribble is not None]
     assert np.mean(marked) == pytest.approx(0.043, abs=0.005)
     with pytest.raises(ValueError, match="full supervision needs a full mask"):
-        require_labels(train, "full supervision")
+        require(train, "label", "full supervision")
     for split in ("val", "test"):
         cases = load("mscmr", data_root, split)
         assert all(case.scribble is None and case.label is not None for case in cases)
