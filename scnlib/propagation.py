@@ -166,8 +166,7 @@ def refine_image(
     size: tuple[int, int],
     classes: int,
     *,
-    fixed: Tensor | None = None,
-    valid: Tensor | None = None,
+    free: Tensor | None = None,
     overwrite: bool = False,
     gate: float | Tensor | None = None,
 ) -> Pseudo:
@@ -176,8 +175,7 @@ def refine_image(
     Args:
         pseudo: labels and M at H x W.
         masks: (B, R, N) bool on the grid of `size` (h, w).
-        fixed: (B, H, W) bool, pixels that never change (the scribbles).
-        valid: (B, H, W) bool, pixels that may be in M at all.
+        free: (B, H, W) bool, pixels that may change (no scribbles and no padding); None: all.
         overwrite, gate: see `refine`.
     """
     H, W = pseudo.labels.shape[-2:]
@@ -188,6 +186,5 @@ def refine_image(
     grids = (cells.unflatten(1, size) for cells in votes)
     voted, changed = (g.repeat_interleave(high, 1).repeat_interleave(wide, 2) for g in grids)
     change = changed if overwrite else changed & ~pseudo.confident
-    change = change if fixed is None else change & ~fixed
-    change = change if valid is None else change & valid
+    change = change if free is None else change & free
     return Pseudo(torch.where(change, voted, pseudo.labels), pseudo.confident | change)

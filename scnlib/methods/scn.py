@@ -133,8 +133,7 @@ class SCN(PCE):
             masks,
             grid,
             self.classes,
-            fixed=batch.scribble < self.classes,
-            valid=batch.valid,
+            free=batch.valid & (batch.scribble == self.classes),
             overwrite=o.overwrite,
             gate=tau if o.gate == "corrmatch" else None,
         )

@@ -104,7 +104,7 @@ def test_padding_is_never_trusted() -> None:
     pseudo = confident_pixels(*best(probabilities(PIXELS)), 0.0, K, scribble, valid=valid)
     assert pseudo.confident.tolist() == [[[False, False, True, True]]]
     masks = torch.ones(1, 1, 4, dtype=torch.bool)
-    refined = refine_image(pseudo, masks, (1, 4), K, valid=valid, overwrite=True)
+    refined = refine_image(pseudo, masks, (1, 4), K, free=valid, overwrite=True)
     assert refined.confident.tolist() == [[[False, False, True, True]]]
     assert refined.labels[0, 0, :2].tolist() == pseudo.labels[0, 0, :2].tolist()
 

@@ -207,9 +207,7 @@ def test_refine_image_never_changes_scribbles(seed: int, overwrite: bool, truste
     )
     masks = torch.rand(2, 3, 6, generator=g) < 0.5
     scribbled = scribble < K
-    refined = refine_image(
-        pseudo, masks, (2, 3), K, fixed=scribbled, valid=valid, overwrite=overwrite
-    )
+    refined = refine_image(pseudo, masks, (2, 3), K, free=valid & ~scribbled, overwrite=overwrite)
     assert torch.equal(refined.labels[scribbled], pseudo.labels[scribbled])
     assert torch.equal(refined.confident[scribbled], pseudo.confident[scribbled])
     assert not (refined.confident & ~valid).any()
