@@ -13,7 +13,13 @@ from torch.nn import functional as F
 from scnlib.kernels import attention
 
 
-def correlation_map(f: Tensor, other: Tensor | None = None, *, scale_inside: bool = True) -> Tensor:
+def correlation_map(
+    f: Tensor,
+    other: Tensor | None = None,
+    *,
+    rows: Tensor | None = None,
+    scale_inside: bool = True,
+) -> Tensor:
     r"""Eq. 1: how alike every two cells are, C = softmax_j(f_i . f_j / sqrt(D)).
 
     Departure: the print divides by sqrt(D) after the softmax, which only makes each row sum to
@@ -22,31 +28,22 @@ def correlation_map(f: Tensor, other: Tensor | None = None, *, scale_inside: boo
     Args:
         f: features (B, D, h, w), any float type; computed in float32.
         other: features (B, D, h, w) of the cells j, where they are not f itself (two projections).
+        rows: (B, R) long in 0..N-1, the cells i whose rows alone are wanted; None: all.
         scale_inside: divide by sqrt(D) before the softmax.
 
     Returns:
-        C (B, N, N) float32 (float64 for float64 input): row i is cell i's affinity to every cell,
-        in 0..1, summing to 1 (to 1/sqrt(D) as printed).
+        C (B, N, N) float32 (float64 for float64 input), or its rows (B, R, N): row i is cell i's
+        affinity to every cell, in 0..1, summing to 1 (to 1/sqrt(D) as printed).
     """
+    D = f.shape[1]
     queries = _cells(f)  # (B, N, D)
-    return _affinity(queries, queries if other is None else _cells(other), scale_inside)
-
-
-def correlation_rows(
-    f: Tensor, cells: Tensor, other: Tensor | None = None, *, scale_inside: bool = True
-) -> Tensor:
-    """Some rows of `correlation_map`, without the others.
-
-    Args:
-        f, other, scale_inside: as in `correlation_map`.
-        cells: (B, R) long in 0..N-1, the cells i whose rows are wanted.
-
-    Returns:
-        C's rows (B, R, N), `correlation_map(f)[b, cells[b]]`.
-    """
-    queries = _cells(f)  # (B, N, D)
-    chosen = queries.gather(1, cells[:, :, None].expand(-1, -1, f.shape[1]))  # (B, R, D)
-    return _affinity(chosen, queries if other is None else _cells(other), scale_inside)
+    keys = queries if other is None else _cells(other)
+    if rows is not None:
+        queries = queries.gather(1, rows[:, :, None].expand(-1, -1, D))  # (B, R, D)
+    with torch.autocast(f.device.type, enabled=False):  # a softmax of N terms needs float32
+        queries = queries * D**-0.5 if scale_inside else queries  # smaller than C
+        C = (queries @ keys.transpose(1, 2)).softmax(dim=2)
+        return C if scale_inside else C / math.sqrt(D)
 
 
 def propagate_features(
@@ -66,15 +63,6 @@ def propagate_features(
         mixed = attention(queries, keys, values, scale, f.dtype)  # (B, K, N)
     mixed = mixed if scale_inside else mixed / math.sqrt(f.shape[1])
     return mixed.reshape(B, K, h, w)
-
-
-def _affinity(queries: Tensor, keys: Tensor, scale_inside: bool) -> Tensor:
-    """`correlation_map` of the cells (B, R, D) that ask the cells (B, N, D): rows (B, R, N)."""
-    D = queries.shape[2]
-    with torch.autocast(queries.device.type, enabled=False):  # a softmax of N terms needs float32
-        queries = queries * D**-0.5 if scale_inside else queries  # smaller than C
-        C = (queries @ keys.transpose(1, 2)).softmax(dim=2)
-        return C if scale_inside else C / math.sqrt(D)
 
 
 def _cells(f: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from scnlib.confidence import ConfidenceThreshold, Pseudo, confident_pixels
 from scnlib.config import Run
-from scnlib.correlation import correlation_rows, propagate_features, to_grid, to_image
+from scnlib.correlation import correlation_map, propagate_features, to_grid, to_image
 from scnlib.kernels import enlarge
 from scnlib.losses import (
     contrastive_loss,
@@ -98,7 +98,7 @@ class SCN(PCE):
     def rows(self, encoder: list[Tensor], cells: Tensor) -> Tensor:
         """The rows of C (B, R, N) that belong to `cells` (B, R)."""
         f, *other = self.compared(encoder)
-        return correlation_rows(f, cells, *other, scale_inside=self.run.scn.scale_inside)
+        return correlation_map(f, *other, rows=cells, scale_inside=self.run.scn.scale_inside)
 
     @torch.no_grad()
     def pseudo_labels(

@@ -11,7 +11,6 @@ from torch.autograd import gradcheck
 from scnlib import kernels
 from scnlib.correlation import (
     correlation_map,
-    correlation_rows,
     propagate,
     propagate_features,
     to_grid,
@@ -183,7 +182,7 @@ def test_rows_are_those_of_the_whole_map(inside: bool) -> None:
     cells = draw_cells(len(f), N, 3, torch.Generator().manual_seed(0))
     for others in ([], [other]):
         C = correlation_map(f, *others, scale_inside=inside)
-        rows = correlation_rows(f, cells, *others, scale_inside=inside)
+        rows = correlation_map(f, *others, rows=cells, scale_inside=inside)
         torch.testing.assert_close(rows, C.gather(1, cells[:, :, None].expand(-1, -1, N)))
 
 
