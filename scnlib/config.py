@@ -121,12 +121,6 @@ class ComparedOptions:
     # set of swapped arguments, with a length that trains nothing.
     mloss_form: Literal["original", "no length", "swapped"] = "original"
 
-    @staticmethod
-    def of(method: str) -> list[str]:
-        """The options that belong to a method, by name."""
-        names = [field.name for field in fields(ComparedOptions)]
-        return [name for name in names if name.split("_")[0] == method.split("_")[0]]
-
 
 @dataclass(frozen=True, config=_STRICT)
 class Run:

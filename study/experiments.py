@@ -169,7 +169,7 @@ def _check_effect(run: Run, changes: dict[str, dict[str, Any]], before: Run, las
     without = CACL if run.method == "cale" else ()
     ours = changes.get("scn", {})
     idle = [name for name in ours if run.method not in OF_SCN or name in without]
-    idle += changes.get("compared", {}).keys() - ComparedOptions.of(run.method)
+    idle += changes.get("compared", {}).keys() - own_options(run.method)
     unused = {"lr_factor", "lr_steps"} if run.profile.schedule != "step" else set()
     unused |= {"scribble_rule", "strokes"} if run.method == "full" else set()
     idle += [name for name in changes.get("profile", {}) if name in unused]
@@ -204,6 +204,12 @@ def _no_effect(run: Run) -> set[str]:
         (MAP, not reads_Y and not shapes),
     ]
     return {name for names, idle in found if idle for name in names}
+
+
+def own_options(method: str) -> set[str]:
+    """The options in `ComparedOptions` that belong to a method, whose name they begin with."""
+    names = {field.name for field in fields(ComparedOptions)}
+    return {name for name in names if name.split("_")[0] == method.split("_")[0]}
 
 
 def without_recipe(method: str) -> str:

@@ -13,7 +13,7 @@ from scnlib.config import EARLIER, PARTS, ComparedOptions, Profile, Run, SCNOpti
 from scnlib.data.phantom import SIZE
 from scnlib.methods import METHODS, get_method
 from scnlib.paths import RESULTS
-from study.experiments import PROFILES, RECIPES, VARIANTS, make_run, without_recipe
+from study.experiments import PROFILES, RECIPES, VARIANTS, make_run, own_options, without_recipe
 
 WRONG_PROFILE: list[dict[str, Any]] = [
     {"sizes": 64},  # no such name
@@ -320,9 +320,9 @@ def without(part: str, names: Collection[str]) -> str:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_option_of_a_compared_method_is_of_one_that_exists(method: str) -> None:
-    every = {name for other in METHODS for name in ComparedOptions.of(other)}
+    every = {name for other in METHODS for name in own_options(other)}
     assert every == {field.name for field in fields(ComparedOptions)}
-    assert ComparedOptions.of(method) == ComparedOptions.of(without_recipe(method))
+    assert own_options(method) == own_options(without_recipe(method))
     with pytest.raises(ValueError, match="s2l_passes"):
         ComparedOptions(s2l_passes="never")  # pyright: ignore[reportArgumentType]
 
