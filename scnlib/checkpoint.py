@@ -1,8 +1,13 @@
-"""checkpoint.pt: all that the next step depends on, so that a killed run goes on bit for bit."""
+"""checkpoint.pt: all that the next step depends on, so that a killed run goes on bit for bit.
+
+And progress.json: how far a run is, for whoever watches it from outside the notebook.
+"""
 
 import hashlib
 import io
+import json
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +18,7 @@ import torch
 from scnlib.config import Run
 from scnlib.data.checks import one_line
 from scnlib.differences import differences
-from scnlib.files import replace_bytes
-from scnlib.methods import Method
+from scnlib.files import replace_bytes, replace_text
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -42,30 +46,21 @@ class State:
         return {"curve": self.validation, "best": best, "last": last}
 
 
-@dataclass(frozen=True)
-class Moving:
-    """The parts of a run that change as it goes on, beside its `State`."""
-
-    method: Method
-    optimiser: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LRScheduler
-    generator: torch.Generator
-
-
-def save(folder: Path, run: Run, state: State, moving: Moving) -> None:
+def save(
+    folder: Path, run: Run, state: State, parts: Mapping[str, Any], generator: torch.Generator
+) -> None:
     """Write checkpoint.pt, atomically; only tensors and plain Python values are in it.
 
+    `parts` change beside the state, by name: "method", "optimiser" and "schedule".
     Raises `ValueError` naming the file if it can't be written; the one before it stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    device = next(moving.method.parameters()).device
+    device = next(parts["method"].parameters()).device
     content = {
         "run": run.to_json(),
         "state": _plain(vars(state)),
-        "method": moving.method.state_dict(),
-        "optimiser": moving.optimiser.state_dict(),
-        "schedule": moving.schedule.state_dict(),
-        "generator": moving.generator.get_state(),
+        **{name: part.state_dict() for name, part in parts.items()},
+        "generator": generator.get_state(),
         "torch_rng": torch.get_rng_state(),
         "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
@@ -84,10 +79,10 @@ def sealed(archive: bytes) -> bytes:
 
 
 def unsealed(archive: bytes) -> bytes:
-    """The same archive; `ValueError` if it is not as `sealed` left it."""
+    """The same archive; `OSError` if it is not as `sealed` left it."""
     length = hashlib.sha256().digest_size
     if archive != sealed(archive[: -length - 2] + bytes(2)):
-        raise ValueError("its own sum is another: it was changed")
+        raise OSError("its own sum is another: it was changed")
     return archive
 
 
@@ -98,9 +93,6 @@ def contents(path: Path) -> tuple[Run, State, dict[str, Any]]:
     """
     try:
         archive = io.BytesIO(unsealed(path.read_bytes()))
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path}: not a readable checkpoint ({error}); delete it") from error
-    try:
         content = torch.load(archive, map_location="cpu", weights_only=True)
         return Run.from_json(content["run"]), State(**content["state"]), content
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
@@ -111,9 +103,13 @@ def contents(path: Path) -> tuple[Run, State, dict[str, Any]]:
 
 
 def load(
-    folder: Path, run: Run, moving: Moving, data: dict[str, Any] | None = None
+    folder: Path,
+    run: Run,
+    parts: Mapping[str, Any],
+    generator: torch.Generator,
+    data: dict[str, Any] | None = None,
 ) -> State | None:
-    """Set the moving parts as checkpoint.pt has them, and return its state; None without one.
+    """Set the `parts` and the generator as in checkpoint.pt; its state, or None without a file.
 
     Raises `ValueError` naming the file as `contents`, or if it is of another run, or begun with
     other `data` (a fingerprint) where these are given.
@@ -128,17 +124,30 @@ def load(
     if data is not None and state.data != data:  # before its weights, which may not fit these
         raise changed_data(path, run, state.data, data)
     try:
-        moving.method.load_state_dict(content["method"])
-        moving.optimiser.load_state_dict(content["optimiser"])
-        moving.schedule.load_state_dict(content["schedule"])
+        for name, part in parts.items():
+            part.load_state_dict(content[name])
     except (ValueError, RuntimeError, KeyError) as error:
         raise _of_other_code(path, error) from error
-    moving.generator.set_state(content["generator"])
+    generator.set_state(content["generator"])
     torch.set_rng_state(content["torch_rng"])
-    device = next(moving.method.parameters()).device
+    device = next(parts["method"].parameters()).device
     if content["cuda_rng"] is not None and device.type == "cuda":
         torch.cuda.set_rng_state(content["cuda_rng"], device)
     return state
+
+
+def write_progress(folder: Path, state: State, iterations: int) -> None:
+    """Write progress.json: iterations done and in all, seconds, last validation Dice, time left."""
+    folder.mkdir(parents=True, exist_ok=True)
+    left = state.seconds / max(state.iteration, 1) * (iterations - state.iteration)
+    content = {
+        "iteration": state.iteration,
+        "iterations": iterations,
+        "seconds": round(state.seconds, 1),
+        "dice": state.validation[-1]["dice"] if state.validation else None,
+        "eta_seconds": round(left, 1),
+    }
+    replace_text(folder / "progress.json", json.dumps(content))
 
 
 def changed_data(path: Path, run: Run, then: dict[str, Any], now: dict[str, Any]) -> ValueError:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from scnlib import checkpoint, provenance, records
-from scnlib.checkpoint import Moving, State
+from scnlib.checkpoint import State, write_progress
 from scnlib.config import Run
 from scnlib.data import Case, fingerprint, load_split
 from scnlib.data.batches import TrainingSet
@@ -26,7 +26,6 @@ from scnlib.files import held, remove_parts
 from scnlib.methods import Method, Now, get_method
 from scnlib.optimiser import make_optimiser
 from scnlib.paths import WEIGHTS
-from scnlib.progress import write_progress
 from scnlib.records import finished
 from scnlib.step import make_step
 from scnlib.unet import bf16_supported
@@ -114,7 +113,7 @@ class Training:
         self.method: Method = kind(run, self.data.classes, bf16).to(device)
         self.optimiser, self.schedule = make_optimiser(self.method, run.profile)
         self.step = make_step(step, self.method, self.data, self.optimiser)
-        self.moving = Moving(self.method, self.optimiser, self.schedule, self.generator)
+        self.parts = {"method": self.method, "optimiser": self.optimiser, "schedule": self.schedule}
         process = provenance.this_process(device, bf16)
         self.state = State(data=begun_with, processes=[process])
 
@@ -123,12 +122,10 @@ class Training:
     def resume(self) -> None:
         """Go on from the checkpoint, if there is one; `ValueError` if it is of another run."""
         remove_parts(self.folder)
-        state = checkpoint.load(self.folder, self.run, self.moving, self.state.data)
+        state = checkpoint.load(self.folder, self.run, self.parts, self.generator, self.state.data)
         if state is None:
             return
-        state.processes += [
-            process | {"before": state.iteration} for process in self.state.processes
-        ]
+        state.processes.append(self.state.processes[0] | {"before": state.iteration})
         self.state = state
         if state.iteration:
             self.method.prepare(self.data.images, self.data.scribbles)
@@ -137,7 +134,7 @@ class Training:
     def save(self) -> None:
         """Write the checkpoint, atomically."""
         self._note_step()
-        checkpoint.save(self.folder, self.run, self.state, self.moving)
+        checkpoint.save(self.folder, self.run, self.state, self.parts, self.generator)
         self.saved = time.monotonic()
 
     # --- one step ---------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from scnlib import checkpoint, records
-from scnlib.checkpoint import Moving, State
+from scnlib.checkpoint import State
 from scnlib.config import Run
 from scnlib.data import lists, read_nifti
 from scnlib.data.acdc import read_acdc
@@ -69,9 +69,11 @@ def _weights(path: Path) -> Any:
     return run, names, _sum(*(weights[name].numpy() for name in sorted(weights)))
 
 
-def _in_progress(run: Run) -> Moving:
+def _in_progress(run: Run) -> tuple[dict[str, Any], torch.Generator]:
     method = get_method(run.method)(run, 2)
-    return Moving(method, *make_optimiser(method, run.profile), torch.Generator().manual_seed(0))
+    optimiser, schedule = make_optimiser(method, run.profile)
+    parts = {"method": method, "optimiser": optimiser, "schedule": schedule}
+    return parts, torch.Generator().manual_seed(0)
 
 
 def _list(path: Path) -> Any:
@@ -82,9 +84,9 @@ def _list(path: Path) -> Any:
 
 def _checkpoint(run: Run) -> Read:
     def read(path: Path) -> Any:
-        moving = _in_progress(run)
-        state = checkpoint.load(path.parent, run, moving)
-        return state, _sum(*(value.numpy() for value in moving.method.state_dict().values()))
+        parts, generator = _in_progress(run)
+        state = checkpoint.load(path.parent, run, parts, generator)
+        return state, _sum(*(value.numpy() for value in parts["method"].state_dict().values()))
 
     return read
 
@@ -109,7 +111,7 @@ def files(folder: Path) -> dict[str, tuple[Path, Read]]:
     run = make_run("phantom", "scn", size=16)
     weights = folder / "w.safetensors"
     save_weights(weights, get_method("scn")(run, 2), run, ("background", "LV"))
-    checkpoint.save(folder, run, State(iteration=3), _in_progress(run))
+    checkpoint.save(folder, run, State(iteration=3), *_in_progress(run))
     split = Path(shutil.copytree(lists.PLACE, folder / "splits")) / "acdc.csv"
     left = {name: folder / "record" / name for name in ("record.json", *records.FILES)}
     return {
