@@ -1,7 +1,6 @@
 """Memory that a step frees is kept for the next step."""
 
 import ctypes
-import sys
 from functools import cache
 
 # glibc's numbers for mallopt.
@@ -17,11 +16,9 @@ def keep_freed_memory() -> bool:
     and the peak of memory stay as they are, but the process does not shrink after its peak. Other C
     libraries than glibc (macOS, Windows, musl) are left alone.
     """
-    if sys.platform != "linux":
-        return False
     try:
         mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
+    except (OSError, AttributeError, TypeError):  # TypeError: on Windows
         return False
     settings = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1, TOP_PAD: 2**26}
     return all([mallopt(name, value) == 1 for name, value in settings.items()])

@@ -52,10 +52,8 @@ def random_affine(batch: int, generator: torch.Generator) -> Tensor:
     flip_x = torch.where(turn & (axis == 0), -1.0, 1.0)
     flip_y = torch.where(turn & (axis == 1), -1.0, 1.0)
 
-    theta = torch.zeros(batch, 2, 3)
-    theta[:, 0, 0], theta[:, 0, 1] = cos * flip_x, -sin * flip_y
-    theta[:, 1, 0], theta[:, 1, 1] = sin * flip_x, cos * flip_y
-    return theta
+    turned = torch.stack([cos * flip_x, -sin * flip_y, sin * flip_x, cos * flip_y], dim=1)
+    return F.pad(turned.view(batch, 2, 2), (0, 1))  # nothing is shifted
 
 
 def sampling_grid(theta: Tensor, height: int, width: int) -> Tensor:

@@ -54,7 +54,7 @@ class _Attention(torch.autograd.Function):
     def forward(ctx: Any, queries: Tensor, keys: Tensor, P: Tensor, dtype: torch.dtype) -> Tensor:
         mixed, maps = torch.empty_like(P), []  # (B, K, N)
         for b, rows in _blocks(P):
-            C = _softmax(queries[b, rows], keys[b])
+            C = (queries[b, rows] @ keys[b].T).softmax(dim=-1)
             mixed[b, :, rows] = P[b] @ C.T
             maps += [C] if any(ctx.needs_input_grad) and len(C) == len(keys[b]) else []
         ctx.dtype = dtype
@@ -74,7 +74,7 @@ class _Attention(torch.autograd.Function):
         dq, dk, dP = (torch.zeros_like(x) for x in (queries, keys, P))
         q, k = queries.to(ctx.dtype), keys.to(ctx.dtype)
         for b, rows in _blocks(P):
-            C = maps[b] if maps else _softmax(queries[b, rows], keys[b])
+            C = maps[b] if maps else (queries[b, rows] @ keys[b].T).softmax(dim=-1)
             dS = (g_[b, :, rows].T @ P_[b]).mul_(C).to(ctx.dtype)
             dq[b, rows] = (dS @ k[b]).to(dq.dtype)
             dk[b] += dS.T @ q[b, rows]
@@ -88,11 +88,6 @@ def _blocks(P: Tensor) -> Iterator[tuple[int, slice]]:
     high = max(1, AT_ONCE // N)
     for b in range(B):
         yield from ((b, slice(row, min(row + high, N))) for row in range(0, N, high))
-
-
-def _softmax(queries: Tensor, keys: Tensor) -> Tensor:
-    """Rows of C, (R, D) and (N, D) to (R, N)."""
-    return (queries @ keys.T).softmax(dim=-1)
 
 
 def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:

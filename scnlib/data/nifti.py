@@ -89,8 +89,10 @@ def nifti_split(folder: Path, split: str, layout: Layout) -> list[Case]:
     names = identify((image for image, _, _ in found), layout.volume_name)
     note_crowd(_place(folder, split), names)
     note_shared(folder, names, _other_splits(folder, split, layout))
-    if layout is MSCMR:
-        _note_unpublished(_place(folder, split), {stem(path) for path in names}, split)
+    missing = published_subjects(split) - {stem(path) for path in names} if layout is MSCMR else ()
+    if missing:
+        text = "%s: %d volumes of the published set are missing: %s"
+        log.warning(text, _place(folder, split), len(missing), ", ".join(sorted(missing)))
     return [read_nifti(image, scribble, mask, layout) for image, scribble, mask in found]
 
 
@@ -133,9 +135,7 @@ def split_files(
 def _note_plain(
     folder: Path, labels: dict[str, Path], pairs: dict[str, dict[Annotation, Path]]
 ) -> None:
-    marks = {name: found.get("scribble") for name, found in pairs.items()}
-    plain = [path.name for name, path in marks.items() if path and path == labels.get(name)]
-    if plain:
+    if plain := [labels[name].name for name in pairs if labels.get(name) in pairs[name].values()]:
         log.warning(
             "%s: read as scribbles, as their names say nothing else (NAME_scribble, NAME_manual): "
             "%s",
@@ -265,9 +265,3 @@ def _other_splits(folder: Path, split: str, layout: Layout) -> dict[str, Names]:
         )
         for other, place in places.items()
     }
-
-
-def _note_unpublished(place: Path, names: set[str], split: str) -> None:
-    if missing := sorted(published_subjects(split) - names):
-        text = "%s: %d volumes of the published set are missing: %s"
-        log.warning(text, place, len(missing), ", ".join(missing))

@@ -52,11 +52,8 @@ def resize_scribble(
         raise ValueError(f'unknown scribble rule {rule!r}: use "keep" or "nearest"')
     height, width = scribble.shape[1:]
     rows, columns = _cells(size, height), _cells(size, width)
-    grown = scribble
-    if size > height:
-        grown = grown[:, rows]
-    if size > width:
-        grown = grown[:, :, columns]
+    grown = scribble[:, rows] if size > height else scribble
+    grown = grown[:, :, columns] if size > width else grown
     counts = _class_counts(grown, size, unlabelled)
     total = np.stack([(scribble == k).sum(axis=(1, 2)) for k in range(unlabelled)], axis=1)
     # Rank 0 for the most frequent class of a slice, so that rank breaks ties between counts.

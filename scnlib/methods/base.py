@@ -18,11 +18,6 @@ class Now:
     iterations: int
     generator: torch.Generator  # on the CPU, so that draws are the same on every device
 
-    @property
-    def progress(self) -> float:
-        """The share of the run that is done, in 0..1."""
-        return self.iteration / self.iterations
-
 
 Losses = dict[str, Tensor | float]
 

@@ -20,7 +20,6 @@ from scnlib.augment import warp_labels
 from scnlib.losses import partial_cross_entropy
 from scnlib.methods.base import Batch, Losses, Method
 from scnlib.methods.pce import PCE
-from scnlib.methods.span import span
 
 MARGIN = 0.5  # of the box's longer side
 
@@ -37,7 +36,8 @@ def outside_box(scribbles: Tensor, classes: int, margin: float = MARGIN) -> Tens
         places = np.nonzero((marks > 0) & (marks < classes))
         if places[0].size:
             longer = 1 + max(int(np.ptp(along)) for along in places)
-            one[tuple(span(along, round(margin * longer)) for along in places)] = False
+            reach = round(margin * longer)
+            one[tuple(slice(max(0, a.min() - reach), a.max() + reach + 1) for a in places)] = False
     return torch.from_numpy(outside).to(scribbles.device)
 
 

@@ -68,11 +68,8 @@ class S2L(PCE):
 
     def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:
         super().__init__(run, classes, bf16)
+        self.throughout = run.compared.s2l_passes == "throughout"
         self.register_buffer("average", torch.empty(0, dtype=torch.float16))
-
-    @property
-    def throughout(self) -> bool:
-        return self.run.compared.s2l_passes == "throughout"
 
     def every(self, now: Now, images: Tensor) -> None:
         """When a pass is due, predict the unaugmented images (S, H, W) and average."""

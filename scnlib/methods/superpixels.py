@@ -7,8 +7,6 @@ import numpy as np
 from skimage.morphology import isotropic_dilation
 from skimage.segmentation import felzenszwalb
 
-from scnlib.methods.span import span
-
 IMAGE_SIZE = 256  # the lengths below are in pixels of images of this size
 BOX_MARGIN = 10  # around the foreground scribbles' box
 REACH = 7  # how far a label may lie from its scribble: an ellipse of 15 x 15
@@ -46,7 +44,8 @@ def spread_scribble(
     if rows.size == 0:
         return spread
     ratio = max(image.shape) / IMAGE_SIZE
-    box = tuple(span(places, round(BOX_MARGIN * ratio)) for places in (rows, columns))
+    reach = round(BOX_MARGIN * ratio)
+    box = tuple(slice(max(0, a.min() - reach), a.max() + reach + 1) for a in (rows, columns))
     near, given = scribble[box], spread[box]
     claims = _claims(image[box], near, classes, ratio)
     if rest == "background":

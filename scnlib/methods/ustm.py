@@ -54,7 +54,7 @@ class USTM(PCE):
         pce = partial_cross_entropy(logits, batch.scribble)
 
         turn = int(torch.randint(4, (), generator=now.generator))
-        weight = ramp(now.progress)
+        weight = ramp(now.iteration / now.iterations)
         target, uncertainty = self.teach(turned(batch.image, turn), now.generator)
         used = (uncertainty < entropy_limit(weight)) & turned(batch.valid, turn)
         consistency = consistency_loss(turned(logits, turn).softmax(dim=1), target, used)
@@ -122,9 +122,6 @@ def update_average(teacher: nn.Module, student: nn.Module, decay: float) -> None
 
     Integer buffers (BatchNorm's counts) are copied and stay integers.
     """
-    news = student.state_dict()
-    for name, mean in teacher.state_dict().items():
-        if mean.is_floating_point():
-            mean.lerp_(news[name], 1 - decay)
-        else:
-            mean.copy_(news[name])
+    pairs = zip(teacher.state_dict().values(), student.state_dict().values(), strict=True)
+    for mean, new in pairs:
+        mean.copy_(torch.lerp(mean, new, 1 - decay) if mean.is_floating_point() else new)
