@@ -37,7 +37,7 @@ from scnlib.paths import to_path
 from scnlib.training import Training
 from study.commands import exit_code
 from study.experiments import make_run
-from study.lessons.walkthrough import Maps, Slice, candidates, gather, spread_slices
+from study.lessons.walkthrough import Maps, Slice, added, candidates, gather, spread_slices
 
 CALLED = {
     "prediction": "prediction",
@@ -75,12 +75,11 @@ def said(maps: Maps) -> dict[str, Tensor]:
     votes       the labels of the pixels that RSR's vote adds to M
     """
     K = len(maps.P)
-    new = maps.after.confident & ~maps.before.confident
     return {
         "prediction": maps.P.argmax(dim=0),
         "PAP": maps.Y_corr.argmax(dim=0),
         "M": torch.where(maps.before.confident, maps.before.labels, K)[0],
-        "votes": torch.where(new, maps.after.labels, K)[0],
+        "votes": torch.where(added(maps), maps.after.labels[0], K),
     }
 
 
@@ -211,17 +210,17 @@ def growth_lines(growth: Growth) -> list[str]:
     last = heart[heart["iteration"] == counts["iteration"].iloc[-1]]
     found = []
     for source in SOURCES:
-        said, true, both = last.loc[last["source"] == source, ["said", "true", "both"]].sum()
-        right = f"{both} of them ({100 * both / said:.0f}%) in the right structure; " * bool(said)
+        named, true, both = last.loc[last["source"] == source, ["said", "true", "both"]].sum()
+        right = f"{both} of them ({100 * both / named:.0f}%) in the right structure; " * bool(named)
         found.append(
-            f"**{CALLED[source]}**: {said} pixels said to be heart, {right}"
+            f"**{CALLED[source]}**: {named} pixels said to be heart, {right}"
             f"{100 * both / true:.0f}% of the heart is found."
         )
-    said, both = heart.loc[heart["source"] == "votes", ["said", "both"]].sum()
-    if said:
+    named, both = heart.loc[heart["source"] == "votes", ["said", "both"]].sum()
+    if named:
         looks = len(growth.iterations)
         found[-1] += (
-            f" In all {looks} looks: {said} pixels, {100 * both / said:.0f}% of them right."
+            f" In all {looks} looks: {named} pixels, {100 * both / named:.0f}% of them right."
         )
     return found
 
