@@ -24,7 +24,7 @@ from study.experiments import PROFILES
 from study.run.executed import failure
 from study.site.links import problems
 from study.site.reading import add_contents, fold_code, keep_numbers_whole, let_pictures_grow
-from study.site.text import markdown, notebook
+from study.site.text import html_of_markdown, html_of_notebook
 
 TRAINING = "03_training"
 REPORT = "REPORT.md"
@@ -184,7 +184,7 @@ def _write_all(site: _Site, books: list[Path]) -> None:
     bodies = {}
     readme = site.root / "README.md"
     for book in books:
-        body = site.finish(notebook(book), site.root / "notebooks")
+        body = site.finish(html_of_notebook(book), site.root / "notebooks")
         add_contents(body)
         fold_code(body)
         let_pictures_grow(body)
@@ -195,11 +195,11 @@ def _write_all(site: _Site, books: list[Path]) -> None:
         site.titles[book.stem] = number + title
         bodies[book.stem] = str(body)
     for stem, path in site.texts.items():
-        page = site.finish(markdown(path.read_text(encoding="utf-8")), path.parent)
+        page = site.finish(html_of_markdown(path.read_text(encoding="utf-8")), path.parent)
         add_contents(page)
         site.titles[stem] = page.h1.get_text() if page.h1 else stem
         bodies[stem] = str(page)
-    index = site.finish(markdown(readme.read_text(encoding="utf-8")), site.root)
+    index = site.finish(html_of_markdown(readme.read_text(encoding="utf-8")), site.root)
     if index.h1:
         site.titles["index"] = index.h1.get_text()
         index.h1.insert_after(BeautifulSoup(site.contents(), "html.parser"))

@@ -29,10 +29,10 @@ class _Renderer(IPythonRenderer):
 class _Exporter(HTMLExporter):
     @pass_context
     def markdown2html(self, context, source: str) -> str:
-        return markdown(source, context.get("cell", {}).get("attachments", {}))
+        return html_of_markdown(source, context.get("cell", {}).get("attachments", {}))
 
 
-def markdown(source: str, attachments: dict | None = None) -> str:
+def html_of_markdown(source: str, attachments: dict | None = None) -> str:
     """The HTML of a Markdown text; `attachments` are a cell's pictures."""
     renderer = _Renderer(escape=False, exclude_anchor_links=True, attachments=attachments)
     return MarkdownWithMath(renderer=renderer).render(source)
@@ -67,7 +67,7 @@ def formula(latex: str) -> str:
     )
 
 
-def notebook(path: Path) -> str:
+def html_of_notebook(path: Path) -> str:
     """The HTML of an executed notebook's cells."""
     book = nbformat.read(path, as_version=4)
     for cell in (cell for cell in book.cells if "outputs" in cell):

@@ -55,7 +55,7 @@ def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
     return float(slope)
 
 
-def growth(content: Mapping[str, Any]) -> pd.DataFrame:
+def growth_costs(content: Mapping[str, Any]) -> pd.DataFrame:
     """SCN's steps by image size and stride of its map: size, stride, step_s, peak_memory_mb."""
     rows = [row for row in content["benchmarks"] if row["name"].startswith("growth[")]
     columns = ["size", "stride", "step_s", "peak_memory_mb"]
@@ -67,7 +67,7 @@ def draw_growth(content: Mapping[str, Any]) -> Figure:
 
     The key has each line's fitted exponent (`exponent`). content: as in `draw_steps`.
     """
-    table = growth(content)
+    table = growth_costs(content)
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     panels: Any = figure.subplots(1, 2)
     quantities = {"step_s": "seconds a step", "peak_memory_mb": "peak memory (MB)"}

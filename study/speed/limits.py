@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from scnlib import provenance
 from scnlib.unet import bf16_supported
-from study.speed.steps import Action, kernels, method_step, timed
+from study.speed.steps import Action, by_kernel, method_step, timed
 
 CPU_BATCH = 12  # slices a step, as of the profile cpu
 SIDE = 2048  # of the matrices
@@ -47,7 +47,7 @@ def convolutions(step: Action, device: torch.device) -> dict[str, float]:
         step()
     counts: Any = counter.get_flop_counts()["Global"]
     gflop = sum(count for name, count in counts.items() if "convolution" in str(name)) / 1e9
-    rows = kernels(step, device, steps=3)
+    rows = by_kernel(step, device, steps=3)
     spent = sum(row["ms"] for row in rows if any(word in row["name"] for word in CONVOLUTION))
     share = min(spent / whole, 1.0)
     rate = gflop / spent * 1000 if spent else float("nan")

@@ -61,7 +61,7 @@ from scnlib.training import Training
 from study.commands import exit_code
 from study.experiments import make_run
 from study.places import files_under
-from study.speed.steps import PLAIN, WAYS, kernels, method_step, plain_step, timed
+from study.speed.steps import PLAIN, WAYS, by_kernel, method_step, plain_step, timed
 
 PIECE = "data.tar.xz"  # and a dot and a number
 DATA = "fingerprint.json"  # of the whole data set, which only home has
@@ -242,7 +242,7 @@ def profile(options: Namespace, device: torch.device, method: str, way: str) -> 
     step = method_step(method, options.size, options.batch, device, way)
     for _ in range(5):
         step()
-    rows = kernels(step, device)
+    rows = by_kernel(step, device)
     total = round(sum(float(row["ms"]) for row in rows), 3)
     return {"machine": provenance.hardware(device), "ms": total, "kernels": rows[:60]}
 

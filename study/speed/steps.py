@@ -121,7 +121,7 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def kernels(action: Action, device: torch.device, steps: int = 5) -> list[dict[str, Any]]:
+def by_kernel(action: Action, device: torch.device, steps: int = 5) -> list[dict[str, Any]]:
     """The device's kernels (on a CPU torch's operators) by time: name, calls and ms a step."""
     kinds = [torch.profiler.ProfilerActivity.CPU]
     on_gpu = device.type == "cuda"

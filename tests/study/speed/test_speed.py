@@ -36,7 +36,7 @@ def test_a_methods_step_is_its_own(method: str) -> None:
     assert step() == "eager"
     times = steps.timed(step, CPU, repeats=3, warm=0)
     assert 0 < times["least_ms"] <= times["median_ms"]
-    found = steps.kernels(step, CPU, steps=1)
+    found = steps.by_kernel(step, CPU, steps=1)
     assert found and all(a["ms"] >= b["ms"] for a, b in itertools.pairwise(found))
 
 
