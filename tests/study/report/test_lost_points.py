@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from scnlib.data.cases import Case
 from scnlib.evaluation import dice
 from scnlib.paths import RESULTS
-from study.collected import collect
 from study.experiments import make_run
 from study.report import lost_points
 from study.report.lost_points import (
@@ -28,6 +27,7 @@ from study.report.lost_points import (
 )
 from study.report.lost_points_figure import END, bars
 from tests import sample_record
+from tests.committed_runs import committed_runs
 
 
 def volume(*slices: str) -> np.ndarray:
@@ -123,7 +123,7 @@ def case(truth: np.ndarray) -> Case:
 
 
 def test_costs_add_up_to_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    record = next(r for r in collect(RESULTS, "cpu") if "predictions.h5" in r.files)
+    record = next(r for r in committed_runs() if "predictions.h5" in r.files)
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 4, (4, 30, 30)).astype(np.uint8)
     found = np.where(rng.random(truth.shape) < 0.3, rng.integers(0, 4, truth.shape), truth)
@@ -140,7 +140,7 @@ def test_costs_add_up_to_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_far_is_in_millimetres_and_a_flood_may_be_the_largest_part(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    record = next(r for r in collect(RESULTS, "cpu") if "predictions.h5" in r.files)
+    record = next(r for r in committed_runs() if "predictions.h5" in r.files)
     truth = np.zeros((1, 1, 50), np.uint8)
     truth[..., :4] = 1
     found = truth.copy()
@@ -152,7 +152,7 @@ def test_far_is_in_millimetres_and_a_flood_may_be_the_largest_part(
 
 
 def test_masks_are_asked_for() -> None:
-    record = next(r for r in collect(RESULTS, "cpu") if "predictions.h5" in r.files)
+    record = next(r for r in committed_runs() if "predictions.h5" in r.files)
     with pytest.raises(ValueError, match="p1: no masks"):
         lost_points.points_lost(record, [replace(case(np.zeros((1, 4, 4), np.uint8)), label=None)])
 
@@ -161,7 +161,7 @@ def test_masks_are_asked_for() -> None:
 def test_the_kept_rows_are_of_the_records(profile: str) -> None:
     """The committed file has every run with predictions, with the Dice of its own metrics."""
     kept: Any = lost_points.read_rows(RESULTS / profile)
-    lost_points.check_rows(kept, collect(RESULTS, profile), RESULTS / profile)
+    lost_points.check_rows(kept, committed_runs(profile), RESULTS / profile)
 
 
 def test_rows_that_are_not_of_the_records_are_refused(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from matplotlib.text import Text
 
 from scnlib.data.cases import Case
 from scnlib.paths import RESULTS
-from study.collected import collect
 from study.report import (
     amounts,
     comparison_figures,
@@ -22,20 +21,21 @@ from study.report import (
 from study.report.lost_points_figure import bars
 from study.report.statistics import compare
 from study.report.titles import SHARED
+from tests.committed_runs import committed_runs
 
 
 def curves() -> Figure:
-    runs = [r for r in collect(RESULTS, "cpu") if r.run.method not in SHARED]
+    runs = [r for r in committed_runs() if r.run.method not in SHARED]
     return figures.curve_panels(figures.by_data_set(runs)["acdc"])
 
 
 def forest() -> Figure:
-    tests: Any = compare(collect(RESULTS, "cpu"))
+    tests: Any = compare(committed_runs())
     return comparison_figures.forest(tests[tests["dataset"] == "acdc"], "ACDC")
 
 
 def short_runs(draw: Callable[..., Figure]) -> Figure:
-    return draw(sensitivity.effects(collect(RESULTS, "cpu", "sensitivity")), "Short runs")
+    return draw(sensitivity.effects(committed_runs("cpu", "sensitivity")), "Short runs")
 
 
 def lost() -> Figure:

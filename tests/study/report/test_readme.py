@@ -20,6 +20,7 @@ from study.report.tables import write_tables
 from study.report.titles import ROWS, data_title
 from study.run.command import parse
 from tests import sample_record
+from tests.committed_runs import committed_runs
 
 
 def test_numbers_are_those_of_the_records(tmp_path):
@@ -53,7 +54,7 @@ REDO = "run ./run_all.sh --profile cpu --data DIR and commit"
 
 
 def test_the_tables_are_those_of_the_records(tmp_path):
-    for path in write_tables(collect(RESULTS, "cpu"), tmp_path, "cpu"):
+    for path in write_tables(committed_runs(), tmp_path, "cpu"):
         committed = RESULTS / "cpu" / "tables" / path.name
         assert path.read_text() == committed.read_text(), REDO
 
@@ -114,12 +115,12 @@ def test_a_run_is_listed_with_its_best_and_its_last_validation():
 def test_the_lists_are_of_the_committed_runs(tmp_path):
     for kind in KINDS:
         folder = readme.LISTED[kind]
-        path = list_runs(collect(RESULTS, "cpu", kind), tmp_path / folder)
+        path = list_runs(committed_runs("cpu", kind), tmp_path / folder)
         assert path.read_text() == (RESULTS / "cpu" / folder / path.name).read_text(), REDO_REPORT
 
 
 def test_the_executed_notebooks_say_what_the_records_say():
-    found, variants = (collect(RESULTS, "cpu", kind) for kind in ("protocol", "variants"))
+    found, variants = committed_runs(), committed_runs("cpu", "variants")
     said = executed("04_tables_and_figure")
     for record in found:
         assert f"{record.run.dataset}/{record.run.method}/seed{record.run.seed}" in said
@@ -142,7 +143,7 @@ def test_the_executed_notebook_on_lost_points_says_what_the_rows_say():
     for dataset in ("acdc", "mscmr"):
         for text in lost_points.sentences(rows, dataset):
             assert f"{data_title(dataset)}: {text}" in said, REDO
-    assert own_rival.told_in_full(collect(RESULTS, "cpu")) in said, REDO
+    assert own_rival.told_in_full(committed_runs()) in said, REDO
 
 
 def executed(name: str) -> str:

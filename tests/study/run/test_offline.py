@@ -21,7 +21,12 @@ with socket.socket() as any_one:
     fcntl.ioctl(any_one, 0x8914, struct.pack("16sH14x", b"lo", 1))
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
-TABLES = "from study.report.readme import blocks; print(blocks()['tables'])"
+TABLES = """
+from scnlib.paths import RESULTS
+from study.collected import collect
+from study.report.tables import means_tables
+print(means_tables(collect(RESULTS, "cpu"), "cpu"))
+"""
 OUTSIDE = "import socket; socket.create_connection(('192.0.2.1', 443), timeout=5)"
 
 
