@@ -2,8 +2,8 @@
 
 `paper` (what is printed), `statistics`, `scores` (the tables' numbers) and `tables` (their text);
 `findings`, `left_out`, `verdicts` and `claims` (what the records say of the paper's claims);
-`lost_points`, `own_rival`, `sensitivity`, `amounts` and `resolution` (what the study asks beside
-them), of which `headlines` tells, and `in_brief` in short; `field` (what others published);
+`lost_points`, `gain`, `own_rival`, `sensitivity`, `amounts` and `resolution` (what the study asks
+beside them), of which `headlines` tells, and `in_brief` in short; `field` (what others published);
 `figures`, `figure2`, `comparison_figures` and `failures`, `display` (colours; figures in a
 notebook); `full_report`, `reproducibility` and `readme`, which writes these pages and the README's
 blocks.

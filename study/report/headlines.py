@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import left_out, lost_points, own_rival, resolution, sensitivity
+from study.report import left_out, own_rival, resolution, sensitivity
 from study.report.amounts import amounts_told
 from study.report.findings import AblationStep, ablation_steps
-from study.report.means import difference, mean_dice, per_seed
+from study.report.gain import floods
+from study.report.means import difference, mean_dice
 from study.report.paper import printed_mean
 from study.report.sensitivity import LITTLE
 from study.report.titles import NAMES, SHARED, data_title, in_order, row_title, title
@@ -47,44 +48,6 @@ def headlines(
         resolution.sizes_told(records, fine),
     ]
     return [text for text in found if text]
-
-
-def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) -> str:
-    """What SCN's gain consists of, and which runs the prior ruins.
-
-    Where `full`, also which runs the prior ruins, by name, and how the seed it is told of ranks.
-    """
-    text = lost_points.headline(lost, gains_of_all(records), _beaten_by_all(records))
-    if not text:
-        return ""
-    ruined, runs = lost_points.ruined(lost)
-    adam = sum("(Adam)" in name for name in ruined)
-    if ruined and (full or adam < len(ruined)):  # a footnote's ruin is for those who read in full
-        which = "all" if adam == len(ruined) else f"{adam} of them"
-        text += f" Keeping one part ruins {len(ruined)} of {runs} runs, {which} in rows (Adam)"
-        text += f": {', '.join(ruined)}." if full else "."
-    seeds = per_seed(records, "acdc").get("pce", {})
-    mine: Any = lost[(lost["method"] == "pce") & (lost["dataset"] == "acdc")]
-    told = seeds.get(int(mine["seed"].min())) if len(mine) else None
-    if not full or len(seeds) < 2 or told is None:
-        return text
-    place = sorted(seeds.values(), reverse=True).index(told) + 1
-    rank = f"{place}. best" if place > 1 else "best"
-    return f"{text} On ACDC that seed is PCE's {rank} of {len(seeds)}."
-
-
-def gains_of_all(records: Sequence[Record]) -> dict[str, float]:
-    """SCN's points over PCE on each data set where both have several seeds."""
-    gains = {name: difference(records, name, "pce", "scn") for name in NAMES}
-    return {name: gain for name, (gain, shared) in gains.items() if len(shared) > 1}
-
-
-def _beaten_by_all(records: Sequence[Record]) -> dict[str, int]:
-    """How many rows SCN beats significantly in Dice over all seeds, as they are, by data set."""
-    tests: Any = tests_against_scn(records)
-    dice = tests[tests["metric"] == "dice"]
-    groups = dice.groupby("dataset", sort=False)
-    return {str(name): rows["verdict"].tolist().count("worse") for name, rows in groups}
 
 
 def _in_short(records: Sequence[Record]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import amounts, headlines, left_out, lost_points, own_rival, resolution
+from study.report import amounts, gain, headlines, left_out, own_rival, resolution
 from study.report.findings import ablation_steps
 from study.report.means import mean_dice
 from study.report.paper import printed_mean
@@ -33,7 +33,7 @@ def in_brief(
     One that no run at hand can tell is left out.
     """
     found = [
-        lost_points.gain_in_brief(lost_points.gains_of(lost), headlines.gains_of_all(records)),
+        gain.gain_in_brief(gain.gains_of(lost), gain.gains_of_all(records)),
         own_rival.rival_in_brief(records, lost),
         _parts(records, variants),
         headlines.corners(short, records, variants),

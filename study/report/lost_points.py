@@ -18,7 +18,7 @@ connected part of the volume is kept ("heart"), or of each structure its own ("p
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,11 +31,10 @@ from scnlib.files import replace_text
 from scnlib.records import Record
 from study.report.means import seeds_count
 from study.report.statistics import compare
-from study.report.titles import NAMES, data_title, in_order, in_print, title
+from study.report.titles import in_order, title
 from study.report.verdicts import interval
 
 FAR = 20.0  # mm
-RUIN = 5.0  # points of Dice; a prior that costs a run more has taken the heart away
 MENDINGS = ("far", "absent", "missed", "border", "rest")
 PRIORS = ("heart", "parts")
 FILE = "lost_points.csv"
@@ -259,122 +258,3 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
         f"{row['reference_seeds']}. Difference by patients {interval(row, 100)}, "
         f"p = {row['p_holm']:.2g} with Holm's adjustment: {row['verdict']}.",
     ]
-
-
-def ruined(rows: pd.DataFrame) -> tuple[list[str], int]:
-    """The runs that keeping one part costs more than `RUIN` points of mean Dice, by name, and of
-    how many.
-
-    Their flood is the largest part.
-    """
-    run = ["dataset", "method", "seed"]
-    means: Any = rows.groupby([*run, "structure"])[["dice", "heart"]].mean()
-    means = 100 * means.groupby(run).mean()
-    lost: Any = (means["dice"] - means["heart"]).sort_values(ascending=False)
-    return [
-        f"{title(method)} on {data_title(dataset)} (-{points:.0f})"
-        for (dataset, method, _), points in lost[lost > RUIN].items()
-    ], len(means)
-
-
-def wins(rows: pd.DataFrame, dataset: str) -> tuple[int, int, int]:
-    """How many of the paper's rows SCN beats significantly in Dice as they are, with one part kept
-    in both, and how many there are; of all seeds among these rows."""
-    mine: Any = _of(rows, dataset)
-    mine = mine[mine["method"].isin([m for m in set(mine["method"]) if in_print(m, dataset)])]
-    found = [compare(mine, metrics=["dice"]), against_scn(mine)]
-    alone, kept = (tests["verdict"].tolist().count("worse") for tests in found)
-    return alone, kept, len(found[0])
-
-
-def _beaten(rows: pd.DataFrame, dataset: str, of_all: int | None) -> str:
-    """How many rows SCN beats with the prior on a data set, as they are, and over all seeds."""
-    alone, kept, count = wins(rows, dataset)
-    more = "" if of_all in (None, alone) else f", {of_all} over all seeds"
-    return f"{kept} of {count} on {data_title(dataset)} ({alone} as they are{more})"
-
-
-class Gain(NamedTuple):
-    """What SCN gains over PCE on a data set in one seed: points of mean Dice, how many of them lie
-    far from the heart, and the Dice of both (percent) with only the largest part kept."""
-
-    dataset: str
-    points: float
-    far: float
-    pce: float
-    scn: float
-    seed: int
-
-
-def gains_of(rows: pd.DataFrame) -> list[Gain]:
-    """SCN's gain in the first seed among the rows, where a data set has that seed of both."""
-    if rows.empty:
-        return []
-    seed, found = int(rows["seed"].min()), []
-    first: Any = rows[rows["seed"] == seed]
-    for dataset in NAMES:
-        mine = _of(first, dataset)
-        if {"pce", "scn"} <= set(mine["method"]):
-            table = losses(mine, dataset)
-            pce, scn = table.loc[title("pce")], table.loc[title("scn")]
-            points, far = scn["Dice"] - pce["Dice"], pce["far"] - scn["far"]
-            found.append(Gain(dataset, points, far, pce["with heart"], scn["with heart"], seed))
-    return found
-
-
-def gains_told(found: Sequence[Gain], overall: Mapping[str, float] | None = None) -> str:
-    """Of the points gained on each data set, how many lie far from the heart.
-
-    `overall` is SCN's gain over all seeds, in points by data set, where that is another.
-    """
-    said = []
-    for gain in found:
-        whole = (overall or {}).get(gain.dataset)
-        more = "" if whole is None else f" (over all seeds the gain is {whole:.1f})"
-        where = f"{gain.far:.1f} of {gain.points:.1f} points on {data_title(gain.dataset)}"
-        said.append(where + more)
-    return ", ".join(said)
-
-
-def where_it_lies(found: Sequence[Gain]) -> str:
-    """The finding's name: what it says is so where most of each gain is far from the heart."""
-    most = all(0 < gain.points < 2 * gain.far for gain in found)
-    return "SCN's gain over PCE lies far from the heart" if most else "Where SCN gains on PCE"
-
-
-def gain_in_brief(found: Sequence[Gain], overall: Mapping[str, float] | None = None) -> str:
-    """Where SCN's gain over PCE lies, and what one part kept leaves of it; "" for none.
-
-    `found` is what `gains_of` found, `overall` as in `gains_told`.
-    """
-    if not found:
-        return ""
-    pce, scn = (
-        " and ".join(f"{getattr(gain, method):.1f}%" for gain in found) for method in ("pce", "scn")
-    )
-    return (
-        f"**{where_it_lies(found)}**: in seed {found[0].seed}, {gains_told(found, overall)} "
-        f"are floods over {FAR:g} mm away. With only the largest connected part kept, PCE has "
-        f"{pce}, SCN {scn}."
-    )
-
-
-def headline(
-    rows: pd.DataFrame,
-    overall: Mapping[str, float] | None = None,
-    beaten_by_all: Mapping[str, int] | None = None,
-) -> str:
-    """The same, and whom SCN then still beats, on each data set with rows of PCE and SCN; or "".
-
-    The comparisons are of all seeds among the rows; `beaten_by_all` is how many rows SCN beats
-    there as they are, by data set.
-    """
-    found = gains_of(rows)
-    if not (text := gain_in_brief(found, overall)):
-        return ""
-    by_all = beaten_by_all or {}
-    beaten = [_beaten(rows, gain.dataset, by_all.get(gain.dataset)) for gain in found]
-    return (
-        f"{text} Of the runs that kept predictions, SCN then significantly beats "
-        f"{' and '.join(beaten)}."
-    )

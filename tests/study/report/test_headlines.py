@@ -1,13 +1,11 @@
 """The findings, in full and in brief, from records with known numbers."""
 
-from typing import Any
-
 import pandas as pd
-import pytest
 
 from scnlib.paths import RESULTS
 from study.report import lost_points
-from study.report.headlines import corners, floods, headlines
+from study.report.gain import headline
+from study.report.headlines import corners, headlines
 from study.report.in_brief import in_brief, level
 from tests.study.report.test_sensitivity import RUNS, short
 from tests.study.report.test_tables import record
@@ -33,30 +31,6 @@ def test_each_finding_is_one_line_with_the_records_numbers():
     assert not any("\n" in line for line in headlines(runs, NO_ROWS))
 
 
-def test_the_first_finding_says_how_its_seed_ranks_and_what_the_rule_ruins():
-    lost: Any = lost_points.read_rows(RESULTS / "cpu")
-    runs = [record("pce", dice, seed=seed) for seed, dice in enumerate((0.5, 0.6, 0.4))]
-    ruined, count = lost_points.ruined(lost)
-    text = lost_points.headline(lost)
-    adam = [name for name in ruined if "(Adam)" in name]
-    assert adam == ruined != [], "else the README's own line is to be tested too"
-    assert floods(runs, lost) == text
-    named = f"{text} Keeping one part ruins {len(ruined)} of {count} runs, all in rows (Adam)"
-    named += f": {', '.join(ruined)}."
-    whole = floods(runs, lost, full=True)
-    assert whole == f"{named} On ACDC that seed is PCE's 2. best of 3."
-    other = lost.assign(method=lost["method"].replace("dmpls", "mloss"))
-    said = " of them in rows (Adam)."
-    assert floods(runs, other[other["method"].isin(["scn", "pce", "mloss"])]).endswith(said)
-    assert "as they are, 1 over all seeds)" in floods([*runs, record("scn", 0.8)], lost)
-    runs += [record("scn", 0.8, seed=seed) for seed in (0, 1)]
-    assert "points on ACDC (over all seeds the gain is 25.0), " in floods(runs, lost)
-    other = [record("pce", 0.5, seed=seed) for seed in (3, 4)]  # not of the seed that is told
-    assert floods(other, lost, full=True) == named
-    mscmr = lost[lost["dataset"] == "mscmr"]
-    assert "On ACDC" not in floods(runs, mscmr, full=True)
-
-
 def test_nobody_ahead_is_said():
     lines = headlines([record("scn", 0.8), record("pce", 0.3)], NO_ROWS)
     assert any("SCN here**: none; 0 of 2 comparisons, none significant" in line for line in lines)
@@ -66,7 +40,7 @@ def test_how_good_scn_is_comes_first_and_where_points_are_lost_second():
     lost = lost_points.read_rows(RESULTS / "cpu")
     first, second = headlines([record("scn", 0.8)], lost)[:2]
     assert first.startswith("**SCN's mean Dice** is 83.33% on ACDC (88.51% printed).")
-    assert second.startswith(lost_points.headline(lost)) and "far from the" in second
+    assert second.startswith(headline(lost)) and "far from the" in second
 
 
 def test_what_labelled_corners_do_is_told_of_each_method():
@@ -130,41 +104,6 @@ def test_in_brief_a_finding_keeps_its_first_numbers():
     assert ahead.startswith("**The paper's methods with a better mean than SCN here**: in Dice")
     assert len(in_brief(runs, NO_ROWS)) == 2 and in_brief([], NO_ROWS) == [] and level([]) == ""
     assert level(runs[-1:]).endswith(" of 63.3% on MSCMR (88.9% printed).")
-
-
-def lost_rows(pce: tuple[float, float, float], scn: tuple[float, float, float]) -> pd.DataFrame:
-    """Rows of one structure: Dice, Dice without far floods, Dice with the largest part."""
-    rows = []
-    for method, values in (("pce", pce), ("scn", scn)):
-        row: dict[str, Any] = {"dataset": "acdc", "method": method, "seed": 2, "structure": "RV"}
-        row |= dict.fromkeys([*lost_points.MENDINGS[:-1], *lost_points.PRIORS], 1.0)
-        row |= {"subject": "p1", "frame": "ED", "volume": "p1_ED"}
-        rows.append(row | dict(zip(("dice", "far", "heart"), values, strict=True)))
-    return pd.DataFrame(rows)
-
-
-def test_the_gain_lies_where_most_of_it_lies():
-    far = lost_rows((0.5, 0.7, 0.6), (0.8, 0.8, 0.9))
-    (gain,) = lost_points.gains_of(far)
-    assert gain == ("acdc", *map(pytest.approx, (30, 20, 60, 90)), 2)
-    (text,) = in_brief([], far)
-    assert text == (
-        "**SCN's gain over PCE lies far from the heart**: in seed 2, 20.0 of 30.0 points on ACDC "
-        "are floods over 20 mm away. With only the largest connected part kept, PCE has 60.0%, "
-        "SCN 90.0%."
-    )
-    assert lost_points.headline(far).startswith(text)
-    near, none = ((0.5, 0.55, 0.6), (0.8, 0.8, 0.9)), ((0.8, 0.9, 0.9), (0.5, 0.5, 0.9))
-    for rows in (lost_rows(*near), lost_rows(*none)):
-        assert in_brief([], rows)[0].startswith("**Where SCN gains on PCE**: in seed 2, ")
-    without: Any = far[far["method"] != "scn"]
-    assert lost_points.gains_of(without) == []
-    runs = [record("pce", 0.3, seed=seed) for seed in (0, 1)]
-    runs += [record("scn", 0.8, seed=seed) for seed in (0, 1)]
-    assert (
-        "20.0 of 30.0 points on ACDC (over all seeds the gain is 50.0) are"
-        in (in_brief(runs, far)[0])
-    )
 
 
 def test_in_brief_a_part_left_out_in_one_run_is_said_to_be():

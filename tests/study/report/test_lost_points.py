@@ -178,41 +178,6 @@ def test_rows_that_are_not_of_the_records_are_refused(tmp_path: Path) -> None:
         lost_points.check_rows(rows, records[:1], tmp_path)
 
 
-def test_a_run_is_ruined_that_loses_over_five_points() -> None:
-    rows = [
-        {"dataset": "acdc", "method": method, "seed": seed, "structure": name}
-        | {"dice": 0.8, "heart": after}
-        for method, seed, after in (("pce", 0, 0.76), ("pce", 1, 0.74), ("scn", 0, 0.9))
-        for name in ("RV", "LV")
-    ]
-    assert lost_points.ruined(pd.DataFrame(rows)) == (["PCE on ACDC (-6)"], 3)
-
-
-def test_wins_are_counted_with_and_without_the_prior_among_the_papers_rows() -> None:
-    """Of ten patients each: PCE is worse alone and as good with the prior, S2L worse in both."""
-    dices = {"scn": (0.8, 0.8), "pce": (0.5, 0.8), "s2l": (0.5, 0.5), "box": (0.1, 0.1)}
-    rows = [
-        {"dataset": "acdc", "method": method, "seed": 0, "structure": "RV", "frame": "ED"}
-        | {"subject": f"p{n}", "volume": f"p{n}_ED", "dice": dice, "heart": kept}
-        for method, (dice, kept) in dices.items()
-        for n in range(10)
-    ]
-    assert lost_points.wins(pd.DataFrame(rows), "acdc") == (2, 1, 2)
-
-
-def test_the_headline_names_its_numbers_and_needs_both_methods() -> None:
-    kept: Any = lost_points.read_rows(RESULTS / "cpu")
-    text = lost_points.headline(kept)
-    for dataset in ("acdc", "mscmr"):
-        seed0 = kept[(kept["dataset"] == dataset) & (kept["seed"] == 0)]
-        for method in ("pce", "scn"):
-            mine = seed0[seed0["method"] == method].groupby("structure")["heart"].mean()
-            assert f"{100 * mine.mean():.1f}%" in text
-    assert "on MSCMR" not in lost_points.headline(kept[kept["dataset"] == "acdc"])
-    assert lost_points.headline(kept[kept["method"] != "scn"]) == ""
-    assert lost_points.headline(kept.iloc[:0]) == ""
-
-
 def test_a_diamond_beyond_the_axis_is_an_arrow_with_its_value() -> None:
     """Two methods by hand: the prior ends within the axis for one, and beyond for the other."""
     table = pd.DataFrame({step: [6.0, 12.0] for step in MENDINGS}, index=["near", "ruined"])

@@ -1,0 +1,172 @@
+"""Where SCN's gain over PCE lies, and what one part kept leaves of it, from lost points."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from scnlib.records import Record
+from study.report.lost_points import FAR, against_scn, losses
+from study.report.means import difference, per_seed
+from study.report.statistics import compare
+from study.report.titles import NAMES, data_title, in_print, title
+from study.report.verdicts import tests_against_scn
+
+RUIN = 5.0  # points of Dice; a prior that costs a run more has taken the heart away
+
+
+class Gain(NamedTuple):
+    """What SCN gains over PCE on a data set in one seed: points of mean Dice, how many of them lie
+    far from the heart, and the Dice of both (percent) with only the largest part kept."""
+
+    dataset: str
+    points: float
+    far: float
+    pce: float
+    scn: float
+    seed: int
+
+
+def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) -> str:
+    """What SCN's gain consists of, and which runs the prior ruins.
+
+    Where `full`, also which runs the prior ruins, by name, and how the seed it is told of ranks.
+    """
+    text = headline(lost, gains_of_all(records), _beaten_by_all(records))
+    if not text:
+        return ""
+    taken, runs = ruined(lost)
+    adam = sum("(Adam)" in name for name in taken)
+    if taken and (full or adam < len(taken)):  # a footnote's ruin is for those who read in full
+        which = "all" if adam == len(taken) else f"{adam} of them"
+        text += f" Keeping one part ruins {len(taken)} of {runs} runs, {which} in rows (Adam)"
+        text += f": {', '.join(taken)}." if full else "."
+    seeds = per_seed(records, "acdc").get("pce", {})
+    mine: Any = lost[(lost["method"] == "pce") & (lost["dataset"] == "acdc")]
+    told = seeds.get(int(mine["seed"].min())) if len(mine) else None
+    if not full or len(seeds) < 2 or told is None:
+        return text
+    place = sorted(seeds.values(), reverse=True).index(told) + 1
+    rank = f"{place}. best" if place > 1 else "best"
+    return f"{text} On ACDC that seed is PCE's {rank} of {len(seeds)}."
+
+
+def headline(
+    rows: pd.DataFrame,
+    overall: Mapping[str, float] | None = None,
+    beaten_by_all: Mapping[str, int] | None = None,
+) -> str:
+    """`gain_in_brief`, and whom SCN then still beats, on each data set with rows of PCE and SCN.
+
+    "" without such rows. The comparisons are of all seeds among the rows; `beaten_by_all` is how
+    many rows SCN beats there as they are, by data set.
+    """
+    found = gains_of(rows)
+    if not (text := gain_in_brief(found, overall)):
+        return ""
+    by_all = beaten_by_all or {}
+    beaten = [_beaten(rows, gain.dataset, by_all.get(gain.dataset)) for gain in found]
+    return (
+        f"{text} Of the runs that kept predictions, SCN then significantly beats "
+        f"{' and '.join(beaten)}."
+    )
+
+
+def gain_in_brief(found: Sequence[Gain], overall: Mapping[str, float] | None = None) -> str:
+    """Where SCN's gain over PCE lies, and what one part kept leaves of it; "" for none.
+
+    `found` is what `gains_of` found, `overall` as in `gains_told`.
+    """
+    if not found:
+        return ""
+    pce, scn = (
+        " and ".join(f"{getattr(gain, method):.1f}%" for gain in found) for method in ("pce", "scn")
+    )
+    return (
+        f"**{where_it_lies(found)}**: in seed {found[0].seed}, {gains_told(found, overall)} "
+        f"are floods over {FAR:g} mm away. With only the largest connected part kept, PCE has "
+        f"{pce}, SCN {scn}."
+    )
+
+
+def gains_of(rows: pd.DataFrame) -> list[Gain]:
+    """SCN's gain in the first seed among the rows, where a data set has that seed of both."""
+    if rows.empty:
+        return []
+    seed, found = int(rows["seed"].min()), []
+    first: Any = rows[rows["seed"] == seed]
+    for dataset in NAMES:
+        mine = first[first["dataset"] == dataset]
+        if {"pce", "scn"} <= set(mine["method"]):
+            table = losses(mine, dataset)
+            pce, scn = table.loc[title("pce")], table.loc[title("scn")]
+            points, far = scn["Dice"] - pce["Dice"], pce["far"] - scn["far"]
+            found.append(Gain(dataset, points, far, pce["with heart"], scn["with heart"], seed))
+    return found
+
+
+def gains_told(found: Sequence[Gain], overall: Mapping[str, float] | None = None) -> str:
+    """Of the points gained on each data set, how many lie far from the heart.
+
+    `overall` is SCN's gain over all seeds, in points by data set, where that is another.
+    """
+    said = []
+    for gain in found:
+        whole = (overall or {}).get(gain.dataset)
+        more = "" if whole is None else f" (over all seeds the gain is {whole:.1f})"
+        where = f"{gain.far:.1f} of {gain.points:.1f} points on {data_title(gain.dataset)}"
+        said.append(where + more)
+    return ", ".join(said)
+
+
+def where_it_lies(found: Sequence[Gain]) -> str:
+    """The finding's name: what it says is so where most of each gain is far from the heart."""
+    most = all(0 < gain.points < 2 * gain.far for gain in found)
+    return "SCN's gain over PCE lies far from the heart" if most else "Where SCN gains on PCE"
+
+
+def gains_of_all(records: Sequence[Record]) -> dict[str, float]:
+    """SCN's points over PCE on each data set where both have several seeds."""
+    gains = {name: difference(records, name, "pce", "scn") for name in NAMES}
+    return {name: gain for name, (gain, shared) in gains.items() if len(shared) > 1}
+
+
+def ruined(rows: pd.DataFrame) -> tuple[list[str], int]:
+    """The runs that keeping one part costs more than `RUIN` points of mean Dice, by name, and of
+    how many.
+
+    Their flood is the largest part.
+    """
+    run = ["dataset", "method", "seed"]
+    means: Any = rows.groupby([*run, "structure"])[["dice", "heart"]].mean()
+    means = 100 * means.groupby(run).mean()
+    lost: Any = (means["dice"] - means["heart"]).sort_values(ascending=False)
+    return [
+        f"{title(method)} on {data_title(dataset)} (-{points:.0f})"
+        for (dataset, method, _), points in lost[lost > RUIN].items()
+    ], len(means)
+
+
+def wins(rows: pd.DataFrame, dataset: str) -> tuple[int, int, int]:
+    """How many of the paper's rows SCN beats significantly in Dice as they are, with one part kept
+    in both, and how many there are; of all seeds among these rows."""
+    mine: Any = rows[rows["dataset"] == dataset]
+    mine = mine[mine["method"].isin([m for m in set(mine["method"]) if in_print(m, dataset)])]
+    found = [compare(mine, metrics=["dice"]), against_scn(mine)]
+    alone, kept = (tests["verdict"].tolist().count("worse") for tests in found)
+    return alone, kept, len(found[0])
+
+
+def _beaten(rows: pd.DataFrame, dataset: str, of_all: int | None) -> str:
+    """How many rows SCN beats with the prior on a data set, as they are, and over all seeds."""
+    alone, kept, count = wins(rows, dataset)
+    more = "" if of_all in (None, alone) else f", {of_all} over all seeds"
+    return f"{kept} of {count} on {data_title(dataset)} ({alone} as they are{more})"
+
+
+def _beaten_by_all(records: Sequence[Record]) -> dict[str, int]:
+    """How many rows SCN beats significantly in Dice over all seeds, as they are, by data set."""
+    tests: Any = tests_against_scn(records)
+    dice = tests[tests["metric"] == "dice"]
+    groups = dice.groupby("dataset", sort=False)
+    return {str(name): rows["verdict"].tolist().count("worse") for name, rows in groups}
