@@ -120,7 +120,8 @@ def consistency_loss(probabilities: Tensor, target: Tensor, used: Tensor) -> Ten
 def update_average(teacher: nn.Module, student: nn.Module, decay: float) -> None:
     """teacher <- decay x teacher + (1 - decay) x student, of parameters and float buffers.
 
-    Integer buffers (BatchNorm's counts) are copied and stay integers.
+    Integer buffers (BatchNorm's counts) are copied and stay integers; `torch.optim.swa_utils`, made
+    for this, would average them too, and name the teacher's weights anew in checkpoints.
     """
     pairs = zip(teacher.state_dict().values(), student.state_dict().values(), strict=True)
     for mean, new in pairs:

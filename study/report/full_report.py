@@ -18,7 +18,7 @@ from study.report import (
 )
 from study.report.claims import answers
 from study.report.findings import departures
-from study.report.headlines import floods
+from study.report.gain import floods
 from study.report.tables import short_tables
 from study.report.titles import NAMES, data_title, title
 from study.report.uneven import odd_means

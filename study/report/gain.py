@@ -93,8 +93,9 @@ def gains_of(rows: pd.DataFrame) -> list[Gain]:
     """SCN's gain in the first seed among the rows, where a data set has that seed of both."""
     if rows.empty:
         return []
-    seed, found = int(rows["seed"].min()), []
+    seed = min(rows["seed"].tolist())
     first: Any = rows[rows["seed"] == seed]
+    found = []
     for dataset in NAMES:
         mine = first[first["dataset"] == dataset]
         if {"pce", "scn"} <= set(mine["method"]):

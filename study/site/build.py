@@ -4,7 +4,8 @@ python -m study.site [--profile cpu] [--results results] [--out site]
 
 No page fetches anything from elsewhere: formulas are drawn at build time (their LaTeX is the text
 for screen readers), pictures are inside the pages or copied, and a policy in each page forbids the
-rest to the browser. A site with a dead link is not built.
+rest to the browser. A site with a dead link is not built. No generator makes these pages: a page of
+nbconvert's fetches MathJax and require.js, and Jupyter Book needs Node.
 """
 
 import html
