@@ -183,7 +183,8 @@ def _check_effect(run: Run, changes: dict[str, dict[str, Any]], before: Run, las
     if idle:
         raise ValueError(
             f"variant {run.variant!r} changes nothing for {run.method} by {', '.join(idle)}: "
-            "choose another one, other methods, or another profile"
+            "choose another one, other methods or another profile, or name what it acts through "
+            "first, as in stride4+allrows"
         )
 
 

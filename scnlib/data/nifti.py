@@ -210,7 +210,7 @@ def _files(folder: Path, fault: Fault) -> dict[str, Path]:
         else:
             files[stem(path)] = path
     if strays:
-        log.warning("%s: left aside, not NIfTI: %s", folder, ", ".join(strays[:10]))
+        log.warning("%s: left aside, not NIfTI: %s", folder, first_names(strays))
     if not files:
         fault(FileNotFoundError(f"{folder}: holds no NIfTI file: unpack the data set again"))
     return files

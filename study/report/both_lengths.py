@@ -75,7 +75,9 @@ def lengths_told(found: Sequence[BothLengths]) -> str:
     """How far short runs stand in for whole ones; "" where no choice has both lengths."""
     if not found:
         return ""
-    apart = [both for both in found if not both.told_alike]
+    alike = [both for both in found if both.told_alike]
+    still = sum(max(map(abs, both.points)) <= LITTLE for both in alike)
+    apart = [both for both in found if both not in alike]
     named = [
         f"{title(both.short.method)} `{both.short.choice}` "
         f"{both.points[0]:+.1f} short and {both.points[1]:+.1f} whole"
@@ -83,6 +85,7 @@ def lengths_told(found: Sequence[BothLengths]) -> str:
     ]
     text = (
         f"**Do short runs say what whole ones say?** Of {len(found)} choices that both were made "
-        f"with (ACDC, validation), {len(found) - len(apart)} do the same within {LITTLE:g} points"
+        f"with (ACDC, validation), {len(alike)} do the same within {LITTLE:g} points, of which "
+        f"{still} do no more than that in either"
     )
     return f"{text}; the others: {'; '.join(named)}." if named else f"{text}."

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from scnlib.records import Record
 from study.report.findings import run_key
+from study.report.means import best_dice
 from study.report.sensitivity import FILL, LITTLE
 from study.report.titles import in_order, title
 
@@ -21,7 +22,8 @@ def fill_panels(
     usual = {run_key(r): r for r in records if r.validation["best"]}
     filled = {run_key(r): r for r in variants if r.run.variant == FILL and r.validation["best"]}
     both = sorted(usual.keys() & filled.keys())
-    moved = {key[:2] for key in both if 100 * abs(_best(filled[key]) - _best(usual[key])) > LITTLE}
+    change = {key: best_dice(filled[key]) - best_dice(usual[key]) for key in both}
+    moved = {key[:2] for key in both if abs(change[key]) > LITTLE}
     panels: dict[str, tuple[Panels, Panels]] = {}
     order = in_order({method for _, method, _ in both})
     for key in sorted(both, key=lambda key: (key[0], order.index(key[1]), key[2])):
@@ -31,7 +33,3 @@ def fill_panels(
             name = f"{title(method)}, seed {seed}"
             labelled[name], unlabelled[name] = filled[key], usual[key]
     return panels
-
-
-def _best(record: Record) -> float:
-    return record.validation["best"]["dice"]

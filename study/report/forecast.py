@@ -27,7 +27,7 @@ FORECAST = ("cpu", "night", "paper")
 def forecast(folder: Path) -> str:
     """A table in Markdown of the machines whose benchmarks lie in the folder; a line if none."""
     rows = []
-    for content in _benchmarks(folder):
+    for content in benchmarks(folder).values():
         for name in FORECAST:
             if runs := hours_by_run(content, PROFILES[name]):
                 spread = [f"{makespan(runs, count):.1f}" for count in MACHINES]
@@ -45,7 +45,7 @@ def steps_told(folder: Path) -> str:
     of the processor's rate for matrix products in the same type. Empty without a benchmark.
     """
     rows = []
-    for content in _benchmarks(folder):
+    for content in benchmarks(folder).values():
         costs = step_costs(content)
         if not {PLAIN, "pce", "scn"} <= set(costs.index):
             continue
@@ -60,9 +60,10 @@ def steps_told(folder: Path) -> str:
     return markdown.table(head, rows, numbers=True) if rows else ""
 
 
-def _benchmarks(folder: Path) -> list[dict[str, Any]]:
-    """What `python -m study.speed` has written to the folder, a machine each."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+def benchmarks(folder: Path) -> dict[str, dict[str, Any]]:
+    """What `python -m study.speed` has written to the folder, a machine each, by the file."""
+    paths = sorted(folder.glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 
 def convolutions_of(content: Mapping[str, Any], method: str, size: int) -> Mapping[str, float]:

@@ -89,8 +89,9 @@ where nobody drew. Its Dice is of validation subjects; runs of another number fo
 "Labels that nobody drew", above"""
 _SHORT = """## Short runs
 
-On validation subjects of ACDC at 64 pixels. What fills a rotation's corners, and where a compared
-method differs from its public code, seed by seed ([picture](figures/short_corners.png)):
+On validation subjects of ACDC at 64 pixels. What fills a rotation's corners
+([picture](figures/short_corners.png)), and where a compared method differs from its public code,
+seed by seed:
 
 {fills}
 
@@ -104,8 +105,8 @@ SCN with one choice changed, to the mean of all seeds of its default
 {judged}
 
 """
-_BOTH = """Beside the same choices in whole runs (differences over the seeds that both a choice and
-its default have; in short runs SCN's default has stride 4):
+_BOTH = """Beside the same choices in whole runs: points of Dice over the seeds that both a
+choice and its default have (in short runs SCN's default has stride 4):
 
 {table}
 

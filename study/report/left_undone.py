@@ -36,8 +36,9 @@ def left_undone(
         "" if fine_folds else f"On fold 1 nothing was trained by `{resolution.FINE}`.",
         _one_seed(records),
         _best_choices(records, whole),
-        "No weights were averaged over a training, for no method. The largest connected part was "
-        "tried for all of them, beside what they predict (notebook 08).",
+        "No method is tested by weights averaged over its training (USTM's teacher, which is such "
+        "an average, only teaches). The largest connected part was tried for all of them, beside "
+        "what they predict (notebook 08).",
     ]
     return "\n".join(f"- {text}" for text in found if text)
 

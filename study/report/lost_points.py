@@ -177,8 +177,8 @@ def check_rows(rows: Any, records: Sequence[Record], folder: Path) -> None:
     ]
     if wrong:
         raise ValueError(
-            f"{folder / FILE}: its rows are not those of {', '.join(wrong)}: run notebook 08 again "
-            "with the data, or restore the file from version control"
+            f"{folder / FILE}: its rows are not those of {', '.join(wrong)}: delete it "
+            "and run notebook 08 again with the data, or restore it from version control"
         )
 
 

@@ -58,6 +58,9 @@ seed of a method whose seeds lie so far apart on the other data set.
 
 {stated}
 
+But for the rows {recipes}: by SGD at 0.01, with polynomial decay and weight decay (`RECIPES` in
+`study/experiments.py`).
+
 ## What was open, and what was chosen
 
 {choices}
@@ -75,8 +78,8 @@ code: the head of its file in `scnlib/methods`, and `ComparedOptions` in `scnlib
 {hours}
 
 All of Tables 1-3, both data sets, three seeds: hours reckoned, not measured, from the measured cost
-of a step (`python -m study.speed`), one training at a time on each machine. No GPU was at hand, so
-that none has a row.
+of a step (`python -m study.speed`), one training at a time on each machine. Only machines that
+were timed have rows.
 
 {forecast}
 
@@ -159,6 +162,7 @@ def reproducibility_text(
         close=f"{CLOSE:g} point of Dice",
         spread=f"{SPREAD:g} points",
         stated=stated_table(),
+        recipes=", ".join(map(title, RECIPES)),
         choices=choices(),
         undone=left_undone(records, variants, fine, folds),
         hours=hours([*records, *variants, *folds, *fine]),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scnlib.commandline import Parser
-from scnlib.paths import REPOSITORY
+from scnlib.paths import REPOSITORY, to_path
 from study.commands import exit_code, first_line
 from study.run.executed import failure, tidy
 from study.run.lock import lock
@@ -135,10 +135,10 @@ def _gpu() -> Iterator[None]:
 def main(arguments: list[str] | None = None) -> int:
     """Run one notebook from the command line; 1 after one line if it can't be run or fails."""
     parser = Parser("python -m study.run.notebook", (__doc__ or "").split("\n")[0], __doc__ or "")
-    parser.add_argument("notebook", type=Path)
-    parser.add_argument("output", type=Path)
+    parser.add_argument("notebook", type=to_path)
+    parser.add_argument("output", type=to_path)
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
-    parser.add_argument("--watch", type=Path, help="a training's progress.json")
+    parser.add_argument("--watch", type=to_path, help="a training's progress.json")
     parser.add_argument("--lines", action="store_true", help="a line a minute, also on a terminal")
     options = parser.parse_args(arguments)
 

@@ -25,14 +25,15 @@ def test_memory_steps_and_times_are_told_as_measured(tmp_path):
         row("asking_what_is_left_to_do", 2.83),
     ]
     (tmp_path / "box.json").write_text(json.dumps({"machine": "A box", "benchmarks": rows}))
-    text = costs_told(tmp_path, [used("cpu", 1200), used("cpu", 1025), used("night", 2700)])
+    text = costs_told(tmp_path, [used("cpu", 1280), used("cpu", 1024), used("night", 2560)])
     assert text.splitlines() == [
-        "- Peak memory of a run of profile `cpu`: 1.02 to 1.20 GB, 2 runs.",
-        "- Peak memory of a run of profile `night`: 2.70 to 2.70 GB, 1 runs.",
-        "- A step of USTM costs 4.0 of PCE's: beside the student's own, its teacher predicts 9 "
-        "times a step.",
-        "- `import scnlib` 0.012 s, `./run_all.sh --dry-run` with nothing left to train 2.8 s.",
-        "- Pictures (A box): [every method's step](benchmarks/box.png); [time and memory by image "
-        "size and stride](benchmarks/box-growth.png).",
+        "- Peak memory of a run of profile `cpu`: 1.00 to 1.25 GiB (runs: 2).",
+        "- Peak memory of a run of profile `night`: 2.50 to 2.50 GiB (runs: 1).",
+        "- A box: a step of USTM costs 4.0 of PCE's at 256 pixels: beside the student's own, its "
+        "teacher predicts 9 times a step.",
+        "- A box: `import scnlib` 0.012 s, planning of `--profile cpu --dry-run` with nothing to "
+        "train 2.8 s.",
+        "- A box: [every method's step](benchmarks/box.png); [time and memory by size and stride]"
+        "(benchmarks/box-growth.png).",
     ]
     assert costs_told(tmp_path / "none", []) == ""

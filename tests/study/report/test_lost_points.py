@@ -174,7 +174,7 @@ def test_rows_that_are_not_of_the_records_are_refused(tmp_path: Path) -> None:
     for wrong in (rows.iloc[:-1], rows.iloc[:-2], rows.iloc[:0], changed):
         with pytest.raises(ValueError, match=rf"{lost_points.FILE}: its .* of .*acdc/scn/seed0: "):
             lost_points.check_rows(wrong, records, tmp_path)
-    with pytest.raises(ValueError, match=r"not those of acdc/scn/seed0: run notebook 08"):
+    with pytest.raises(ValueError, match=r"not those of acdc/scn/seed0: delete it and run"):
         lost_points.check_rows(rows, records[:1], tmp_path)
 
 
