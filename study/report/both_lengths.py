@@ -76,7 +76,7 @@ def lengths_told(found: Sequence[BothLengths]) -> str:
     if not found:
         return ""
     alike = [both for both in found if both.told_alike]
-    still = sum(max(map(abs, both.points)) <= LITTLE for both in alike)
+    moved = sum(max(map(abs, both.points)) > LITTLE for both in alike) or "none"
     apart = [both for both in found if both not in alike]
     named = [
         f"{title(both.short.method)} `{both.short.choice}` "
@@ -85,7 +85,7 @@ def lengths_told(found: Sequence[BothLengths]) -> str:
     ]
     text = (
         f"**Do short runs say what whole ones say?** Of {len(found)} choices that both were made "
-        f"with (ACDC, validation), {len(alike)} do the same within {LITTLE:g} points, of which "
-        f"{still} do no more than that in either"
+        f"with (ACDC, validation), {len(alike)} do the same within {LITTLE:g} points "
+        f"({moved} of these moves either by more)"
     )
     return f"{text}; the others: {'; '.join(named)}." if named else f"{text}."

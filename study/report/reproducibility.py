@@ -58,8 +58,8 @@ seed of a method whose seeds lie so far apart on the other data set.
 
 {stated}
 
-But for the rows {recipes}: by SGD at 0.01, with polynomial decay and weight decay (`RECIPES` in
-`study/experiments.py`).
+The rows {recipes} are trained otherwise: by SGD at 0.01, with polynomial
+decay and weight decay (`RECIPES` in `study/experiments.py`).
 
 ## What was open, and what was chosen
 

@@ -94,7 +94,7 @@ def test_no_report_is_written_of_lost_points_that_were_cut_off(tmp_path):
     folder = run_folder(tmp_path, "cpu", "acdc", "scn", 0)
     sample_record.write(folder, make_run("acdc", "scn", 0, "cpu"))
     list_runs(collect(tmp_path, "cpu"), tmp_path / "cpu" / "tables")
-    with pytest.raises(ValueError, match=r"cpu.lost_points\.csv: .*acdc/scn/seed0: run notebook"):
+    with pytest.raises(ValueError, match=r"cpu.lost_points\.csv: .*acdc/scn/seed0: delete it"):
         readme.write_reports(tmp_path)
     assert not (tmp_path / "cpu" / "REPORT.md").exists()
 
