@@ -1,6 +1,6 @@
 """The study's experiments: its profiles, the rows with a recipe of their own, and the variants."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import fields, replace
 from typing import Any, get_args
 
@@ -170,12 +170,6 @@ def _check_effect(run: Run, changes: dict[str, dict[str, Any]], before: Run, las
     ours = changes.get("scn", {})
     idle = [name for name in ours if run.method not in OF_SCN or name in without]
     idle += changes.get("compared", {}).keys() - own_options(run.method)
-    unused = {"lr_factor", "lr_steps"} if run.profile.schedule != "step" else set()
-    unused |= {"scribble_rule", "strokes"} if run.method == "full" else set()
-    idle += [name for name in changes.get("profile", {}) if name in unused]
-    for weight, options in IDLE.items():
-        if not getattr(run.scn, weight):
-            idle += [name for name in ours if name in options and name not in (weight, *idle)]
     named = {name for part in changes.values() for name in part}
     idle += sorted(_no_effect(run) & named - {*idle})
     if not idle and replace(before, variant=run.variant) == run:
@@ -195,7 +189,10 @@ def _no_effect(run: Run) -> set[str]:
     reads_M = o.lambda3 or contrast or (o.lambda2 and o.pap_pixels == "confident")
     reads_Y = o.lambda2 or o.lambda3  # Y_corr
     shapes = reads_M and o.mask_threshold != 1  # no value of a row lies above its largest
-    found: list[tuple[Sequence[str], bool]] = [
+    found: list[tuple[Collection[str], bool]] = [
+        *(({*options} - {weight}, not getattr(o, weight)) for weight, options in IDLE.items()),
+        (["lr_factor", "lr_steps"], run.profile.schedule != "step"),
+        (["scribble_rule", "strokes"], run.method == "full"),
         (["rows"], not o.rows and (size // o.stride) ** 2 <= SCNOptions().rows),  # drawn anyway
         (["rloss_weight"], size == 256),  # which it is compensated for
         (["scribble_rule"], run.dataset == "phantom" and size >= 64),  # as it is drawn, or larger

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scnlib.paths import SHORT
 from scnlib.records import Record
 from study.report import markdown
 from study.report.left_out import best_by_seed
@@ -47,12 +46,11 @@ def both_lengths(
     }
     scn, without = (best_by_seed(records, dataset, name, "") for name in ("scn", "cale"))
     if scn.keys() & without.keys():
-        cacl = Effect("scn", "", WITHOUT_CACL, scn, without)
-        whole["scn", WITHOUT_CACL] = cacl
+        whole["scn", WITHOUT_CACL] = Effect("scn", "", WITHOUT_CACL, scn, without)
     found = [
         BothLengths(one, whole[one.method, one.choice])
         for one in effects(short, dataset)
-        if one.base.startswith(SHORT) and (one.method, one.choice) in whole
+        if (one.method, one.choice) in whole
     ]
     return sorted(found, key=lambda both: -abs(both.points[1]))
 
@@ -77,7 +75,7 @@ def lengths_told(found: Sequence[BothLengths]) -> str:
         return ""
     alike = [both for both in found if both.told_alike]
     moved = sum(max(map(abs, both.points)) > LITTLE for both in alike) or "none"
-    apart = [both for both in found if both not in alike]
+    apart = [both for both in found if not both.told_alike]
     named = [
         f"{title(both.short.method)} `{both.short.choice}` "
         f"{both.points[0]:+.1f} short and {both.points[1]:+.1f} whole"

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from scnlib.config import EARLIER
 from scnlib.files import replace_text, sha256
 from scnlib.paths import RESULTS, run_folder
 from study.experiments import make_run
+from tests.holding import held_by_another
 from tests.sample_record import CURVE, LABELS, METRICS, write
 
 
@@ -218,14 +218,8 @@ def test_the_record_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_predictions_that_another_process_holds_are_read(tmp_path: Path) -> None:
     """As on a file system that has no locks, which HDF5 would ask for."""
     record = write(tmp_path)
-    path = str(tmp_path / "predictions.h5")
-    program = f"import h5py; f = h5py.File({path!r}, 'r+'); print('held', flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+    with held_by_another(tmp_path / "predictions.h5"):
         np.testing.assert_array_equal(record.prediction("a_ED"), LABELS)
-        holder.communicate("\n")
 
 
 def test_a_text_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

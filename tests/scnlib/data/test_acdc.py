@@ -1,8 +1,6 @@
 """ACDC's h5 files: what is read, and what is refused by name."""
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 
 from scnlib.data.acdc import read_acdc, spacings
+from tests.holding import held_by_another
 
 SHAPE = (3, 12, 10)
 
@@ -158,16 +157,11 @@ def test_a_file_in_a_folder_without_write_permission_is_read(tmp_path: Path):
 )
 def test_a_file_that_another_process_writes_fails_at_once_with_the_way_out(tmp_path: Path):
     path = write(tmp_path / "held.h5")
-    program = f"import h5py; f = h5py.File({str(path)!r}, 'r+'); print('held', flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+    with held_by_another(path):
         start = time.monotonic()
         with pytest.raises(ValueError, match=r"held\.h5.*HDF5_USE_FILE_LOCKING"):
             read_acdc(path)
         assert time.monotonic() - start < 5
-        holder.communicate("\n")
     assert read_acdc(path).image.shape == SHAPE
 
 
