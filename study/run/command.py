@@ -23,7 +23,7 @@ DESCRIPTION = """\
 Reproduction of ScribbleCorrNet: trains, evaluates, and makes the tables and figures by running the
 notebooks. Without options: the demo, on procedural hearts, in minutes on a CPU. A training that is
 done is not done again, and the same command goes on after a stop; the other notebooks are executed
-each time."""
+again where anything has changed."""
 
 EPILOG = """\
 examples:

@@ -13,6 +13,7 @@ from study.run.executed import failure
 from study.run.graph import run_graph, why_not
 from study.run.lock import lock
 from study.run.planning import NEED_DATA, RULES, Job, Wanted, check_records, find_jobs, find_runs
+from study.run.unchanged import is_unchanged, remember
 
 WITH_SUMS = ("acdc", "mscmr")  # of the published files
 FIRST = 3  # warnings that are shown
@@ -20,7 +21,7 @@ LOCK_WAIT = 5.0  # seconds; the kernels of a killed run end within 3
 
 
 def plan_study(options: Namespace) -> tuple[list[Wanted], list[Job]]:
-    """Check the data, work out what is left to do, and say so.
+    """Check the data, work out what is left to do (no job where nothing is), and say so.
 
     Raises `ValueError` or `OSError` with one line for what would fail later or spoil the tables:
     bad data, a damaged record or one of another configuration, a notebook without its parameters,
@@ -42,6 +43,8 @@ def plan_study(options: Namespace) -> tuple[list[Wanted], list[Job]]:
     if options.train and not forget:  # else the records are only shown, or thrown away
         check_records(options, runs)
     jobs = find_jobs(options, runs)
+    if not options.retrain and is_unchanged(options, jobs, _work(options)):
+        jobs = []
     results = options.out / options.profile
     if not options.train and not any(results.glob("*/*/seed*/record.json")):
         raise ValueError(f"no records in {results}, and no --data DIR to train with")
@@ -104,7 +107,10 @@ def _say_plan(options: Namespace, runs: list[Wanted], jobs: list[Job]) -> None:
 
 def run_study(options: Namespace, runs: list[Wanted], jobs: list[Job]) -> int:
     """Run the jobs and report; 1 if any failed or another process works on these results."""
-    work = options.out / ".study"
+    work = _work(options)
+    if not jobs:
+        print(f"nothing has changed since all was executed (to do it again: rm -r {work})")
+        return 0
     with _hold(options.out / ".run.lock") as held:
         if held is None:
             _say(f"error: another run is at work in {options.out}: wait, or choose another --out")
@@ -113,12 +119,19 @@ def run_study(options: Namespace, runs: list[Wanted], jobs: list[Job]) -> int:
         for run in runs if options.retrain and options.is_default_out else []:
             shutil.rmtree(run.folder, ignore_errors=True)
         failed = _run_all(options, jobs, work, held)
+        if not failed:
+            remember(options, jobs, work)
     if options.retrain:
         _say_differences(options, runs, before)
     if failed:
         return _say_failures(options, failed)
     print(f"done: tables, figures and executed notebooks are in {options.out / options.profile}")
     return 0
+
+
+def _work(options: Namespace) -> Path:
+    """The runner's own folder in the results."""
+    return options.out / ".study"
 
 
 def _run_all(options: Namespace, jobs: list[Job], work: Path, held: int) -> list[Job]:

@@ -166,3 +166,41 @@ def test_a_second_live_run_ends_and_a_left_lock_file_does_no_harm(
         assert start() == 1
         assert "another run is at work in" in capsys.readouterr().err
     assert start() == 0
+
+
+def test_nothing_is_executed_again_until_something_changes(start, pretended, tmp_path, capfd):
+    options = ["--methods", "pce", "scn"]
+    assert start(*options) == 0
+    assert pretended()
+    for dry in ([], ["--dry-run"], []):
+        capfd.readouterr()
+        assert start(*options, *dry) == 0
+        assert not (tmp_path / "diary").exists()
+        said = capfd.readouterr().out
+        assert ("nothing has changed" in said) == (not dry) and "would run" not in said
+
+    out = tmp_path / "out/demo"
+    changes = (
+        lambda: os.utime(tmp_path / "notebooks/05_open_choices.ipynb", (1, 1)),
+        lambda: (out / "notebooks/05_open_choices.ipynb").unlink(),
+        lambda: write_record(out / "variants/sgd/phantom/pce/seed0", 0.25),
+        lambda: (tmp_path / "out/.study/executed").unlink(),
+    )
+    for change in changes:
+        change()
+        assert start(*options) == 0
+        assert len(pretended()) == len(RULES) - 1
+        assert start(*options) == 0
+        assert not (tmp_path / "diary").exists()
+    write_record(out / "phantom/full/seed0")
+    assert start(*options, "full") == 0
+    assert pretended()
+
+
+def test_after_a_failure_all_is_executed_again(start, pretended, tmp_path):
+    assert start("--methods", "pce") == 0
+    (tmp_path / "broken").write_text("scn")
+    assert start("--methods", "scn") == 1
+    pretended()
+    assert start("--methods", "pce") == 0
+    assert len(pretended()) == len(RULES) - 1
