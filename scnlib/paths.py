@@ -5,7 +5,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = REPOSITORY / "results"
 WEIGHTS = "weights.safetensors"
-SHORT = "short"  # the variant of runs that are compared with one another alone
+SHORT = "short"  # begins the variants of runs that are compared with one another alone
 
 
 def to_path(text: str | Path) -> Path:
@@ -30,7 +30,7 @@ def run_folder(
     OUT/PROFILE/variants/VARIANT/DATASET/METHOD/seedN, so that no table can take it for a row; a
     short one under OUT/PROFILE/sensitivity, so that nothing compares it with a whole run.
     """
-    kind = "sensitivity" if variant.split("+")[0] == SHORT else "variants"
+    kind = "sensitivity" if variant.startswith(SHORT) else "variants"
     base = out / profile / kind / variant if variant else out / profile
     return base / dataset / method / f"seed{seed}"
 

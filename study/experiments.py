@@ -26,6 +26,8 @@ _SGD = {"optimiser": "sgd", "schedule": "poly", "weight_decay": 1e-4, "dropout":
 RECIPES: dict[str, dict[str, Any]] = {
     f"{method}_sgd": _SGD | {"lr": 0.01} for method in ("rloss", "meloss", "dmpls", "fddseg")
 }
+_SHORT = {"iterations": 600, "validations": 6}
+PRINTED_GRID = f"{SHORT}128"
 # The rows that `SCNOptions` shape; CALE has no CACL, and so none of its options.
 OF_SCN = ("scn", "scn_box", "cale")
 CACL = ("temperature", "normalise", "detach_means", "means_over", "contrast_mean", "lambda4")
@@ -44,7 +46,9 @@ TRUST = (*VOTES, "mask_threshold", "scribbles_confident", "tau", "tau_momentum")
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     # Minutes on one core, for many choices and seeds. With stride 4, SCN's map has as many cells as
     # at 128 pixels with the default.
-    SHORT: {"profile": {"size": 64, "iterations": 600, "validations": 6}},
+    SHORT: {"profile": {"size": 64, **_SHORT}},
+    # As short at the printed grid: 32 x 32 cells, on images of half the printed side.
+    PRINTED_GRID: {"profile": {"size": 128, **_SHORT}, "scn": {"stride": 4}},
     # StepLR every fifth of the run, with channel-wise dropout: the larger the factor the better,
     "factor03": {"profile": {"lr_factor": 0.3, "lr_steps": 5.0, "dropout": "channel"}},
     "factor07": {"profile": {"lr_factor": 0.7, "lr_steps": 5.0, "dropout": "channel"}},
@@ -113,7 +117,7 @@ def changes_of(variant: str) -> dict[str, dict[str, Any]]:
 
     Raises `ValueError` naming the variants that exist, or the field that two of them set.
     """
-    if SHORT in variant.split("+")[1:]:
+    if any(name.startswith(SHORT) for name in variant.split("+")[1:]):
         raise ValueError(f"variant {variant!r}: write {SHORT} first, as in {SHORT}+stride4+nopap")
     changes: dict[str, dict[str, Any]] = {}
     for name in variant.split("+") if variant else []:

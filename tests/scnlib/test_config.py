@@ -202,6 +202,8 @@ def test_variants_joined_by_a_plus_change_what_each_names() -> None:
         ("factor03+factor07", "'factor03.factor07': sets dropout, lr_factor, lr_steps twice"),
         ("short+short", "'short.short': write short first"),
         ("nopap+short", "write short first, as in short.stride4.nopap"),
+        ("nopap+short128", "'nopap.short128': write short first"),
+        ("short128+stride4", "sets stride twice"),
     ],
 )
 def test_variants_that_cannot_be_joined_are_refused(variant: str, message: str) -> None:
@@ -215,6 +217,7 @@ def test_variants_that_cannot_be_joined_are_refused(variant: str, message: str) 
         ("pce", "nopap", "lambda2"),
         ("full", "nearest", "scribble_rule"),
         ("pce", "short+stride4", "stride"),
+        ("pce", "short128", "stride"),
         ("cale", "nocacl", "lambda4"),
         ("cale", "warm", "temperature"),
         ("full", "imagemeans", "means_over"),

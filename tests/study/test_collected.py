@@ -106,6 +106,12 @@ def test_collect_refuses_what_is_damaged_or_lost(tmp_path: Path, variant: str, k
         collect(tmp_path, "demo", kind)
 
 
+@pytest.mark.parametrize("variant", ["short", "short+stride4", "short128", "short128+nopap"])
+def test_short_runs_stand_apart_from_whole_ones(variant: str) -> None:
+    folder = run_folder(Path(), "cpu", "acdc", "scn", 0, variant)
+    assert folder == Path("cpu/sensitivity", variant, "acdc/scn/seed0")
+
+
 def test_a_run_in_progress_is_no_damage(tmp_path: Path) -> None:
     folder = place(tmp_path, "scn")
     (folder / "record.json").unlink()
