@@ -8,7 +8,7 @@ says where its value comes from; "paper silent" marks a choice of ours.
 
 import json
 from dataclasses import fields
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -142,42 +142,20 @@ class Run:
     def from_json(text: str) -> "Run":
         """Read `to_json`'s text; `ValueError` for unknown or missing names and wrong types.
 
-        Options that came later than a text are as in `EARLIER`, whatever their default is today.
+        A default may be another one by now, so that a text which doesn't say an option is refused.
         """
         content = json.loads(text)
-        if isinstance(content, dict):
-            content.setdefault("compared", {})  # the first records are older than all of it
-            content = {
-                name: EARLIER.get(name, {}) | part if isinstance(part, dict) else part
-                for name, part in content.items()
-            }
-            parts = {"": Run} | PARTS
-            for part, kind in parts.items():
-                there = content.get(part) if part else content
-                if isinstance(there, dict):
-                    absent = [f.name for f in fields(kind) if f.name not in there]
-                    if absent:
-                        raise ValueError(f"{part or 'run'} has no {', '.join(absent)}")
-        return TypeAdapter(Run).validate_json(json.dumps(content))
+        parts = {"": Run} | PARTS
+        for part, kind in parts.items() if isinstance(content, dict) else ():
+            there = content.get(part) if part else content
+            if isinstance(there, dict):
+                absent = [f.name for f in fields(kind) if f.name not in there]
+                if absent:
+                    raise ValueError(
+                        f"{part or 'run'} has no {', '.join(absent)}: if it is of an earlier "
+                        "version, python -m study.migrate FOLDER rewrites it"
+                    )
+        return TypeAdapter(Run).validate_json(text)
 
 
 PARTS = {"profile": Profile, "scn": SCNOptions, "compared": ComparedOptions}
-
-# Options that came after the first records: what the code did before there was a choice.
-EARLIER: dict[str, dict[str, Any]] = {
-    "profile": {"padding": "unlabelled", "strokes": "all"},
-    "scn": {
-        "projections": False,
-        "pap_pixels": "all",
-        "mask_grid": "cells",
-        "connected": False,
-        "means_over": "batch",
-    },
-    "compared": {
-        "s2l_passes": "late",
-        "fddseg_rest": "unlabelled",
-        "fddseg_target": "mixed",
-        "rloss_weight": "fixed",
-        "mloss_form": "original",
-    },
-}

@@ -54,7 +54,6 @@ class Record:
     # tell of the last one that trained.
     processes: list[dict[str, Any]] = field(default_factory=list)
     step: str = "eager"  # how its steps ran (`scnlib.step`), of several "one then the other"
-    schema: int = 1  # version of the format that it was read from
     folder: Path = Path()
 
     @cached_property

@@ -1,7 +1,7 @@
-"""record.json as a format with a version: its text, its sum, and how older versions are read.
+"""record.json as a format with a version: its text and its sum.
 
-Version 2 says every option that there was when it was written, tells of each process that took
-part, and carries a sha256 of its own content. What an older one does not tell stays untold.
+It says every option of its run, tells of each process that took part, and carries a sha256 of its
+own content. `python -m study.migrate` rewrites what is of an earlier version.
 """
 
 import hashlib
@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from scnlib.config import Run
 
 VERSION = 2
-OF_A_PROCESS = ("code_version", "hardware", "dtype", "threads", "versions")
 
 
 def to_text(content: dict[str, Any]) -> str:
@@ -27,19 +26,25 @@ def from_text(text: str) -> dict[str, Any]:
     """What a record says, by the names of `Record`'s fields.
 
     Raises ValueError, TypeError or KeyError (see `why`) for what is no record, was changed, or is
-    of a later version.
+    of another version.
     """
-    content = json.loads(text)
+    content = checked(json.loads(text))
+    return content | {"run": Run.from_json(json.dumps(content["run"]))}
+
+
+def checked(content: Any) -> dict[str, Any]:
+    """The content of a record of this version, less that and its sum; ValueError otherwise."""
     if not isinstance(content, dict):
         raise ValueError("it is no object")
-    version = content.setdefault("schema", 1)
-    if version == 1:
-        content["processes"] = _processes(content)
-    elif version != VERSION:
-        raise ValueError(f"of version {version}, and this code reads up to {VERSION}: update it")
-    elif content.pop("sha256", None) != _sum(content):
+    version = content.get("schema", 1)  # the first had none
+    if version != VERSION:
+        do = "update it" if version > VERSION else "python -m study.migrate FOLDER rewrites it"
+        raise ValueError(f"of version {version}, and this code reads version {VERSION}: {do}")
+    content = dict(content)
+    if content.pop("sha256", None) != _sum(content):
         raise ValueError("its own sum is another: it was changed")
-    return content | {"run": Run.from_json(json.dumps(content["run"]))}
+    del content["schema"]
+    return content
 
 
 def why(error: Exception) -> str:
@@ -51,16 +56,6 @@ def why(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"no {error}"
     return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _processes(content: dict[str, Any]) -> list[dict[str, Any]]:
-    """Version 1 told the codes of all processes, and the rest of the last one alone."""
-    *earlier, last = content["code_version"].split(" then ")
-    unknown = dict.fromkeys(("before", *OF_A_PROCESS))
-    known = {name: content[name] for name in OF_A_PROCESS} | {"code_version": last}
-    processes = [*(unknown | {"code_version": code} for code in earlier), unknown | known]
-    processes[0]["before"] = 0
-    return processes
 
 
 def _sum(content: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,6 +15,8 @@ from scnlib.config import Run
 from scnlib.files import replace_bytes
 from scnlib.methods.base import Method
 from scnlib.methods.scn import SCN
+
+ABOUT = "about"  # the one name in the file's metadata: several come in any order
 
 
 class TrainedSCN(SCN):
@@ -35,22 +38,14 @@ def save_weights(path: Path, method: Method, run: Run, names: Sequence[str]) -> 
         name: (value.half() if name in halved else value).detach().cpu().contiguous()
         for name, value in method.state_dict().items()
     }
-    about = {"run": run.to_json(), "classes": json.dumps(list(names))}
-    content = save(weights, about | {"sha256": _sum(about, weights)})
-    replace_bytes(path, _ordered(content))
+    replace_bytes(path, packed(run, names, weights))
 
 
-def _ordered(content: bytes) -> bytes:
-    """A safetensors file with its metadata by name: they come in any order, other bytes each time.
-
-    Eight bytes tell the length of the header, JSON that is filled up to a multiple of eight.
-    """
-    end = 8 + int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:end])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + content[end:]
+def packed(run: Run, names: Sequence[str], weights: Mapping[str, Tensor]) -> bytes:
+    """A safetensors file of these tensors on the CPU, as they are, the same bytes each time."""
+    about = {"run": json.loads(run.to_json()), "classes": list(names)}
+    about |= {"sha256": sum_of(about, weights)}
+    return save(dict(weights), {ABOUT: json.dumps(about)})
 
 
 def load_weights(path: Path) -> tuple[Run, tuple[str, ...], dict[str, Tensor]]:
@@ -65,27 +60,30 @@ def load_weights(path: Path) -> tuple[Run, tuple[str, ...], dict[str, Tensor]]:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
+            told = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: not a safetensors file ({error}); fetch it again") from error
     try:
-        run, names = Run.from_json(about["run"]), json.loads(about["classes"])
-    except (KeyError, ValueError) as error:
+        about = json.loads(told[ABOUT])
+        run, names = Run.from_json(json.dumps(about["run"])), about["classes"]
+    except (KeyError, ValueError, TypeError) as error:
         raise ValueError(
-            f"{path}: does not say which run made it; use weights of this study"
+            f"{path}: does not say which run made it; use weights of this study (earlier ones are "
+            "rewritten by python -m study.migrate FOLDER)"
         ) from error
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"{path}: does not name its classes; train it again with this version")
-    if about.get("sha256") != _sum(about, weights):
+    if about.get("sha256") != sum_of(about, weights):
         raise ValueError(f"{path}: changed since it was saved; restore it, or train it again")
     weights = {k: v.float() if v.dtype == torch.half else v for k, v in weights.items()}
     return run, tuple(names), weights
 
 
-def _sum(about: Mapping[str, str], weights: Mapping[str, Tensor]) -> str:
+def sum_of(about: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
     """sha256 of all that the file says: a turned bit in it would change predictions unseen."""
-    total = hashlib.sha256(f"{about['run']}\n{about['classes']}\n".encode())
+    said = json.dumps([about["run"], about["classes"]], sort_keys=True)
+    total = hashlib.sha256(f"{said}\n".encode())
     for name in sorted(weights):
         values = weights[name]
         total.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())

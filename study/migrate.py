@@ -1,35 +1,136 @@
-"""Records rewritten in the current version: `python -m study.migrate FOLDER...`.
+"""Records, weights and growth.json, rewritten as they are today: python -m study.migrate FOLDER
 
-Options that came after a record are written into it as `scnlib.config.EARLIER` has them.
+What was written before an option says what the code did before there was a choice: the option is
+put in as `EARLIER` has it, whatever its default is today.
 """
 
+import hashlib
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from scnlib.commandline import Parser
-from scnlib.files import replace_text
+from scnlib.config import Run
+from scnlib.files import replace_bytes, replace_text
 from scnlib.paths import to_path
-from scnlib.schema import from_text, to_text, why
+from scnlib.schema import checked, to_text, why
+from scnlib.weights import ABOUT, packed, sum_of
 from study.places import files_under
+
+EARLIER: dict[str, dict[str, Any]] = {
+    "profile": {"padding": "unlabelled", "strokes": "all"},
+    "scn": {
+        "projections": False,
+        "pap_pixels": "all",
+        "mask_grid": "cells",
+        "connected": False,
+        "means_over": "batch",
+    },
+    "compared": {
+        "s2l_passes": "late",
+        "fddseg_rest": "unlabelled",
+        "fddseg_target": "mixed",
+        "rloss_weight": "fixed",
+        "mloss_form": "original",
+    },
+}
+OF_A_PROCESS = ("code_version", "hardware", "dtype", "threads", "versions")
 
 
 def migrate(path: Path) -> bool:
     """Bring a record.json to the current version and options, atomically; False if it has them.
 
-    Raises as `scnlib.schema.from_text`.
+    Raises ValueError, TypeError or KeyError for what is no record, was changed, or is of a later
+    version.
     """
     before = path.read_text(encoding="utf-8")
-    content = from_text(before)
-    del content["schema"]
-    if (after := to_text(content)) == before:
+    content = json.loads(before)
+    if isinstance(content, dict) and content.get("schema", 1) == 1:  # which had no sum
+        content["processes"] = _processes(content)
+        content.pop("schema", None)
+    else:
+        content = checked(content)
+    if (after := to_text(content | {"run": whole_run(content["run"])})) == before:
         return False
     replace_text(path, after)
     return True
 
 
+def migrate_weights(path: Path) -> bool:
+    """The same for a file of weights, whose tensors stay as they are."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            told = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise ValueError(f"not a safetensors file: {error}") from error
+    if ABOUT in told:
+        about = json.loads(told[ABOUT])
+        expected = sum_of(about, weights)
+    else:  # at first texts stood side by side
+        about = {name: json.loads(told[name]) for name in ("run", "classes")}
+        about["sha256"], expected = told["sha256"], _first_sum(told, weights)
+    if about["sha256"] != expected:
+        raise ValueError("its own sum is another: it was changed")
+    after = packed(whole_run(about["run"]), about["classes"], weights)
+    if after == path.read_bytes():
+        return False
+    replace_bytes(path, after)
+    return True
+
+
+def migrate_growth(path: Path) -> bool:
+    """The same for the run that a growth.json tells of."""
+    before = path.read_text(encoding="utf-8")
+    content = json.loads(before)
+    content["run"] = json.loads(whole_run(content["run"]).to_json())
+    if (after := json.dumps(content, indent=1) + "\n") == before:
+        return False
+    replace_text(path, after)
+    return True
+
+
+def whole_run(said: dict[str, Any]) -> Run:
+    """A run from what was said of it, with the options that came later; ValueError as `Run`."""
+    parts = {"compared": {}} | said  # the first records are older than all of that part
+    parts |= {part: options | parts[part] for part, options in EARLIER.items()}
+    return Run.from_json(json.dumps(parts))
+
+
+def _processes(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Version 1 told the codes of all processes, and the rest of the last one alone."""
+    *earlier, last = content["code_version"].split(" then ")
+    unknown = dict.fromkeys(("before", *OF_A_PROCESS))
+    known = {name: content[name] for name in OF_A_PROCESS} | {"code_version": last}
+    processes = [*(unknown | {"code_version": code} for code in earlier), unknown | known]
+    processes[0]["before"] = 0
+    return processes
+
+
+def _first_sum(told: Mapping[str, str], weights: Mapping[str, Tensor]) -> str:
+    total = hashlib.sha256(f"{told['run']}\n{told['classes']}\n".encode())
+    for name in sorted(weights):
+        values = weights[name]
+        total.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
+        total.update(values.contiguous().flatten().view(torch.uint8).numpy().data)
+    return total.hexdigest()
+
+
+REWRITERS: dict[str, Callable[[Path], bool]] = {
+    "record.json": migrate,
+    "*.safetensors": migrate_weights,
+    "growth.json": migrate_growth,
+}
+
+
 def main(words: Sequence[str] | None = None) -> int:
-    """Rewrite all records in these folders; 1 if one could not be read."""
+    """Rewrite all such files in these folders; 1 if one could not be read."""
     parser = Parser("python -m study.migrate", (__doc__ or "").split("\n")[0], __doc__ or "")
     parser.add_argument("folders", type=to_path, nargs="+", metavar="FOLDER")
     folders = parser.parse_args(words).folders
@@ -37,11 +138,14 @@ def main(words: Sequence[str] | None = None) -> int:
         if not folder.is_dir():
             parser.error(f"{folder}: no such folder")
     failed = False
-    for path in sorted(path for folder in folders for path in files_under(folder, "record.json")):
+    found = [
+        (p, do) for f in folders for name, do in REWRITERS.items() for p in files_under(f, name)
+    ]
+    for path, rewrite in sorted(found, key=lambda one: one[0]):
         try:
-            print(f"{path}: {'rewritten' if migrate(path) else 'is of this version'}")
+            print(f"{path}: {'rewritten' if rewrite(path) else 'is of this version'}")
         except (ValueError, TypeError, KeyError) as error:
-            print(f"error: {path}: not a readable record ({why(error)})", file=sys.stderr)
+            print(f"error: {path}: can't be read ({why(error)})", file=sys.stderr)
             failed = True
     return int(failed)
 

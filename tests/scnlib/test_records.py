@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 
 from scnlib import files, provenance, records, schema
-from scnlib.config import EARLIER
 from scnlib.files import replace_text, sha256
 from scnlib.paths import RESULTS, run_folder
 from study.experiments import make_run
@@ -115,7 +114,7 @@ DAMAGE: list[tuple[str, str, Callable[[Path], object]]] = [
     ("record.json", "not a readable", lambda p: p.write_bytes(b"\xff\xfe\x00")),
     ("record.json", "not a readable", lambda p: p.write_text("")),
     ("record.json", "its own sum", lambda p: p.write_text(p.read_text().replace("625", "635"))),
-    ("record.json", "reads up to 2", edit(lambda c: c | {"schema": 3})),
+    ("record.json", "reads version 2", edit(lambda c: c | {"schema": 3})),
     ("record.json", "profile has no name", edit(lambda c: c | {"run": c["run"] | {"profile": {}}})),
     ("record.json", "threads", edit(lambda c: c | {"threads": "many"})),
     ("record.json", "not a readable", edit(lambda c: [c])),
@@ -153,35 +152,15 @@ def test_other_files_beside_a_record_do_not_matter(tmp_path: Path) -> None:
 # Versions of the format
 
 
-def first_version(folder: Path) -> dict[str, Any]:
-    """Rewrite a record as version 1 had it; its content."""
-    path = folder / "record.json"
+def test_another_version_says_what_to_do(tmp_path: Path) -> None:
+    write(tmp_path)
+    path = tmp_path / "record.json"
     content = json.loads(path.read_text())
-    for name in ("schema", "sha256", "processes"):
-        content.pop(name)
-    for part, options in EARLIER.items():
-        for name in options:
-            del content["run"][part][name]
-    assert content["run"].pop("compared") == {}  # a part that came later as a whole
-    path.write_text(json.dumps(content))
-    return content
-
-
-def test_version_1_is_read_with_the_options_of_its_time(tmp_path: Path, monkeypatch) -> None:
-    run = make_run("phantom", "scn")
-    write(tmp_path, run)
-    old = first_version(tmp_path)
-    record = records.read(tmp_path)
-    assert (record.schema, record.run) == (1, run)
-    assert record.processes == [
-        dict.fromkeys(("hardware", "dtype", "threads", "versions"))
-        | {"before": 0, "code_version": "abc"},
-        {name: old[name] for name in ("hardware", "dtype", "threads", "versions")}
-        | {"before": None, "code_version": "def"},
-    ]
-    # What a default becomes later must not change what such a record says.
-    monkeypatch.setitem(EARLIER["scn"], "means_over", "image")
-    assert records.read(tmp_path).run.scn.means_over == "image"
+    for version, says in ((None, "study.migrate FOLDER rewrites it"), (3, "2: update it")):
+        other = {k: v for k, v in content.items() if k != "schema"}
+        path.write_text(json.dumps(other | ({"schema": version} if version else {})))
+        with pytest.raises(ValueError, match=rf"record\.json: .*of version .*{says}"):
+            records.read(tmp_path)
 
 
 def test_committed_records_are_of_the_current_version_and_say_every_option() -> None:
@@ -191,7 +170,6 @@ def test_committed_records_are_of_the_current_version_and_say_every_option() -> 
     for path in paths:
         text = path.read_text(encoding="utf-8")
         content = schema.from_text(text)
-        assert content.pop("schema") == schema.VERSION, path
         assert schema.to_text(content) == text, path
 
 

@@ -1,5 +1,6 @@
 """SCN's weights as a small file: half precision, and never read from another kind of file."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from safetensors.torch import save_file
 
 from scnlib.methods import get_method
 from scnlib.paths import RESULTS
-from scnlib.weights import load_weights, save_weights
+from scnlib.weights import ABOUT, load_weights, save_weights
 from study.experiments import make_run
 
 
@@ -51,22 +52,21 @@ def test_weights_that_are_missing_or_of_another_kind_are_named(tmp_path: Path) -
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"weights\.safetensors: not a safetensors file"):
             load_weights(path)
-    run = make_run("phantom", "scn").to_json()
-    for about in (
-        {},
-        {"run": run},
-        {"run": "{}", "classes": '["a", "b"]'},
-        {"run": run, "classes": "all"},
-    ):
-        save_file({"number": torch.zeros(1)}, path, metadata=about)
+    run = json.loads(make_run("phantom", "scn").to_json())
+    for about in (3, {}, {"run": run}, {"run": {}, "classes": ["a", "b"]}, {"run": 3}):
+        save_file({"number": torch.zeros(1)}, path, metadata={ABOUT: json.dumps(about)})
         with pytest.raises(ValueError, match=r"weights\.safetensors: does not say which run"):
             load_weights(path)
+    save_file({"number": torch.zeros(1)}, path)
+    with pytest.raises(ValueError, match=r"weights\.safetensors: does not say which run"):
+        load_weights(path)
 
 
 def test_weights_without_names_of_their_classes_are_refused(tmp_path: Path) -> None:
     path, run = tmp_path / "weights.safetensors", make_run("phantom", "scn", size=32)
-    for classes in ("4", "[1, 2]", "{}"):
-        save_file({"a": torch.zeros(1)}, path, metadata={"run": run.to_json(), "classes": classes})
+    for classes in (4, [1, 2], {}):
+        about = {"run": json.loads(run.to_json()), "classes": classes}
+        save_file({"a": torch.zeros(1)}, path, metadata={ABOUT: json.dumps(about)})
         with pytest.raises(ValueError, match=r"weights\.safetensors: does not name its classes"):
             load_weights(path)
     with pytest.raises(ValueError, match="3 classes need as many names"):
