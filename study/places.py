@@ -8,6 +8,8 @@ from scnlib.data.folders import ACDC
 from scnlib.paths import REPOSITORY
 
 README = REPOSITORY / "README.md"
+COMMITTED = "cpu"  # the profile whose records are shown where someone has none of their own,
+FINE = "night"  # and that whose runs at the printed resolution stand beside them
 FOLDS = ACDC[1:]  # data sets that are other ways to split one
 # What else stands beside data sets in a profile's results.
 TAKEN = ("variants", "sensitivity", "folds", "tables", "figures", "notebooks", "growth")

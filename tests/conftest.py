@@ -74,7 +74,7 @@ def page(browser) -> Iterator[Any]:
 
 
 @pytest.fixture
-def science(monkeypatch):
+def science(monkeypatch, tmp_path):
     """Stands for what the runner asks of scnlib: method names, records, data."""
 
     def read(folder):
@@ -107,6 +107,9 @@ def science(monkeypatch):
     methods = SimpleNamespace(METHODS=METHODS, get_method=METHODS.__getitem__)
     monkeypatch.setitem(sys.modules, "scnlib.methods", methods)
     monkeypatch.setitem(sys.modules, "scnlib.records", records)
+    # What changes in the repository meanwhile is none of the test's business.
+    monkeypatch.setattr("study.run.unchanged.REPOSITORY", tmp_path / "repository")
+    monkeypatch.setattr("study.run.unchanged.RESULTS", tmp_path / "repository" / "results")
     monkeypatch.setattr("scnlib.data.load_split", load_split)
 
 

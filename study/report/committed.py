@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from scnlib.paths import RESULTS
 from scnlib.records import Record
 from study.collected import Kind, collect
+from study.places import COMMITTED
 from study.report.titles import DATASETS
-
-PROFILE = "cpu"  # whose records are committed
 
 
 def own_or_committed(own: Sequence[Record], profile: str) -> tuple[list[Record], str, bool]:
@@ -17,7 +16,7 @@ def own_or_committed(own: Sequence[Record], profile: str) -> tuple[list[Record],
     """
     if any(record.run.dataset in DATASETS.values() for record in own):
         return list(own), profile, True
-    return collect(RESULTS, PROFILE), PROFILE, False
+    return collect(RESULTS, COMMITTED), COMMITTED, False
 
 
 def own_or_committed_choices(
@@ -26,7 +25,7 @@ def own_or_committed_choices(
     """The same of runs by the protocol and of its variants, which are compared with one another:
     both are own, or both committed."""
     found, source, mine = own_or_committed(own if variants else [], profile)
-    both = list(variants) if mine else collect(RESULTS, PROFILE, "variants")
+    both = list(variants) if mine else collect(RESULTS, COMMITTED, "variants")
     return found, both, source, mine
 
 
@@ -36,7 +35,7 @@ def own_or_committed_of_kind(
     """Own runs of a kind that is compared with itself alone; the committed ones where none is."""
     if own:
         return list(own), profile
-    return collect(RESULTS, PROFILE, kind), PROFILE
+    return collect(RESULTS, COMMITTED, kind), COMMITTED
 
 
 def note(profile: str, source: str, own: bool) -> str:

@@ -12,7 +12,7 @@ from scnlib.commandline import Parser
 from scnlib.files import replace_text
 from scnlib.paths import RESULTS
 from study.collected import KINDS, collect
-from study.places import README
+from study.places import FINE, README
 from study.report import lost_points, markdown
 from study.report.full_report import measured_times, phantom_line, report_text, training_time
 from study.report.headlines import headlines
@@ -20,7 +20,6 @@ from study.report.in_brief import in_brief, level
 from study.report.ledger import list_runs, no_run_is_lost
 from study.report.reliability import reliability_lines
 from study.report.reproducibility import claims, claims_told, reproducibility_text
-from study.report.resolution import FINE
 from study.report.tables import means_tables, write_tables
 from study.report.titles import in_order
 

@@ -11,13 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from scnlib.records import Record
+from study.places import FINE
 from study.report import markdown
 from study.report.means import per_seed, seeds_text
 from study.report.paper import printed_mean
 from study.report.scores import number_text
 from study.report.titles import DATASETS, data_title, in_order, title
-
-FINE = "night"
 
 
 class BothSizes(NamedTuple):

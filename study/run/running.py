@@ -13,7 +13,7 @@ from study.run.executed import failure
 from study.run.graph import run_graph, why_not
 from study.run.lock import lock
 from study.run.planning import NEED_DATA, RULES, Job, Wanted, check_records, find_jobs, find_runs
-from study.run.unchanged import is_unchanged, remember
+from study.run.unchanged import inputs, is_unchanged, mark_of, remember
 
 WITH_SUMS = ("acdc", "mscmr")  # of the published files
 FIRST = 3  # warnings that are shown
@@ -43,7 +43,7 @@ def plan_study(options: Namespace) -> tuple[list[Wanted], list[Job]]:
     if options.train and not forget:  # else the records are only shown, or thrown away
         check_records(options, runs)
     jobs = find_jobs(options, runs)
-    if not options.retrain and is_unchanged(options, jobs, _work(options)):
+    if not forget and is_unchanged(options, jobs):
         jobs = []
     results = options.out / options.profile
     if not options.train and not any(results.glob("*/*/seed*/record.json")):
@@ -100,6 +100,10 @@ def _say_plan(options: Namespace, runs: list[Wanted], jobs: list[Job]) -> None:
     if not options.train:
         for rule in NEED_DATA:
             print(f"skipped {RULES[rule]}: no --data")
+    if not jobs:
+        again = f"rm {shlex.quote(str(mark_of(options.out)))}"
+        print(f"nothing has changed since all was executed (to do it again: {again})")
+        print(f"tables, figures and executed notebooks are in {options.out / options.profile}")
     if options.dry_run:
         for job in jobs:
             print(f"would run {job.name}")
@@ -107,10 +111,11 @@ def _say_plan(options: Namespace, runs: list[Wanted], jobs: list[Job]) -> None:
 
 def run_study(options: Namespace, runs: list[Wanted], jobs: list[Job]) -> int:
     """Run the jobs and report; 1 if any failed or another process works on these results."""
-    work = _work(options)
     if not jobs:
-        print(f"nothing has changed since all was executed (to do it again: rm -r {work})")
+        if options.retrain:
+            _say_differences(options, runs, _means(options, runs))
         return 0
+    work = options.out / ".study"
     with _hold(options.out / ".run.lock") as held:
         if held is None:
             _say(f"error: another run is at work in {options.out}: wait, or choose another --out")
@@ -118,20 +123,16 @@ def run_study(options: Namespace, runs: list[Wanted], jobs: list[Job]) -> int:
         before = _means(options, runs) if options.retrain else {}
         for run in runs if options.retrain and options.is_default_out else []:
             shutil.rmtree(run.folder, ignore_errors=True)
+        read = inputs(options, jobs)
         failed = _run_all(options, jobs, work, held)
         if not failed:
-            remember(options, jobs, work)
+            remember(options, jobs, read)
     if options.retrain:
         _say_differences(options, runs, before)
     if failed:
         return _say_failures(options, failed)
     print(f"done: tables, figures and executed notebooks are in {options.out / options.profile}")
     return 0
-
-
-def _work(options: Namespace) -> Path:
-    """The runner's own folder in the results."""
-    return options.out / ".study"
 
 
 def _run_all(options: Namespace, jobs: list[Job], work: Path, held: int) -> list[Job]:
