@@ -9,7 +9,7 @@ from scnlib.records import Record
 from study.report import markdown
 from study.report.left_out import best_by_seed
 from study.report.means import seeds_text
-from study.report.sensitivity import IN_WORDS, LITTLE, Effect, effects
+from study.report.sensitivity import IN_WORDS, LITTLE, Effect, effects, finest
 from study.report.titles import title
 
 WITHOUT_CACL = "nocacl"  # no variant in whole runs: a method of Table 3
@@ -49,7 +49,7 @@ def both_lengths(
         whole["scn", WITHOUT_CACL] = Effect("scn", "", WITHOUT_CACL, scn, without)
     found = [
         BothLengths(one, whole[one.method, one.choice])
-        for one in effects(short, dataset)
+        for one in finest(effects(short, dataset))
         if (one.method, one.choice) in whole
     ]
     return sorted(found, key=lambda both: -abs(both.points[1]))

@@ -11,7 +11,7 @@ from study.report.findings import ablation_steps, run_key
 from study.report.lost_points import MENDINGS, against_scn, losses
 from study.report.means import difference, seeds_text
 from study.report.scores import QUANTITIES, side_by_side, table_dataset
-from study.report.sensitivity import effects
+from study.report.sensitivity import GRIDS, effects
 from study.report.statistics import compare
 from study.report.titles import NAMES, ROWS, in_order, row_title, title
 
@@ -94,12 +94,16 @@ def _choices(length: str, runs: Sequence[Record]) -> Iterator[Fact]:
     for effect in effects(runs):
         variants = (effect.base, "+".join(filter(None, (effect.base, effect.choice))))
         keys = {("acdc", effect.method, seed) for seed in effect.seeds}
-        used = [r for r in runs if run_key(r) in keys and r.run.variant in variants]
+        of = f" of {GRIDS[effect.base]}" if effect.base in GRIDS else ""
+        text = f"{length} runs{of}, {effect.choice}, {effect.method} on acdc, mean validation Dice"
+        all_seeds = [r for r in _runs(runs, "acdc", effect.method) if r.run.variant in variants]
+        used = [r for r in all_seeds if run_key(r) in keys]
         without, having = effect.means
         values = {"without": without, "with": having, "difference": having - without}
         for word, value in values.items():
-            text = f"{length} runs, {effect.choice}, {effect.method} on acdc, mean validation Dice"
             yield Fact(f"{text}, {word}", value, used)
+        apart = sum(effect.apart) / len(effect.apart)
+        yield Fact(f"{text}, to the mean of the default's seeds", apart, all_seeds)
 
 
 def _runs(records: Sequence[Record], dataset: str, *methods: str) -> list[Record]:

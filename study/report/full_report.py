@@ -34,7 +34,8 @@ Written from the records by `python -m study.report.readme`; no number is typed 
 ## Findings
 
 Significant is what is so by one rule: the signed-rank test over patients, with Holm's adjustment
-over the paper's rows; a row of the study's own is a question of its own.
+over the paper's rows, and over full supervision and the rows (Adam) apart; a row with a box is a
+question of its own.
 
 {findings}
 
@@ -89,16 +90,16 @@ where nobody drew. Its Dice is of validation subjects; runs of another number fo
 "Labels that nobody drew", above"""
 _SHORT = """## Short runs
 
-On validation subjects of ACDC at 64 pixels. What fills a rotation's corners
+On validation subjects of ACDC. What fills a rotation's corners
 ([picture](figures/short_corners.png)), and where a compared method differs from its public code,
-seed by seed:
+seed by seed (64 pixels):
 
 {fills}
 
 {told}
 
-SCN with one choice changed, to the mean of all seeds of its default
-([picture](figures/short_choices.png)).
+SCN with one choice changed: points to the mean of all seeds of its default, at the printed grid
+and at a coarser one ([picture](figures/short_choices.png)).
 
 {choices}
 
@@ -106,7 +107,7 @@ SCN with one choice changed, to the mean of all seeds of its default
 
 """
 _BOTH = """Beside the same choices in whole runs: points of Dice over the seeds that both a
-choice and its default have (in short runs SCN's default has stride 4):
+choice and its default have (in short runs SCN's default has stride 4, and 128 or 64 pixels):
 
 {table}
 

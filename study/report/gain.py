@@ -30,9 +30,9 @@ class Gain(NamedTuple):
 def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) -> str:
     """What SCN's gain consists of, and which runs the prior ruins.
 
-    Where `full`, also which runs the prior ruins, by name, and how the seed it is told of ranks.
+    Where `full`, also which runs the prior ruins, by name.
     """
-    text = headline(lost, gains_of_all(records), _beaten_by_all(records))
+    text = headline(lost, of_all_seeds(records, lost), _beaten_by_all(records))
     if not text:
         return ""
     taken, runs = ruined(lost)
@@ -41,19 +41,12 @@ def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) ->
         which = "all" if adam == len(taken) else f"{adam} of them"
         text += f" Keeping one part ruins {len(taken)} of {runs} runs, {which} in rows (Adam)"
         text += f": {', '.join(taken)}." if full else "."
-    seeds = per_seed(records, "acdc").get("pce", {})
-    mine: Any = lost[(lost["method"] == "pce") & (lost["dataset"] == "acdc")]
-    told = seeds.get(int(mine["seed"].min())) if len(mine) else None
-    if not full or len(seeds) < 2 or told is None:
-        return text
-    place = sorted(seeds.values(), reverse=True).index(told) + 1
-    rank = f"{place}. best" if place > 1 else "best"
-    return f"{text} On ACDC that seed is PCE's {rank} of {len(seeds)}."
+    return text
 
 
 def headline(
     rows: pd.DataFrame,
-    overall: Mapping[str, float] | None = None,
+    overall: Mapping[str, str] | None = None,
     beaten_by_all: Mapping[str, int] | None = None,
 ) -> str:
     """`gain_in_brief`, and whom SCN then still beats, on each data set with rows of PCE and SCN.
@@ -72,7 +65,7 @@ def headline(
     )
 
 
-def gain_in_brief(found: Sequence[Gain], overall: Mapping[str, float] | None = None) -> str:
+def gain_in_brief(found: Sequence[Gain], overall: Mapping[str, str] | None = None) -> str:
     """Where SCN's gain over PCE lies, and what one part kept leaves of it; "" for none.
 
     `found` is what `gains_of` found, `overall` as in `gains_told`.
@@ -106,18 +99,16 @@ def gains_of(rows: pd.DataFrame) -> list[Gain]:
     return found
 
 
-def gains_told(found: Sequence[Gain], overall: Mapping[str, float] | None = None) -> str:
+def gains_told(found: Sequence[Gain], overall: Mapping[str, str] | None = None) -> str:
     """Of the points gained on each data set, how many lie far from the heart.
 
-    `overall` is SCN's gain over all seeds, in points by data set, where that is another.
+    `overall` is what `of_all_seeds` says by data set.
     """
-    said = []
-    for gain in found:
-        whole = (overall or {}).get(gain.dataset)
-        more = "" if whole is None else f" (over all seeds the gain is {whole:.1f})"
-        where = f"{gain.far:.1f} of {gain.points:.1f} points on {data_title(gain.dataset)}"
-        said.append(where + more)
-    return ", ".join(said)
+    return ", ".join(
+        f"{gain.far:.1f} of {gain.points:.1f} points on {data_title(gain.dataset)}"
+        f"{(overall or {}).get(gain.dataset, '')}"
+        for gain in found
+    )
 
 
 def where_it_lies(found: Sequence[Gain]) -> str:
@@ -126,10 +117,21 @@ def where_it_lies(found: Sequence[Gain]) -> str:
     return "SCN's gain over PCE lies far from the heart" if most else "Where SCN gains on PCE"
 
 
-def gains_of_all(records: Sequence[Record]) -> dict[str, float]:
-    """SCN's points over PCE on each data set where both have several seeds."""
-    gains = {name: difference(records, name, "pce", "scn") for name in NAMES}
-    return {name: gain for name, (gain, shared) in gains.items() if len(shared) > 1}
+def of_all_seeds(records: Sequence[Record], rows: pd.DataFrame) -> dict[str, str]:
+    """In brackets, for each data set where both have several seeds: SCN's points over PCE in all of
+    them, and which place PCE's first seed among the rows of lost points has."""
+    said = {}
+    for name in NAMES:
+        gain, shared = difference(records, name, "pce", "scn")
+        seeds = per_seed(records, name).get("pce", {})
+        if rows.empty or len(shared) < 2:
+            continue
+        mine: Any = rows[(rows["method"] == "pce") & (rows["dataset"] == name)]
+        told = seeds.get(mine["seed"].min())
+        place = sorted(seeds.values(), reverse=True).index(told) + 1 if told else 0
+        rank = f"PCE's {f'{place}. ' * (place > 1)}best of {len(seeds)} seeds; " if told else ""
+        said[name] = f" ({rank}over all seeds the gain is {gain:.1f})"
+    return said
 
 
 def ruined(rows: pd.DataFrame) -> tuple[list[str], int]:

@@ -33,8 +33,8 @@ def in_brief(
     One that no run at hand can tell is left out.
     """
     found = [
-        gain.gain_in_brief(gain.gains_of(lost), gain.gains_of_all(records)),
-        own_rival.rival_in_brief(records, lost),
+        gain.gain_in_brief(gain.gains_of(lost), gain.of_all_seeds(records, lost)),
+        own_rival.rival_in_brief(records, lost, fine),
         _parts(records, variants),
         headlines.corners(short, records, variants),
         amounts.amounts_told(effects(short), data_title("acdc"), full=False),
@@ -44,17 +44,20 @@ def in_brief(
     return [text for text in found if text]
 
 
-def level(records: Sequence[Record]) -> str:
-    """SCN's mean test Dice in a sentence, beside the print; "" without SCN."""
-    each = []
+def level(records: Sequence[Record], fine: Sequence[Record] = ()) -> str:
+    """SCN's mean test Dice beside the print, and at the printed size; "" without SCN."""
+    each, sized = [], []
     for number, dataset in ((1, "acdc"), (2, "mscmr")):
         ours = mean_dice(records, dataset)
         if "scn" in ours:
             printed = printed_mean(number, "scn")
             where = f"on {data_title(dataset)}"
             each.append(f"{100 * ours['scn']:.1f}% {where} ({printed:.1f}% printed)")
-    text = f"SCN has a mean Dice (overlap with the truth) of {' and '.join(each)}."
-    return text if each else ""
+            if (dice := mean_dice(fine, dataset).get("scn")) is not None:
+                sized.append(f"{100 * dice:.1f}%")
+    text = f"SCN has a mean Dice (overlap with the truth) of {' and '.join(each)}"
+    text += f"; at 256x256 {' and '.join(sized)}" if sized else ""
+    return f"{text}." if each else ""
 
 
 def _at_both_sizes(records: Sequence[Record], fine: Sequence[Record]) -> str:

@@ -30,17 +30,19 @@ def rival_told(records: Sequence[Record], lost: pd.DataFrame, fine: Sequence[Rec
     text += f" With one part kept in both: {kept}." if kept else ""
     printed = _listed(compare(fine).to_dict("records")) if fine else ""
     printed = f" At 256x256: {printed}." if printed else ""
-    return text + _on_validation(records) + printed
+    return text + _on_validation(records, fine) + printed
 
 
-def rival_in_brief(records: Sequence[Record], lost: pd.DataFrame) -> str:
+def rival_in_brief(
+    records: Sequence[Record], lost: pd.DataFrame, fine: Sequence[Record] = ()
+) -> str:
     """The same without the means, which the tables have; "" where the rival has not been run."""
     tests = compare(records).to_dict("records")
     if not (listed := _listed(tests, short=False)):
         return ""
     kept = with_one_part(lost, full=False)
     kept = f" With one part kept in both: {kept}." if kept else ""
-    return f"{_named(tests)} has, in points to SCN, {listed}.{kept}{_on_validation(records)}"
+    return f"{_named(tests)} has, in points to SCN, {listed}.{kept}{_on_validation(records, fine)}"
 
 
 def told_in_full(records: Sequence[Record]) -> str:
@@ -132,16 +134,26 @@ def _pairs(records: Sequence[Record]) -> list[tuple[Record, Record]]:
     ]
 
 
-def _on_validation(records: Sequence[Record]) -> str:
-    """The rival's points to SCN on validation subjects, over pairs of seeds, for each data set."""
+def _on_validation(records: Sequence[Record], fine: Sequence[Record]) -> str:
+    """The rival's points to SCN on validation subjects, for each data set and at both sizes."""
+    finer = _validated(fine)
+    said = [
+        f"{points:+.1f} on {data_title(name)}"
+        + (f" ({finer[name]:+.1f} at 256x256)" if name in finer else "")
+        for name, points in _validated(records).items()
+    ]
+    return f" On validation patients {', '.join(said)}." if said else ""
+
+
+def _validated(records: Sequence[Record]) -> dict[str, float]:
+    """The same by data set, as the mean over pairs of seeds."""
     apart: dict[str, list[float]] = {}
     for rival, scn in _pairs(records):
         best, other = rival.validation["best"], scn.validation["best"]
         if best and other:
             points = 100 * (best["dice"] - other["dice"])
             apart.setdefault(rival.run.dataset, []).append(points)
-    said = [f"{np.mean(points):+.1f} on {data_title(name)}" for name, points in apart.items()]
-    return f" On validation patients {', '.join(said)}." if said else ""
+    return {name: float(np.mean(points)) for name, points in apart.items()}
 
 
 def _in_full(records: Sequence[Record], tests: Sequence[Any]) -> str:

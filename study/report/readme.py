@@ -14,12 +14,13 @@ from scnlib.paths import RESULTS
 from study.collected import KINDS, collect
 from study.places import FINE, README
 from study.report import lost_points, markdown
+from study.report.claimed import claims, claims_told
 from study.report.full_report import measured_times, phantom_line, report_text, training_time
 from study.report.headlines import headlines
 from study.report.in_brief import in_brief, level
 from study.report.ledger import list_runs, no_run_is_lost
 from study.report.reliability import reliability_lines
-from study.report.reproducibility import claims, claims_told, reproducibility_text
+from study.report.reproducibility import reproducibility_text
 from study.report.tables import means_tables, write_tables
 from study.report.titles import in_order
 
@@ -46,7 +47,7 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
     records = collect(results, "cpu")
     lost, fine = lost_points.read_rows(results / "cpu"), collect(results, FINE)
     short, variants = collect(results, "cpu", "sensitivity"), collect(results, "cpu", "variants")
-    told = [claims_told(claims(records, fine)), level(records)]
+    told = [claims_told(claims(records, fine, variants)), level(records, fine)]
     told += [] if collect(results, "paper") else ["The paper's whole training has not been run."]
     return {
         "answer": f"**Does the paper reproduce?** {' '.join(text for text in told if text)}",

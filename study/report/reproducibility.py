@@ -7,29 +7,23 @@ computed from the records; the causes and the checklist are prose, each with a f
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import nbformat
-import numpy as np
 import pandas as pd
 
 from scnlib.data.acdc import patients
 from scnlib.paths import REPOSITORY
 from scnlib.records import Record
-from study.experiments import RECIPES, without_recipe
-from study.report import field, markdown, resolution
+from study.experiments import RECIPES
+from study.report import field, markdown
+from study.report.claimed import CLOSE, VERDICTS, Claim, claims, claims_told
 from study.report.costs import costs_told
-from study.report.findings import AblationStep, ablation_steps
 from study.report.forecast import forecast, steps_told
 from study.report.left_undone import left_undone
-from study.report.means import mean_dice, per_seed, seeds_text
-from study.report.paper import printed_mean
-from study.report.scores import SPREAD, number_text, seeds_mark
+from study.report.scores import SPREAD
 from study.report.stated import stated_table
-from study.report.statistics import compare
-from study.report.titles import ROWS, data_title, in_order, plain_title, row_title, title
-from study.report.uneven import odd_means
-from study.report.verdicts import ahead_of_scn, interval, proven_leads, tests_against_scn
+from study.report.titles import title
 
 _PAGE = """# Reproducibility report
 
@@ -42,13 +36,15 @@ Written from the records by `python -m study.report.readme`.
 [abbreviations](../README.md#findings). What holds:
 
 - a mean within {close} of the print, and of a row of several methods each of them;
-- a gain, whatever its size, with the printed sign and an interval over patients without zero;
-- a comparison that is significant (signed-rank test over patients, Holm's adjustment over the
-  paper's rows).
+- a gain, whatever its size, over the seeds that both have, with the printed sign and an interval
+  over patients without zero;
+- the best mean, where no rival has a better one; a lead, where it is significant (signed-rank test
+  over patients, Holm's adjustment over the paper's rows).
 
-Undecided: a gain whose interval has zero; a comparison in which others lead, none of them
+Undecided: a gain whose interval has zero; a best mean where rivals lead, none of them
 significantly; a mean whose seeds lie over {spread} apart with the print between them, and a lone
-seed of a method whose seeds lie so far apart on the other data set.
+seed of a method whose seeds lie so far apart on the other data set. Chance between seeds is in no
+interval and no p.{patients}
 
 {claims}
 
@@ -126,19 +122,6 @@ split, on which its choices were made.
 {told}
 
 """
-CLOSE = 1.0  # points of Dice
-VERDICTS = {True: "holds", False: "does not hold", None: "undecided"}
-
-
-class Claim(NamedTuple):
-    """A claim of the paper, what came out, the verdict, and the likely cause where it fails."""
-
-    claim: str
-    here: str
-    holds: bool | None  # None: undecided
-    cause: str
-
-
 CHECKLIST = pd.read_csv(Path(__file__).with_name("checklist.csv"))  # item, answer, path
 
 
@@ -155,12 +138,13 @@ def reproducibility_text(
     profile), those at the printed resolution, `reliability_lines`, the folder that `study.speed`
     writes to, and `headlines`."""
     return _PAGE.format(
-        told=claims_told(found := claims(records, fine)),
+        told=claims_told(found := claims(records, fine, variants)),
         claims=_claims_table(found),
         findings=_FINDINGS.format(markdown.numbered(findings)) if findings else "",
         field=_beside_the_field(folds),
         close=f"{CLOSE:g} point of Dice",
         spread=f"{SPREAD:g} points",
+        patients=_other_patients(records),
         stated=stated_table(),
         recipes=", ".join(map(title, RECIPES)),
         choices=choices(),
@@ -180,217 +164,19 @@ def reproducibility_text(
     )
 
 
-def claims(records: Sequence[Record], fine: Sequence[Record] = ()) -> list[Claim]:
-    """The paper's claims that the runs at hand can answer, `fine` those at the printed size."""
-    found = [*_levels(records, fine), *_rivals(records, fine)]
-    return [*found, *_gains(records, fine), *_comparisons(records)]
-
-
-def claims_told(found: Sequence[Claim]) -> str:
-    """How many claims hold, in a sentence; "" without one."""
-    counts = [[claim.holds for claim in found].count(holds) for holds in VERDICTS]
-    verbs = (("holds", "hold"), ("does not", "do not"), ("is undecided", "are undecided"))
-    said = [f"{n} {verb[n != 1]}" for n, verb in zip(counts, verbs, strict=True)]
-    return f"Of {len(found)} claims of the paper, at this size, {', '.join(said)}." if found else ""
-
-
-def _levels(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
-    """Printed mean Dice of SCN and of its baseline."""
-    far = "far from every stroke nothing is labelled, and a network floods there or does not"
-    several = f"chance: {far}; seeds lie far apart (notebook 04b; REPORT, Chance)"
-    protocol = "not known; a quarter of the pixels and a twentieth of the training"
-    measured = (
-        "; a finer map, or no term of PAP, changed less than a point (one run each; notebook 05, "
-        "sections 6 and 7)"
+def _other_patients(records: Sequence[Record]) -> str:
+    """How far SCN's mean on ACDC would move with other test patients; "" without a run of it."""
+    runs = [r for r in records if (r.run.dataset, r.run.method) == ("acdc", "scn") and r.summary]
+    if not runs:
+        return ""
+    rows = pd.concat([run.metrics for run in runs])
+    means: Any = rows.groupby("subject")["dice"].mean()
+    moved = 196 * float(means.std()) * (2 / len(means)) ** 0.5
+    return (
+        " The paper names no split: with other test patients than its own, as many and as much "
+        f"alike, a mean on ACDC may lie {moved:.1f} points off by that alone (95%, as SCN's "
+        f"{len(means)} here differ)."
     )
-    sized = {(pair.dataset, pair.method): pair for pair in resolution.pairs(records, fine)}
-    found = []
-    for number, dataset in ((1, "acdc"), (2, "mscmr")):
-        ours = mean_dice(records, dataset)
-        for method in ("scn", "pce"):
-            if method in ours:
-                printed = printed_mean(number, method)
-                value = 100 * ours[method]
-                seeds = [100 * dice for dice in per_seed(records, dataset)[method].values()]
-                far_apart = max(seeds) - min(seeds) > SPREAD
-                among = far_apart and min(seeds) <= printed <= max(seeds)
-                lone = len(seeds) < 2 and _widest(records, method) > SPREAD
-                pair = sized.get((dataset, method))
-                here = protocol + _won(pair, printed) + measured * (dataset == "acdc")
-                once = f"chance, as on the other data set: {far}" if lone else "not known"
-                cause = here if method == "scn" else several if far_apart else once
-                found.append(
-                    Claim(
-                        f"{title(method)} has {printed:.2f}% mean Dice on {data_title(dataset)}",
-                        f"{value:.2f}%, {value - printed:+.2f}"
-                        + (f"; by seed {min(seeds):.1f} to {max(seeds):.1f}" if among else "")
-                        + _at_printed_size(pair),
-                        None if among or lone else bool(abs(value - printed) <= CLOSE),
-                        cause,
-                    )
-                )
-    return found
-
-
-def _widest(records: Sequence[Record], method: str) -> float:
-    """Points of mean Dice between a method's seeds, on the data set where that is most."""
-    seeds = [per_seed(records, dataset).get(method, {}).values() for dataset in ("acdc", "mscmr")]
-    return max(100 * (max(dice) - min(dice)) for dice in seeds if dice)
-
-
-def _at_printed_size(pair: resolution.BothSizes | None) -> str:
-    """What the same seeds have at the printed size, and at the smaller one, if they were run."""
-    if pair is None:
-        return ""
-    fine, coarse = map(number_text, pair.dice)
-    text = f"; at 256 x 256 (profile `{resolution.FINE}`) {fine}%, {seeds_text(pair.seeds)}"
-    return f"{text} (the same at 128 x 128: {coarse}%)" if coarse else text
-
-
-def _won(pair: resolution.BothSizes | None, printed: float) -> str:
-    """How much of the way to the print the printed size wins; "" where that was not run."""
-    if pair is None or np.isnan(pair.dice[1]):
-        return ""
-    fine, coarse = pair.dice
-    if printed <= coarse:
-        return ""
-    added = f"add {fine - coarse:.2f} of the {printed - coarse:.2f} points that lack"
-    if fine <= coarse:
-        added = f"add nothing ({fine - coarse:+.2f})"
-    elif fine >= printed:
-        added = "make up for it"
-    return f"; all pixels and a tenth of the training {added} ({seeds_text(pair.seeds)})"
-
-
-def _rivals(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
-    """The printed mean Dice of the compared methods but PCE, a data set a row."""
-    found = []
-    for number, dataset in ((1, "acdc"), (2, "mscmr")):
-        odd = odd_means(records, dataset)
-        apart, by_adam = _to_the_print(records, number, dataset)
-        if not apart:
-            continue
-        each = ", ".join(f"{title(method)} {points:+.2f}" for method, points in apart.items())
-        more = {
-            "by Adam, as the paper has it": by_adam,
-            f"at 256 x 256 (profile `{resolution.FINE}`)": _to_the_print(fine, number, dataset)[0],
-        }
-        for where, values in more.items():
-            said = ", ".join(f"{plain_title(m)} {points:+.2f}" for m, points in values.items())
-            each += f"; {where}: {said}" if said else ""
-        above = [title(method) for method, points in apart.items() if points > CLOSE]
-        why = [f"{title(m)} {kind} {values}" for (m, kind), values in odd.items() if m in apart]
-        found.append(
-            Claim(
-                f"the other rows of Table {number} on {data_title(dataset)}",
-                f"to the print: {each}",
-                all(abs(points) <= CLOSE for points in apart.values()),
-                "not known; smaller images and a shorter training, as with SCN"
-                + (f"; far above the print, unexplained: {', '.join(above)}" if above else "")
-                + (f"; means of unlike parts: {'; '.join(why)}" if why else ""),
-            )
-        )
-    return found
-
-
-def _to_the_print(
-    records: Sequence[Record], number: int, dataset: str
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Points of mean Dice from the print of each rival but PCE: of the rows that are the paper's,
-    and of those under the shared recipe where the row has its own."""
-    ours = mean_dice(records, dataset)
-    apart, by_adam = {}, {}
-    for row in ROWS[number]:
-        if row in ("pce", "scn", "full"):
-            continue
-        printed = printed_mean(number, row)
-        if row in ours:
-            apart[row] = 100 * ours[row] - printed
-        if row in RECIPES and (adam := without_recipe(row)) in ours:
-            by_adam[adam] = 100 * ours[adam] - printed
-    return apart, by_adam
-
-
-def _gains(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
-    """What Table 3 says that the parts add."""
-    sized = {(step.one, step.two): step for step in ablation_steps(fine)}
-    methods = {row_title(3, method): method for method in ROWS[3]}
-    dice = per_seed(records, "acdc")
-    found = []
-    for step in ablation_steps(records):
-        one, two = methods[step.one], methods[step.two]
-        both = [r for r in records if r.run.dataset == "acdc" and r.run.method in (one, two)]
-        both = [r for r in both if r.run.seed in step.seeds]
-        (row,) = compare(both, one, metrics=["dice"]).to_dict("records")
-        decided = row["low"] * row["high"] > 0
-        each = ", ".join(f"{100 * (dice[two][s] - dice[one][s]):+.2f}" for s in step.seeds)
-        which = seeds_text(step.seeds) + (f": {each}" if len(step.seeds) > 1 else "")
-        found.append(
-            Claim(
-                f"{step.two} is {'above' if step.printed > 0 else 'below'} {step.one} on ACDC "
-                f"({step.printed:+.2f} points)",
-                f"{step.gain:+.2f} points ({which}); over patients {interval(row, 100, 'points')}"
-                + _step_at_printed_size(sized.get((step.one, step.two))),
-                bool(step.gain * step.printed > 0) if decided else None,
-                "the printed gain is smaller than what seeds differ by here"
-                if abs(step.printed) < CLOSE
-                else "",
-            )
-        )
-    return found
-
-
-def _step_at_printed_size(step: AblationStep | None) -> str:
-    """What the step is worth at the printed size, if it was run."""
-    if step is None:
-        return ""
-    where = f"at 256 x 256 (profile `{resolution.FINE}`)"
-    return f"; {where} {step.gain:+.2f} points ({seeds_text(step.seeds)})"
-
-
-def _comparisons(records: Sequence[Record]) -> list[Claim]:
-    """SCN before all others, in Dice and 95HD, and significantly so."""
-    tests = tests_against_scn(records)
-    if not len(tests):
-        return []
-    ahead = ahead_of_scn(tests)
-    names = in_order(list(dict.fromkeys(ahead["method"].tolist())))
-    claimed: Any = tests[(tests["metric"] == "dice") & (tests["method"] != "cale")]
-    proven, of = _counted(claimed)
-    more, of_more = _counted(tests)
-    better, ranks = proven_leads(ahead)
-    lost = len(ahead) - ahead["verdict"].tolist().count("worse")
-    won = [row for row in claimed.to_dict("records") if row["verdict"] == "worse"]
-    once, apart = sum(row["seeds"] < 2 for row in won), sum(map(bool, map(seeds_mark, won)))
-    single = [
-        f"{row_title(1, row['method'])} on {data_title(row['dataset'])}"
-        for row in ahead.drop_duplicates(["dataset", "method"]).to_dict("records")
-        if row["seeds"] < 2
-    ]
-    return [
-        Claim(
-            "SCN has the best mean Dice and 95HD on both sets",
-            f"ahead of it, in Dice or 95HD: {', '.join(row_title(1, n) for n in names) or 'none'}",
-            None if names and not better else not names,
-            f"significant leads: {better or 'none'}"
-            + (f"; SCN has the better ranks in {ranks} of {len(ahead)}" if ranks else "")
-            + (f"; of one seed {', '.join(single)}" if single else ""),
-        ),
-        Claim(
-            "SCN's lead is significant (p < 0.05, test not named)",
-            f"in {proven} of {of} comparisons of Dice ({more} of {of_more} with 95HD and PCE+CALE)",
-            proven == of,
-            f"of the {of_more - more} others SCN has no lead in {lost}; twenty and "
-            "fifteen test patients tell few small differences apart; of those in Dice that are "
-            f"significant, {once} are of one seed of the rival, and {apart} of seeds over "
-            f"{SPREAD:g} points apart",
-        ),
-    ]
-
-
-def _counted(tests: pd.DataFrame) -> tuple[int, int]:
-    """In how many of the comparisons SCN is significantly better, and how many there are."""
-    return tests["verdict"].tolist().count("worse"), len(tests)
 
 
 def _beside_the_field(records: Sequence[Record]) -> str:

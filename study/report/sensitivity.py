@@ -1,12 +1,12 @@
 """What one choice is worth, from short runs on validation subjects, a few minutes and seeds each.
 
-A short run's variant is a chain: "short+stride4+nopap" departs in its last link from
-"short+stride4", and is compared with that alone, seed by seed. After a whole run a difference can
+A short run's variant is a chain: "short128+nopap" departs in its last link from "short128", and is
+compared with that alone, seed by seed. After a whole run a difference can
 be another one: `study.report.both_lengths` has those that were made in both.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from scipy import stats
@@ -14,6 +14,7 @@ from scipy import stats
 from scnlib.config import Strokes
 from scnlib.paths import SHORT
 from scnlib.records import Record
+from study.experiments import PRINTED_GRID
 from study.report import markdown
 from study.report.left_out import best_by_seed
 from study.report.means import seeds_count, seeds_text
@@ -66,6 +67,8 @@ MEANING = {
 }
 IN_WORDS = OF_OTHERS | MEANING
 FINER = f"{SHORT}+stride4"
+# What SCN's choices are tried beside in short runs, the printed grid first.
+GRIDS = {PRINTED_GRID: "128 px, 32 x 32 cells", FINER: "64 px, 16 x 16 cells"}
 LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
 
 
@@ -131,8 +134,11 @@ def whole_fills(
 
 
 def fills(found: Sequence[Effect]) -> list[Effect]:
-    """Each method's effect of labelling the corners that a rotation brings in."""
-    return [effect for effect in found if effect.choice == FILL]
+    """Each method's effect of labelling the corners that a rotation brings in.
+
+    Not at the printed grid of short runs, at which SCN has no rival.
+    """
+    return [one for one in found if one.choice == FILL and one.base != PRINTED_GRID]
 
 
 def why_unlabelled(found: Sequence[Effect]) -> str:
@@ -157,15 +163,35 @@ def _gain(one: Effect) -> str:
     return f"{title(one.method)} {np.mean(one.changes):+.1f} ({seeds_count(len(one.seeds))})"
 
 
-def open_choices(found: Sequence[Effect]) -> list[Effect]:
-    """What the paper leaves open, in SCN: from the worst choice to the best.
+def open_choices(found: Sequence[Effect], grid: str = "") -> list[Effect]:
+    """What the paper leaves open, in SCN at a grid of `GRIDS`: from the worst choice to the best.
 
-    Each beside the mean of all the default's seeds: beside one seed's run a choice would look as
-    good as that seed is bad.
+    Without one at the first of `grids_of`. Each beside the mean of all the default's seeds: beside
+    one seed's run a choice would look as good as that seed is bad.
     """
-    others = (FILL, "stride4", *AMOUNTS)
-    ours = [one for one in found if one.method == "scn" and one.choice not in others]
+    grid = grid or next(iter(grids_of(found)), "")
+    ours = [one for one in _of_scn(found) if one.base == grid]
     return sorted(ours, key=lambda one: float(np.mean(one.apart)))
+
+
+def grids_of(found: Sequence[Effect]) -> list[str]:
+    """The grids that SCN's open choices were tried at, the printed one first."""
+    bases = {one.base for one in _of_scn(found)}
+    return [grid for grid in GRIDS if grid in bases]
+
+
+def finest(found: Sequence[Effect]) -> list[Effect]:
+    """Of an open choice that was tried at two grids, the one at the printed grid alone."""
+    printed = {one.choice for one in _of_scn(found) if one.base == PRINTED_GRID}
+    return [
+        one
+        for one in found
+        if one.method != "scn" or one.choice not in printed or one.base == PRINTED_GRID
+    ]
+
+
+def _of_scn(found: Sequence[Effect]) -> list[Effect]:
+    return [one for one in found if one.method == "scn" and one.choice in MEANING]
 
 
 def effects_table(found: Sequence[Effect]) -> str:
@@ -186,39 +212,72 @@ def other_choices(found: Sequence[Effect]) -> list[Effect]:
 
     All but SCN's `open_choices` and the amounts of strokes.
     """
-    ours = open_choices(found)
-    return [one for one in found if one not in ours and one.choice not in AMOUNTS]
+    names = {*MEANING, *AMOUNTS}
+    return [one for one in found if one.choice not in names or one.method != "scn"]
 
 
 def choices_table(found: Sequence[Effect]) -> str:
-    """SCN's open choices as Markdown, the best first, with what each says; "" for none."""
-    rows = []
-    for one in reversed(open_choices(found)):
-        each = ", ".join(f"{points:+.1f}" for points in one.apart)
-        having, points = float(np.mean(list(one.after.values()))), float(np.mean(one.apart))
-        name = f"`{one.choice}`"
-        rows.append((name, MEANING.get(one.choice, ""), f"{having:.1f}", f"{points:+.1f}", each))
-    head = ("choice", "in words", "Dice (%)", "to the default", "by seed")
+    """SCN's open choices as Markdown, with what each says; "" for none.
+
+    The best at the first of `grids_of` comes first. For each grid: points to the default, and by
+    seed where there are several.
+    """
+    grids = grids_of(found)
+    tried = [{one.choice: one for one in reversed(open_choices(found, grid))} for grid in grids]
+    names = dict.fromkeys(name for choices in tried for name in choices)
+    rows = [
+        (f"`{name}`", MEANING[name], *(_points(choices.get(name)) for choices in tried))
+        for name in names
+    ]
+    head = ("choice", "in words", *(GRIDS[grid] for grid in grids))
     return markdown.table(head, rows) if rows else ""
 
 
-def told_of_choices(found: Sequence[Effect]) -> str:
-    """Which choices chance alone would hardly bring about; "" without any."""
-    ranked = open_choices(found)
-    if not ranked:
+def _points(one: Effect | None) -> str:
+    """Points to the mean of the default, and those of each seed where there are several."""
+    if one is None:
         return ""
+    each = ", ".join(f"{points:+.1f}" for points in one.apart)
+    return f"{np.mean(one.apart):+.1f}" + f" ({each})" * (len(one.apart) > 1)
+
+
+def told_of_choices(found: Sequence[Effect]) -> str:
+    """Which choices chance alone would hardly bring about, by grid; "" without any."""
+    return "\n\n".join(
+        [*(_beyond_chance(found, grid) for grid in grids_of(found)), *_both_grids(found)]
+    )
+
+
+def _beyond_chance(found: Sequence[Effect], grid: str) -> str:
+    ranked = open_choices(found, grid)
     usual = default_dice(ranked)
     beyond = [one for one in ranked if abs(np.mean(one.apart)) > chance(usual, len(one.apart))]
     said = [f"`{one.choice}` {_words(one)}" for one in reversed(beyond)]
     counts = sorted({len(one.apart) for one in ranked})
     widths = [f"{chance(usual, n):.1f} ({seeds_count(n)})" for n in counts]
     return (
-        f"**SCN's open choices, in short runs**: the default has {np.mean(usual):.1f}% over "
-        f"{len(usual)} seeds. By chance the mean of others of its runs lies within "
-        f"{' or '.join(widths)} points of that: a 95% prediction interval, so that about "
-        f"{0.05 * len(ranked):.1f} of {len(ranked)} choices lie beyond it by chance. Beyond it: "
-        f"{', '.join(said) or 'none'}."
+        f"**SCN's open choices, in short runs of {GRIDS[grid]}**: the default has "
+        f"{np.mean(usual):.1f}% over {len(usual)} seeds. By chance the mean of others of its runs "
+        f"lies within {' or '.join(widths)} points of that: a 95% prediction interval, so that "
+        f"about {0.05 * len(ranked):.1f} of {len(ranked)} choices lie beyond it by chance. "
+        f"Beyond it: {', '.join(said) or 'none'}."
     )
+
+
+def _both_grids(found: Sequence[Effect]) -> list[str]:
+    """How alike the choices rank at two grids; empty where fewer than three were tried at both."""
+    ours: list[dict[str, float]] = [
+        {one.choice: float(np.mean(one.apart)) for one in open_choices(found, grid)}
+        for grid in grids_of(found)
+    ]
+    both = [name for name in ours[0] if name in ours[1]] if len(ours) == 2 else []
+    if len(both) < 3:
+        return []
+    rank: Any = stats.spearmanr([[choices[name] for choices in ours] for name in both])
+    return [
+        f"Of the {len(both)} choices tried at both grids the ranks agree with a correlation of "
+        f"{rank.statistic:+.2f} (Spearman; 1 is the same order, 0 none)."
+    ]
 
 
 def chance(usual: Sequence[float], seeds: int) -> float:
@@ -261,7 +320,7 @@ def told_of_corners(short: Sequence[Record], dataset: str = "acdc") -> str:
     found = {effect.method: effect for effect in fills(effects(short, dataset))}
     if not found:
         return ""
-    profile = short[0].run.profile
+    profile = next(r.run.profile for r in short if not r.run.variant.startswith(PRINTED_GRID))
     parts = [filled(effect) for effect in found.values()]
     text = (
         f"**Labels that nobody drew, in short runs** ({data_title(dataset)}, {profile.size} pixels,"

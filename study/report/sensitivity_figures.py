@@ -14,7 +14,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from study.report.display import legend_below
-from study.report.sensitivity import MEANING, Effect, chance, default_dice, fills, open_choices
+from study.report.sensitivity import (
+    GRIDS,
+    MEANING,
+    Effect,
+    chance,
+    default_dice,
+    fills,
+    open_choices,
+)
 from study.report.titles import title
 
 EDGE = 5.0  # points; a choice that does more is marked at the axis's end, with its number
@@ -36,7 +44,7 @@ def corners_picture(found: Sequence[Effect], heading: str) -> Figure:
 
 
 def choices_picture(found: Sequence[Effect], heading: str) -> Figure:
-    """SCN with one of its open choices changed, sorted, to the mean of its default.
+    """SCN with one of its open choices changed, sorted, to its default's mean, at the finest grid.
 
     The grey bands are where the mean of three seeds (dark) and a single one (pale) may lie by
     `chance`.
@@ -101,7 +109,8 @@ def _choices(axes: Axes, found: Sequence[Effect]) -> None:
         side = "left" if sign < 0 else "right"
         axes.text(sign * (EDGE - 0.4), y, f"{mean:+.1f}", ha=side, va="center")
     axes.set_yticks(range(len(found)), [MEANING.get(one.choice, one.choice) for one in found])
-    axes.set(xlabel="points of mean validation Dice, to the mean of the default")
+    grid = "".join(f" ({GRIDS[one.base]})" for one in found[:1])
+    axes.set(xlabel=f"points of mean validation Dice, to the mean of the default{grid}")
     axes.set_xlim(-EDGE - 0.5, EDGE + 0.5)
     axes.set_ylim(-0.5, max(len(found), 1) - 0.5)
     axes.grid(axis="x", alpha=0.3)

@@ -37,6 +37,16 @@ def test_the_own_rival_in_full_has_validation_and_number_formats():
     assert told_in_full([theirs]) == ""
 
 
+def test_on_validation_both_sizes_are_told():
+    runs = [record("box", 0.7), record("scn", 0.7)]
+    fine = [record(name, 0.7, profile="night") for name in ("box", "scn")]
+    for run, dice in zip([*runs, *fine], (0.6, 0.7, 0.75, 0.7), strict=True):
+        run.validation = {"best": {"dice": dice}}
+    said = " On validation patients -10.0 on ACDC (+5.0 at 256x256)."
+    assert said in rival_told(runs, NO_ROWS, fine) and said in rival_in_brief(runs, NO_ROWS, fine)
+    assert "-10.0 on ACDC." in rival_in_brief(runs, NO_ROWS)
+
+
 def test_a_rival_that_no_test_tells_apart_is_said_not_to_be():
     close = rival_told([record("scn", 0.7), record("box", 0.7)], NO_ROWS)
     assert "(no difference" in close

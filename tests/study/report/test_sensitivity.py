@@ -14,7 +14,9 @@ from study.report.sensitivity import (
     effects,
     effects_table,
     fills,
+    finest,
     open_choices,
+    other_choices,
     told_of_choices,
     told_of_corners,
     told_of_left_out,
@@ -81,8 +83,8 @@ def test_a_choice_stands_beside_the_mean_of_all_the_defaults_seeds() -> None:
     assert found["norsr"].apart == pytest.approx([-12]) and found["norsr"].changes[0] < -9.9
     assert found["nopap"].apart == pytest.approx([-1, 4])
     assert choices_table(effects(RUNS)).splitlines()[2:] == [
-        "| `nopap` | without PAP's term | 73.5 | +1.5 | -1.0, +4.0 |",
-        "| `norsr` | without RSR's term | 60.0 | -12.0 | -12.0 |",
+        "| `nopap` | without PAP's term | +1.5 (-1.0, +4.0) |",
+        "| `norsr` | without RSR's term | -12.0 |",
     ]
     assert choices_table([]) == told_of_choices([]) == told_of_left_out([]) == ""
     assert told_of_left_out(effects(RUNS)).endswith(
@@ -99,6 +101,46 @@ def test_what_chance_may_do_is_a_prediction_interval() -> None:
     text = told_of_choices(effects(runs))
     assert "the default has 72.0% over 3 seeds" in text and "9.9 (1 seed) points" in text
     assert text.endswith("Beyond it: `norsr` -12.0 (1 seed).")
+
+
+PRINTED = [
+    *short("scn", "short128", 0.60, 0.62),
+    *short("scn", "short128+norsr", 0.65),
+    *short("scn", "short128+warm", 0.64),
+    *short("scn", "short128+nopap", 0.61),
+]
+
+
+def test_two_grids_stand_beside_each_other_the_printed_one_first() -> None:
+    """To 61 at the printed grid, to 72 at the other, where warm has +3: ranks 3 2 1 and 1 3 2."""
+    found = effects([*RUNS, *PRINTED, *short("scn", "short+stride4+warm", 0.75)])
+    assert [one.choice for one in open_choices(found)] == ["nopap", "warm", "norsr"]
+    assert [one.choice for one in open_choices(found, "short+stride4")][-1] == "warm"
+    head, _, *rows = choices_table(found).splitlines()
+    assert head.endswith("| 128 px, 32 x 32 cells | 64 px, 16 x 16 cells |")
+    assert rows == [
+        "| `norsr` | without RSR's term | +4.0 | -12.0 |",
+        "| `warm` | CACL: T = 0.5 | +3.0 | +3.0 |",
+        "| `nopap` | without PAP's term | +0.0 | +1.5 (-1.0, +4.0) |",
+    ]
+    text = told_of_choices(found)
+    assert "of 128 px, 32 x 32 cells**: the default has 61.0% over 2 seeds" in text
+    assert "of 64 px, 16 x 16 cells**: the default has 72.0% over 2 seeds" in text
+    assert "Of the 3 choices tried at both grids" in text and "of -0.50 (Spearman" in text
+    few = effects([*RUNS, *PRINTED])
+    assert "Spearman" not in told_of_choices(few)
+    (axes,) = choices_picture(found, "choices").axes
+    assert len(axes.get_yticklabels()) == 3
+    assert axes.get_xlabel().endswith("(128 px, 32 x 32 cells)")
+    bases = [(one.choice, one.base) for one in finest(few) if one.method == "scn"]
+    assert ("norsr", "short128") in bases and ("norsr", "short+stride4") not in bases
+    assert ("background", "short+stride4") in bases
+
+
+def test_choices_of_scn_stand_apart_from_those_of_others() -> None:
+    found = effects([*RUNS, *PRINTED, *short("scn", "short", 0.5)])
+    told = {(one.method, one.choice) for one in other_choices(found)}
+    assert told == {("pce", "background"), ("scn", "background"), ("scn", "stride4")}
 
 
 def test_each_choice_of_a_compared_method_is_named_in_words() -> None:

@@ -1,0 +1,343 @@
+"""The paper's claims that the runs at hand can answer: what came out, the verdict, a likely cause.
+
+Verdicts and numbers are computed from the records; the rules are told on the page that shows them
+(`study.report.reproducibility`).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from scnlib.records import Record
+from study.experiments import RECIPES, without_recipe
+from study.places import FINE
+from study.report import resolution
+from study.report.findings import AblationStep, ablation_steps
+from study.report.means import mean_dice, per_seed, seeds_text
+from study.report.paper import group, paper_table, printed_mean
+from study.report.scores import SPREAD, number_text, seeds_mark
+from study.report.sensitivity import LITTLE, Effect, whole_fills
+from study.report.statistics import compare
+from study.report.titles import ROWS, data_title, plain_title, row_title, title
+from study.report.uneven import odd_means
+from study.report.verdicts import ahead_of_scn, interval, proven_leads, tests_against_scn
+
+CLOSE = 1.0  # points of Dice
+VERDICTS = {True: "holds", False: "does not hold", None: "undecided"}
+
+
+FLOODS = "far from every stroke nothing is labelled, and a network floods there"
+
+Fills = dict[str, list[Effect]]  # by data set, the methods that labelled corners lift
+
+
+class Claim(NamedTuple):
+    """A claim of the paper, what came out, the verdict, and the likely cause where it fails."""
+
+    claim: str
+    here: str
+    holds: bool | None  # None: undecided
+    cause: str
+
+
+def claims(
+    records: Sequence[Record], fine: Sequence[Record] = (), variants: Sequence[Record] = ()
+) -> list[Claim]:
+    """The paper's claims that the runs at hand can answer.
+
+    `fine` are those at the printed size, `variants` those that depart from the protocol.
+    """
+    fills = {
+        dataset: [one for one in whole_fills(records, variants, dataset) if _lifts(one)]
+        for dataset in ("acdc", "mscmr")
+    }
+    found = [*_levels(records, fine, fills), *_rivals(records, fine, fills)]
+    return [*found, *_gains(records, fine), *_best(records), *_significance(records)]
+
+
+def _lifts(fill: Effect) -> bool:
+    """Whether labelled corners lift a method by more than what `LITTLE` calls little."""
+    return float(np.mean(fill.changes)) > LITTLE
+
+
+def claims_told(found: Sequence[Claim]) -> str:
+    """How many claims hold, in a sentence; "" without one."""
+    counts = [[claim.holds for claim in found].count(holds) for holds in VERDICTS]
+    verbs = (("holds", "hold"), ("does not", "do not"), ("is undecided", "are undecided"))
+    said = [f"{n} {verb[n != 1]}" for n, verb in zip(counts, verbs, strict=True)]
+    return f"Of {len(found)} claims of the paper, at this size, {', '.join(said)}." if found else ""
+
+
+def _levels(records: Sequence[Record], fine: Sequence[Record], fills: Fills) -> list[Claim]:
+    """Printed mean Dice of SCN and of its baseline."""
+    sized = {(pair.dataset, pair.method): pair for pair in resolution.pairs(records, fine)}
+    found = []
+    for number, dataset in ((1, "acdc"), (2, "mscmr")):
+        ours = mean_dice(records, dataset)
+        for method in [name for name in ("scn", "pce") if name in ours]:
+            printed = printed_mean(number, method)
+            value = 100 * ours[method]
+            seeds = [100 * dice for dice in per_seed(records, dataset)[method].values()]
+            far_apart = max(seeds) - min(seeds) > SPREAD
+            among = far_apart and min(seeds) <= printed <= max(seeds)
+            lone = len(seeds) < 2 and _widest(records, method) > SPREAD
+            pair = sized.get((dataset, method))
+            found.append(
+                Claim(
+                    f"{title(method)} has {printed:.2f}% mean Dice on {data_title(dataset)}",
+                    f"{value:.2f}%, {value - printed:+.2f}"
+                    + (f"; by seed {min(seeds):.1f} to {max(seeds):.1f}" if among else "")
+                    + _at_printed_size(pair, printed),
+                    None if among or lone else bool(abs(value - printed) <= CLOSE),
+                    _why_scn(pair, printed, dataset)
+                    if method == "scn"
+                    else _why_pce(far_apart, lone) + _corners(fills[dataset], ["pce"]),
+                )
+            )
+    return found
+
+
+def _why_scn(pair: resolution.BothSizes | None, printed: float, dataset: str) -> str:
+    """Why SCN's level may be another one: what the size explains, and what was tried besides."""
+    won = _won(pair, printed)
+    unknown = "" if _wins_most(pair, printed) else "not known; "
+    tried = "; a finer map, or no term of PAP, changed less than a point (notebook 05)"
+    text = f"{unknown}a quarter of the pixels and a twentieth of the training{won}"
+    return text + tried * (dataset == "acdc")
+
+
+def _why_pce(far_apart: bool, lone: bool) -> str:
+    """Why PCE's level may be another one."""
+    if far_apart:
+        return f"chance: {FLOODS} or does not; seeds lie far apart (notebook 04b; REPORT, Chance)"
+    if lone:
+        return f"chance, as on the other data set: {FLOODS} or does not"
+    return f"{FLOODS} (notebooks 04b and 08)"
+
+
+def _corners(fills: Sequence[Effect], methods: Sequence[str]) -> str:
+    """What labelled corners do for some of these methods; "" where they do little."""
+    said = []
+    for fill in [fill for fill in fills if fill.method in methods]:
+        before, after = fill.means
+        seeds = seeds_text(fill.seeds)
+        said.append(f"{title(fill.method)} {before:.1f} to {after:.1f}% ({seeds})")
+    where = "; a rotation's corners, which public code labels as background (validation: "
+    return f"{where}{', '.join(said)})" if said else ""
+
+
+def _widest(records: Sequence[Record], method: str) -> float:
+    """Points of mean Dice between a method's seeds, on the data set where that is most."""
+    seeds = [per_seed(records, dataset).get(method, {}).values() for dataset in ("acdc", "mscmr")]
+    return max(100 * (max(dice) - min(dice)) for dice in seeds if dice)
+
+
+def _at_printed_size(pair: resolution.BothSizes | None, printed: float) -> str:
+    """What the same seeds have at the printed size, and at the smaller one, if they were run."""
+    if pair is None:
+        return ""
+    fine, coarse = map(number_text, pair.dice)
+    text = f"; at 256 x 256 (profile `{FINE}`) {fine}%, {seeds_text(pair.seeds)}"
+    text += f" (the same at 128 x 128: {coarse}%)" if coarse else ""
+    return text + ", which is close to the print" * (abs(pair.dice[0] - printed) <= CLOSE)
+
+
+def _wins_most(pair: resolution.BothSizes | None, printed: float) -> bool:
+    """Whether the printed size wins over half of the way to the print."""
+    if pair is None or np.isnan(pair.dice[1]):
+        return False
+    fine, coarse = pair.dice
+    return printed > coarse and fine - coarse > (printed - coarse) / 2
+
+
+def _won(pair: resolution.BothSizes | None, printed: float) -> str:
+    """How much of the way to the print the printed size wins; "" where that was not run."""
+    if pair is None or np.isnan(pair.dice[1]):
+        return ""
+    fine, coarse = pair.dice
+    if printed <= coarse:
+        return ""
+    added = f"add {fine - coarse:.2f} of the {printed - coarse:.2f} points that lack"
+    if fine <= coarse:
+        added = f"add nothing ({fine - coarse:+.2f})"
+    elif fine >= printed:
+        added = "make up for it"
+    return f"; all pixels and a tenth of the training {added} ({seeds_text(pair.seeds)})"
+
+
+def _rivals(records: Sequence[Record], fine: Sequence[Record], fills: Fills) -> list[Claim]:
+    """The printed mean Dice of the compared methods but PCE, a data set a row."""
+    found = []
+    for number, dataset in ((1, "acdc"), (2, "mscmr")):
+        apart, by_adam = _to_the_print(records, number, dataset)
+        if not apart:
+            continue
+        here = ", ".join(f"{title(method)} {points:+.2f}" for method, points in apart.items())
+        adam = ", ".join(f"{plain_title(m)} {points:+.2f}" for m, points in by_adam.items())
+        here += f"; by Adam, as the paper has it: {adam}" if adam else ""
+        sized, behind = _at_both_sizes(records, fine, number, dataset)
+        above = [title(method) for method, points in apart.items() if points > CLOSE]
+        odd = odd_means(records, dataset)
+        why = [f"{title(m)} {kind} {values}" for (m, kind), values in odd.items() if m in apart]
+        found.append(
+            Claim(
+                f"the other rows of Table {number} on {data_title(dataset)}",
+                f"to the print: {here}{sized}",
+                all(abs(points) <= CLOSE for points in apart.values()),
+                "not known; smaller images and a shorter training, as with SCN"
+                + (f", but for {', '.join(behind)} (lower at 256 x 256)" if behind else "")
+                + _corners(fills[dataset], list(apart))
+                + (f"; far above the print, unexplained: {', '.join(above)}" if above else "")
+                + (f"; means of unlike parts: {'; '.join(why)}" if why else ""),
+            )
+        )
+    return found
+
+
+def _at_both_sizes(
+    records: Sequence[Record], fine: Sequence[Record], number: int, dataset: str
+) -> tuple[str, list[str]]:
+    """How far the rows are from the print at the printed size, the same seeds at the smaller one in
+    brackets; and those that are lower there."""
+    said, behind = [], []
+    for pair in resolution.pairs(records, fine):
+        if pair.dataset != dataset or pair.method not in set(ROWS[number]) - {"pce", "scn", "full"}:
+            continue
+        printed = printed_mean(number, pair.method)
+        at_fine, at_coarse = (dice - printed for dice in pair.dice)
+        same = "" if np.isnan(at_coarse) else f" ({at_coarse:+.2f} at 128 x 128)"
+        said.append(f"{title(pair.method)} {at_fine:+.2f}{same}, {seeds_text(pair.seeds)}")
+        behind += [title(pair.method)] * (at_fine < at_coarse)
+    where = f"; at 256 x 256 (profile `{FINE}`): "
+    return f"{where}{', '.join(said)}" if said else "", behind
+
+
+def _to_the_print(
+    records: Sequence[Record], number: int, dataset: str
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Points of mean Dice from the print of each rival but PCE: of the rows that are the paper's,
+    and of those under the shared recipe where the row has its own."""
+    ours = mean_dice(records, dataset)
+    apart, by_adam = {}, {}
+    for row in ROWS[number]:
+        if row in ("pce", "scn", "full"):
+            continue
+        printed = printed_mean(number, row)
+        if row in ours:
+            apart[row] = 100 * ours[row] - printed
+        if row in RECIPES and (adam := without_recipe(row)) in ours:
+            by_adam[adam] = 100 * ours[adam] - printed
+    return apart, by_adam
+
+
+def _gains(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
+    """What Table 3 says that the parts add."""
+    sized = {(step.one, step.two): step for step in ablation_steps(fine)}
+    methods = {row_title(3, method): method for method in ROWS[3]}
+    dice = per_seed(records, "acdc")
+    found = []
+    for step in ablation_steps(records):
+        one, two = methods[step.one], methods[step.two]
+        both = [r for r in records if r.run.dataset == "acdc" and r.run.method in (one, two)]
+        both = [r for r in both if r.run.seed in step.seeds]
+        (row,) = compare(both, one, metrics=["dice"]).to_dict("records")
+        decided = row["low"] * row["high"] > 0
+        each = ", ".join(f"{100 * (dice[two][s] - dice[one][s]):+.2f}" for s in step.seeds)
+        which = seeds_text(step.seeds) + (f": {each}" if len(step.seeds) > 1 else "")
+        found.append(
+            Claim(
+                f"{step.two} is {'above' if step.printed > 0 else 'below'} {step.one} on ACDC "
+                f"({step.printed:+.2f} points)",
+                f"{step.gain:+.2f} points ({which}); over patients {interval(row, 100, 'points')}"
+                + _step_at_printed_size(sized.get((step.one, step.two))),
+                bool(step.gain * step.printed > 0) if decided else None,
+                "the printed gain is smaller than what seeds differ by here"
+                if abs(step.printed) < CLOSE
+                else "",
+            )
+        )
+    return found
+
+
+def _step_at_printed_size(step: AblationStep | None) -> str:
+    """What the step is worth at the printed size, if it was run."""
+    if step is None:
+        return ""
+    where = f"at 256 x 256 (profile `{FINE}`)"
+    return f"; {where} {step.gain:+.2f} points ({seeds_text(step.seeds)})"
+
+
+def _best(records: Sequence[Record]) -> list[Claim]:
+    """SCN before all rivals in mean Dice, and in mean 95HD. PCE+CALE, a part of it, is none."""
+    tests = tests_against_scn(records)
+    tests = tests[tests["method"] != "cale"] if len(tests) else tests
+    found = []
+    for metric, word in (("dice", "Dice"), ("hd95_voxel", "95HD")):
+        mine: Any = tests[tests["metric"] == metric] if len(tests) else tests
+        if not len(mine):
+            continue
+        ahead = ahead_of_scn(mine)
+        better, ranks = proven_leads(ahead)
+        names = [_where(row) for row in ahead.to_dict("records")]
+        close = [_where(row) for row in mine.to_dict("records") if row["verdict"] != "worse"]
+        close = [name for name in close if name not in names]
+        found.append(
+            Claim(
+                f"SCN has the best mean {word} on both sets",
+                f"ahead of it: {', '.join(names) or 'none'}; behind it and not told apart: "
+                f"{', '.join(close) or 'none'}",
+                None if names and not better else not names,
+                f"significant leads: {better or 'none'}"
+                + (f"; SCN has the better ranks in {ranks} of {len(ahead)}" if ranks else "")
+                + _ahead_in_print(word),
+            )
+        )
+    return found
+
+
+def _where(row: Any) -> str:
+    """A row of the tests: method, data set, and that it has one seed."""
+    once = " (one seed)" * (row["seeds"] < 2)
+    return f"{row_title(1, row['method'])} on {data_title(row['dataset'])}{once}"
+
+
+def _ahead_in_print(word: str) -> str:
+    """Whose printed mean is better than SCN's in Table 1 or 2; "" for none."""
+    said = []
+    for number, dataset in ((1, "acdc"), (2, "mscmr")):
+        means: Any = group(paper_table(number), word)["Mean"] * (1 if word == "Dice" else -1)
+        ahead = [str(row) for row in means.index[means > means["ours"]]]
+        said += [f"{' and '.join(ahead)} on {data_title(dataset)}"] if ahead else []
+    return f"; in the print, too, ahead of it: {', '.join(said)}" if said else ""
+
+
+def _significance(records: Sequence[Record]) -> list[Claim]:
+    """SCN significantly before all others in Dice."""
+    tests = tests_against_scn(records)
+    if not len(tests):
+        return []
+    claimed: Any = tests[(tests["metric"] == "dice") & (tests["method"] != "cale")]
+    proven, of = _counted(claimed)
+    more, of_more = _counted(tests)
+    ahead = ahead_of_scn(tests)
+    lost = len(ahead) - ahead["verdict"].tolist().count("worse")
+    won = [row for row in claimed.to_dict("records") if row["verdict"] == "worse"]
+    once, apart = sum(row["seeds"] < 2 for row in won), sum(map(bool, map(seeds_mark, won)))
+    return [
+        Claim(
+            "SCN's lead is significant (p < 0.05, test not named)",
+            f"in {proven} of {of} comparisons of Dice ({more} of {of_more} with 95HD and PCE+CALE)",
+            proven == of,
+            f"of the {of_more - more} others SCN has no lead in {lost}; twenty and "
+            "fifteen test patients tell few small differences apart; of those in Dice that are "
+            f"significant, {once} are of one seed of the rival, and {apart} of seeds over "
+            f"{SPREAD:g} points apart",
+        ),
+    ]
+
+
+def _counted(tests: pd.DataFrame) -> tuple[int, int]:
+    """In how many of the comparisons SCN is significantly better, and how many there are."""
+    return tests["verdict"].tolist().count("worse"), len(tests)
