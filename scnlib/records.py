@@ -77,19 +77,6 @@ class Record:
         """curve.csv: the losses, tau and the share of M, means over ten iterations."""
         return pd.read_csv(self.folder / "curve.csv")
 
-    @property
-    def typical_step(self) -> float:
-        """Seconds a step: the median over the stretches between validations.
-
-        `seconds_per_step` is the mean, in which a pause or another program's load counts too. The
-        stretches are long enough to hold what a method does once in a while (S2L's passes).
-        """
-        profile, curve = self.run.profile, self.curve
-        ends = curve[curve["iteration"].map(profile.validates_after)]
-        ends = ends if len(ends) else curve
-        steps = np.diff(ends["iteration"], prepend=0)
-        return float(np.median(np.diff(ends["seconds"], prepend=0) / steps))
-
     def prediction(self, volume: str) -> np.ndarray:
         """The label volume (n, H, W) uint8 predicted for a test volume, on its own grid.
 

@@ -10,7 +10,7 @@ import pandas as pd
 from scnlib.differences import changed_fields
 from scnlib.records import Record
 from study.experiments import make_run
-from study.report.means import best_dice, difference
+from study.report.means import best_dice, difference, typical_step
 from study.report.paper import group, printed_mean
 from study.report.scores import side_by_side
 from study.report.titles import ROWS, row_title, title
@@ -134,7 +134,7 @@ def cost_table(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _cost(record: Record) -> dict[str, Any]:
-    run, step = record.run, record.typical_step
+    run, step = record.run, typical_step(record)
     return {
         "data set": run.dataset,
         "method": title(run.method),

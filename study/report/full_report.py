@@ -19,6 +19,7 @@ from study.report import (
 from study.report.claims import answers
 from study.report.findings import departures
 from study.report.gain import floods
+from study.report.means import typical_step
 from study.report.tables import short_tables
 from study.report.titles import NAMES, data_title, title
 from study.report.uneven import odd_means
@@ -272,7 +273,7 @@ def runs_table(records: Sequence[Record], variants: Sequence[Record]) -> str:
         if best:
             last = record.validation["curve"][-1]["dice"]
             valid = (f"{100 * best['dice']:.2f}", f"{best['iteration']:.0f}", f"{100 * last:.2f}")
-        rows.append((name, *valid, test, f"{record.typical_step:.3f}"))
+        rows.append((name, *valid, test, f"{typical_step(record):.3f}"))
     head = ("run", "best validation Dice", "at iteration", "in the end", "test Dice")
     return markdown.table((*head, "seconds a step"), rows)
 
@@ -293,7 +294,7 @@ def measured_times(path: Path) -> list[str]:
 def training_time(records: Sequence[Record]) -> list[str]:
     """A line on how long the trainings of seed 0 take, from each one's typical step; or none."""
     runs = [record for record in records if record.run.seed == 0]
-    hours = sum(r.run.profile.iterations * r.typical_step for r in runs) / 3600
+    hours = sum(r.run.profile.iterations * typical_step(r) for r in runs) / 3600
     line = f"- The {len(runs)} trainings of seed 0 behind the tables: {hours:.0f} hours."
     return [line] if runs else []
 

@@ -48,3 +48,16 @@ def seeds_count(count: int) -> str:
 
 def seeds_text(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def typical_step(record: Record) -> float:
+    """Seconds a step: the median over the stretches between validations.
+
+    `seconds_per_step` is the mean, in which a pause or another program's load counts too. The
+    stretches are long enough to hold what a method does once in a while (S2L's passes).
+    """
+    profile, curve = record.run.profile, record.curve
+    ends = curve[curve["iteration"].map(profile.validates_after)]
+    ends = ends if len(ends) else curve
+    steps = np.diff(ends["iteration"], prepend=0)
+    return float(np.median(np.diff(ends["seconds"], prepend=0) / steps))

@@ -11,6 +11,7 @@ import pytest
 
 from study.experiments import make_run
 from study.report import findings, uneven
+from study.report.means import typical_step
 from tests.sample_record import write
 from tests.study.report.test_tables import record
 
@@ -65,7 +66,7 @@ def test_a_steps_time_has_what_a_method_does_now_and_then_but_not_a_pause(tmp_pa
     seconds = [2.0, 2, 5] * 4
     seconds[4] += 100
     run = timed(tmp_path, seconds, [0.5, 0.79, 0.8, 0.7])
-    assert run.typical_step == pytest.approx(9 / 30)
+    assert typical_step(run) == pytest.approx(9 / 30)
     row = findings.cost_table([run]).iloc[0]
     assert (row["seconds a step"], row["images/s"]) == (0.3, 20.0)
     assert row["training (min)"] == 0.6

@@ -99,10 +99,11 @@ def test_no_report_is_written_of_lost_points_that_were_cut_off(tmp_path):
     assert not (tmp_path / "cpu" / "REPORT.md").exists()
 
 
-def test_a_run_is_listed_with_its_best_and_its_last_validation():
+def test_a_run_is_listed_with_its_best_and_its_last_validation(monkeypatch):
+    monkeypatch.setattr(full_report, "typical_step", lambda record: 0.1)
     curve = [{"iteration": 10, "dice": 0.75}, {"iteration": 20, "dice": 0.5}]
     run: Any = make_run("acdc", "pce")
-    shared: Any = {"run": run, "summary": {"dice": {"mean": 0.625}}, "typical_step": 0.1}
+    shared: Any = {"run": run, "summary": {"dice": {"mean": 0.625}}}
     found: list[Any] = [
         SimpleNamespace(**shared, validation={"curve": curve, "best": curve[0]}),
         SimpleNamespace(**shared, validation={"curve": [], "best": None}),
@@ -154,10 +155,11 @@ def executed(name: str) -> str:
     return "\n".join(data[kind] for data in shown for kind in data if kind.startswith("text/"))
 
 
-def test_the_hours_of_all_trainings_are_those_of_their_typical_steps():
+def test_the_hours_of_all_trainings_are_those_of_their_typical_steps(monkeypatch):
+    monkeypatch.setattr(full_report, "typical_step", lambda record: record.step_s)
     profile = SimpleNamespace(iterations=3_000)
     runs: list[Any] = [
-        SimpleNamespace(run=SimpleNamespace(seed=seed, profile=profile), typical_step=step)
+        SimpleNamespace(run=SimpleNamespace(seed=seed, profile=profile), step_s=step)
         for seed, step in ((0, 1.2), (0, 2.4), (1, 9.0))
     ]
     (line,) = full_report.training_time(runs)

@@ -53,9 +53,8 @@ def test_the_table_has_the_printed_mean_of_the_table_that_has_the_row():
     ]
 
 
-def test_the_report_has_the_section_where_there_is_a_run():
-    for one in COARSE:
-        one.typical_step = 0.1
+def test_the_report_has_the_section_where_there_is_a_run(monkeypatch):
+    monkeypatch.setattr("study.report.full_report.typical_step", lambda record: 0.1)
     heading = "## At the printed resolution"
     assert heading in report_text(COARSE, [], "cpu", fine=FINE)
     assert heading not in report_text(COARSE, [], "cpu")
