@@ -17,7 +17,7 @@ from study.report import left_out, own_rival, resolution, sensitivity
 from study.report.amounts import amounts_told
 from study.report.findings import AblationStep, ablation_steps
 from study.report.gain import floods
-from study.report.means import difference, mean_dice
+from study.report.means import difference, mean_dice, seeds_count
 from study.report.paper import printed_mean
 from study.report.sensitivity import LITTLE
 from study.report.titles import NAMES, SHARED, data_title, in_order, row_title, title
@@ -105,14 +105,15 @@ def corners(
     variants: Sequence[Record],
     full: bool = False,
 ) -> str:
-    """What labels that nobody drew do, run by run in whole runs; without any, in short ones.
+    """What labels that nobody drew do in whole runs, one by one where `full`; else in short ones.
 
     The footnotes' rows are left to the report, which is said where `full`.
     """
     rows = [r for r in variants if r.run.method not in SHARED]
     whole = {name: sensitivity.whole_fills(records, rows, name) for name in NAMES}
     brief = sensitivity.fills(sensitivity.effects([r for r in short if r.run.method not in SHARED]))
-    told = [f"{data_title(name)}, {_run_by_run(one)}" for name, one in whole.items() if one]
+    say = _run_by_run if full else _by_method
+    told = [f"{data_title(name)}, {say(one)}" for name, one in whole.items() if one]
     if not told and not brief:
         return ""
     what = "; ".join(told) if told else f"short runs on ACDC: {_moved(brief)}"
@@ -128,6 +129,27 @@ def corners(
         for method, values in sensitivity.above_scn(found).items()
     ]
     return text + (f" SCN is then behind {', '.join(above)}." if above else "")
+
+
+def _by_method(found: Sequence[sensitivity.Effect]) -> str:
+    """Each method that moves, its mean over seeds, the most lifted first; SCN last."""
+    ordered = sorted(found, key=lambda one: -float(np.mean(one.changes)))
+    said, kept = [], 0
+    for one in [one for one in ordered if one.method != "scn"]:
+        if abs(np.mean(one.changes)) < LITTLE:
+            kept += 1
+        else:
+            before, after = one.means
+            seeds = seeds_count(len(one.seeds))
+            said.append(f"{title(one.method)} {before:.1f} to {after:.1f} ({seeds})")
+    if kept:
+        said.append(f"{kept} other{'s' * (kept > 1)} by less than {LITTLE:g}")
+    said += [
+        f"SCN {np.mean(one.changes):+.1f} ({seeds_count(len(one.seeds))})"
+        for one in found
+        if one.method == "scn"
+    ]
+    return ", ".join(said)
 
 
 def _run_by_run(found: Sequence[sensitivity.Effect]) -> str:
