@@ -14,7 +14,7 @@ from scnlib.paths import RESULTS
 from study.collected import KINDS, collect
 from study.places import FINE, README
 from study.report import lost_points, markdown
-from study.report.claimed import claims, claims_told
+from study.report.claims_judged import claims, claims_told
 from study.report.full_report import measured_times, phantom_line, report_text, training_time
 from study.report.headlines import headlines
 from study.report.in_brief import in_brief, level

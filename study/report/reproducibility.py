@@ -17,7 +17,7 @@ from scnlib.paths import REPOSITORY
 from scnlib.records import Record
 from study.experiments import RECIPES
 from study.report import field, markdown
-from study.report.claimed import CLOSE, VERDICTS, Claim, claims, claims_told
+from study.report.claims_judged import CLOSE, VERDICTS, Claim, claims, claims_told
 from study.report.costs import costs_told
 from study.report.forecast import forecast, steps_told
 from study.report.left_undone import left_undone

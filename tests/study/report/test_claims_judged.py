@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.report.claimed import Claim, claims, claims_told
+from study.report.claims_judged import Claim, claims, claims_told
 from tests.study.report.test_sensitivity import short
 from tests.study.report.test_tables import record
 
