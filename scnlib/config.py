@@ -122,6 +122,10 @@ class ComparedOptions:
     mloss_form: Literal["original", "no length", "swapped"] = "original"
 
 
+class EarlierError(ValueError):
+    """A text was written before an option existed, or in an earlier version of its format."""
+
+
 @dataclass(frozen=True, config=_STRICT)
 class Run:
     """One training: a method on a data set with a seed, under a profile."""
@@ -140,9 +144,10 @@ class Run:
 
     @staticmethod
     def from_json(text: str) -> "Run":
-        """Read `to_json`'s text; `ValueError` for unknown or missing names and wrong types.
+        """Read `to_json`'s text; `ValueError` for unknown names and wrong types.
 
-        A default may be another one by now, so that a text which doesn't say an option is refused.
+        A default may be another one by now, so that a text which doesn't say an option is refused
+        by `EarlierError`.
         """
         content = json.loads(text)
         parts = {"": Run} | PARTS
@@ -151,10 +156,7 @@ class Run:
             if isinstance(there, dict):
                 absent = [f.name for f in fields(kind) if f.name not in there]
                 if absent:
-                    raise ValueError(
-                        f"{part or 'run'} has no {', '.join(absent)}: if it is of an earlier "
-                        "version, python -m study.migrate FOLDER rewrites it"
-                    )
+                    raise EarlierError(f"{part or 'run'} has no {', '.join(absent)}")
         return TypeAdapter(Run).validate_json(text)
 
 

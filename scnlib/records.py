@@ -18,7 +18,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from scnlib import schema
-from scnlib.config import Run
+from scnlib.config import EarlierError, Run
 from scnlib.differences import differences
 from scnlib.files import replace_bytes, replace_text, sha256
 
@@ -137,6 +137,10 @@ def read(folder: str | Path) -> Record:
         raise ValueError(f"{path}: no such record; the run has not finished")
     try:
         record = Record(**schema.from_text(path.read_text(encoding="utf-8")), folder=folder)
+    except EarlierError as error:
+        raise ValueError(
+            f"{path}: of an earlier version ({error}): python -m study.migrate {folder} rewrites it"
+        ) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f"{path}: not a readable record ({schema.why(error)}); {mend(folder)}"

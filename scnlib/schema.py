@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scnlib.config import Run
+from scnlib.config import EarlierError, Run
 
 VERSION = 2
 
@@ -33,13 +33,17 @@ def from_text(text: str) -> dict[str, Any]:
 
 
 def checked(content: Any) -> dict[str, Any]:
-    """The content of a record of this version, less that and its sum; ValueError otherwise."""
+    """The content of a record of this version, less that and its sum.
+
+    Raises `EarlierError` for an earlier version, `ValueError` or `TypeError` for what is no record.
+    """
     if not isinstance(content, dict):
         raise ValueError("it is no object")
-    version = content.get("schema", 1)  # the first had none
+    version = content.get("schema", 1)  # the first had none, and no sum
+    if version < VERSION and "sha256" not in content:
+        raise EarlierError(f"it has version {version}")
     if version != VERSION:
-        do = "update it" if version > VERSION else "python -m study.migrate FOLDER rewrites it"
-        raise ValueError(f"of version {version}, and this code reads version {VERSION}: {do}")
+        raise ValueError(f"of version {version}, and this code reads version {VERSION}: update it")
     content = dict(content)
     if content.pop("sha256", None) != _sum(content):
         raise ValueError("its own sum is another: it was changed")

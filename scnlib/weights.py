@@ -44,7 +44,7 @@ def save_weights(path: Path, method: Method, run: Run, names: Sequence[str]) -> 
 def packed(run: Run, names: Sequence[str], weights: Mapping[str, Tensor]) -> bytes:
     """A safetensors file of these tensors on the CPU, as they are, the same bytes each time."""
     about = {"run": json.loads(run.to_json()), "classes": list(names)}
-    about |= {"sha256": sum_of(about, weights)}
+    about |= {"sha256": sum_of(said_of(about), weights)}
     return save(dict(weights), {ABOUT: json.dumps(about)})
 
 
@@ -74,15 +74,19 @@ def load_weights(path: Path) -> tuple[Run, tuple[str, ...], dict[str, Tensor]]:
         ) from error
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"{path}: does not name its classes; train it again with this version")
-    if about.get("sha256") != sum_of(about, weights):
+    if about.get("sha256") != sum_of(said_of(about), weights):
         raise ValueError(f"{path}: changed since it was saved; restore it, or train it again")
     weights = {k: v.float() if v.dtype == torch.half else v for k, v in weights.items()}
     return run, tuple(names), weights
 
 
-def sum_of(about: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
-    """sha256 of all that the file says: a turned bit in it would change predictions unseen."""
-    said = json.dumps([about["run"], about["classes"]], sort_keys=True)
+def said_of(about: Mapping[str, Any]) -> str:
+    """What a file says of its run and classes, as its sum has it."""
+    return json.dumps([about["run"], about["classes"]], sort_keys=True)
+
+
+def sum_of(said: str, weights: Mapping[str, Tensor]) -> str:
+    """sha256 of all that a file holds: a turned bit in it would change predictions unseen."""
     total = hashlib.sha256(f"{said}\n".encode())
     for name in sorted(weights):
         values = weights[name]

@@ -3,7 +3,7 @@
 `study.experiments`  the runs: profiles, recipes, variants
 `study.collected`    the runs that ended, under a folder of results
 `study.places`       what stands where, and so how no data set may be called
-`study.migrate`      the records brought to the current version: python -m study.migrate results
+`study.migrate`      records, weights, growth.json made today's: python -m study.migrate results
 `study.run`          run_all.sh: what is left to do, and running the notebooks that do it
 `study.report`       printed numbers and ours: statistics, tables, claims, figures, README's numbers
 `study.lessons`      what the notebooks teach with: exercises, drawing, the walk through SCN

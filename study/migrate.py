@@ -4,23 +4,20 @@ What was written before an option says what the code did before there was a choi
 put in as `EARLIER` has it, whatever its default is today.
 """
 
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from scnlib.commandline import Parser
-from scnlib.config import Run
+from scnlib.config import EarlierError, Run
 from scnlib.files import replace_bytes, replace_text
 from scnlib.paths import to_path
 from scnlib.schema import checked, to_text, why
-from scnlib.weights import ABOUT, packed, sum_of
+from scnlib.weights import ABOUT, packed, said_of, sum_of
 from study.places import files_under
 
 EARLIER: dict[str, dict[str, Any]] = {
@@ -51,11 +48,11 @@ def migrate(path: Path) -> bool:
     """
     before = path.read_text(encoding="utf-8")
     content = json.loads(before)
-    if isinstance(content, dict) and content.get("schema", 1) == 1:  # which had no sum
+    try:
+        content = checked(content)
+    except EarlierError:
         content["processes"] = _processes(content)
         content.pop("schema", None)
-    else:
-        content = checked(content)
     if (after := to_text(content | {"run": whole_run(content["run"])})) == before:
         return False
     replace_text(path, after)
@@ -72,11 +69,11 @@ def migrate_weights(path: Path) -> bool:
         raise ValueError(f"not a safetensors file: {error}") from error
     if ABOUT in told:
         about = json.loads(told[ABOUT])
-        expected = sum_of(about, weights)
+        said = said_of(about)
     else:  # at first texts stood side by side
         about = {name: json.loads(told[name]) for name in ("run", "classes")}
-        about["sha256"], expected = told["sha256"], _first_sum(told, weights)
-    if about["sha256"] != expected:
+        about["sha256"], said = told["sha256"], f"{told['run']}\n{told['classes']}"
+    if about["sha256"] != sum_of(said, weights):
         raise ValueError("its own sum is another: it was changed")
     after = packed(whole_run(about["run"]), about["classes"], weights)
     if after == path.read_bytes():
@@ -113,15 +110,6 @@ def _processes(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     return processes
 
 
-def _first_sum(told: Mapping[str, str], weights: Mapping[str, Tensor]) -> str:
-    total = hashlib.sha256(f"{told['run']}\n{told['classes']}\n".encode())
-    for name in sorted(weights):
-        values = weights[name]
-        total.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
-        total.update(values.contiguous().flatten().view(torch.uint8).numpy().data)
-    return total.hexdigest()
-
-
 REWRITERS: dict[str, Callable[[Path], bool]] = {
     "record.json": migrate,
     "*.safetensors": migrate_weights,
@@ -144,7 +132,7 @@ def main(words: Sequence[str] | None = None) -> int:
     for path, rewrite in sorted(found, key=lambda one: one[0]):
         try:
             print(f"{path}: {'rewritten' if rewrite(path) else 'is of this version'}")
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
             print(f"error: {path}: can't be read ({why(error)})", file=sys.stderr)
             failed = True
     return int(failed)

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from scnlib.checkpoint import CHECKPOINT
 from scnlib.commandline import Parser
-from scnlib.config import Run
+from scnlib.config import EarlierError, Run
 from scnlib.data.checks import one_line
 from scnlib.differences import differences
 from scnlib.files import held, replace_bytes, replace_text, sha256
@@ -140,7 +140,13 @@ def watch(run: Run, folder: Path, root: Path | None, every: int = EVERY) -> Grow
 def _finished_one(run: Run, folder: Path) -> Growth:
     """What the folder holds; ValueError if that is of another run."""
     found = read_growth(folder)
-    of = Run.from_json(json.dumps(found.facts["run"]))
+    try:
+        of = Run.from_json(json.dumps(found.facts["run"]))
+    except EarlierError as error:
+        raise ValueError(
+            f"{folder / GROWTH}: of an earlier version ({error}): python -m study.migrate {folder} "
+            "rewrites it"
+        ) from error
     if of != run:
         raise ValueError(
             f"{folder / GROWTH}: of another configuration ({differences(of, run)}); give another "

@@ -1,7 +1,7 @@
 """What is made of the runs' records, beside the paper's printed numbers.
 
 `paper` (what is printed), `statistics`, `scores` (the tables' numbers) and `tables` (their text);
-`findings`, `left_out`, `verdicts`, `claims` and `claims_judged` (what the records say of the claims);
+`findings`, `left_out`, `verdicts`, `claims` and `claims_judged` (what records say of the print);
 `lost_points`, `gain`, `own_rival`, `sensitivity`, `amounts` and `resolution` (what the study asks
 beside them), of which `headlines` tells, and `in_brief` in short; `field` (what others published);
 `both_lengths` (short runs beside whole ones), `left_undone`, `stated` and `costs` (parts of the

@@ -9,7 +9,7 @@ from scnlib.records import Record
 from study.report import markdown
 from study.report.left_out import best_by_seed
 from study.report.means import seeds_text
-from study.report.sensitivity import IN_WORDS, LITTLE, Effect, effects, finest
+from study.report.sensitivity import GRIDS, IN_WORDS, LITTLE, Effect, effects, finest
 from study.report.titles import title
 
 WITHOUT_CACL = "nocacl"  # no variant in whole runs: a method of Table 3
@@ -60,9 +60,10 @@ def lengths_table(found: Sequence[BothLengths]) -> str:
     rows = []
     for both in found:
         words = IN_WORDS.get(both.short.choice, "")
+        grids = (GRIDS.get(both.short.base, ""), "")
         each = [
-            f"{points:+.1f} ({seeds_text(effect.seeds)})"
-            for points, effect in zip(both.points, both, strict=True)
+            f"{points:+.1f} ({', '.join(filter(None, (grid, seeds_text(effect.seeds))))})"
+            for points, effect, grid in zip(both.points, both, grids, strict=True)
         ]
         rows.append((title(both.short.method), f"`{both.short.choice}`", words, *each))
     head = ("method", "choice", "in words", "in short runs", "in whole runs")

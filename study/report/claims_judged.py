@@ -58,8 +58,8 @@ def claims(
 
 
 def _lifts(fill: Effect) -> bool:
-    """Whether labelled corners lift a method by more than what `LITTLE` calls little."""
-    return float(np.mean(fill.changes)) > LITTLE
+    """Whether labelled corners lift a method by what is more than `LITTLE`."""
+    return float(np.mean(fill.changes)) >= LITTLE
 
 
 def claims_told(found: Sequence[Claim]) -> str:
@@ -124,7 +124,7 @@ def _corners(fills: Sequence[Effect], methods: Sequence[str]) -> str:
         before, after = fill.means
         seeds = seeds_text(fill.seeds)
         said.append(f"{title(fill.method)} {before:.1f} to {after:.1f}% ({seeds})")
-    where = "; a rotation's corners, which public code labels as background (validation: "
+    where = "; a rotation's corners, which some public code labels as background (validation: "
     return f"{where}{', '.join(said)})" if said else ""
 
 
@@ -139,9 +139,9 @@ def _at_printed_size(pair: resolution.BothSizes | None, printed: float) -> str:
     if pair is None:
         return ""
     fine, coarse = map(number_text, pair.dice)
-    text = f"; at 256 x 256 (profile `{FINE}`) {fine}%, {seeds_text(pair.seeds)}"
-    text += f" (the same at 128 x 128: {coarse}%)" if coarse else ""
-    return text + ", which is close to the print" * (abs(pair.dice[0] - printed) <= CLOSE)
+    near = " (close to the print)" * (abs(pair.dice[0] - printed) <= CLOSE)
+    text = f"; at 256 x 256 (profile `{FINE}`) {fine}%{near}, {seeds_text(pair.seeds)}"
+    return f"{text} (the same at 128 x 128: {coarse}%)" if coarse else text
 
 
 def _wins_most(pair: resolution.BothSizes | None, printed: float) -> bool:
@@ -207,8 +207,8 @@ def _at_both_sizes(
             continue
         printed = printed_mean(number, pair.method)
         at_fine, at_coarse = (dice - printed for dice in pair.dice)
-        same = "" if np.isnan(at_coarse) else f" ({at_coarse:+.2f} at 128 x 128)"
-        said.append(f"{title(pair.method)} {at_fine:+.2f}{same}, {seeds_text(pair.seeds)}")
+        same = "" if np.isnan(at_coarse) else f"{at_coarse:+.2f} at 128 x 128, "
+        said.append(f"{title(pair.method)} {at_fine:+.2f} ({same}{seeds_text(pair.seeds)})")
         behind += [title(pair.method)] * (at_fine < at_coarse)
     where = f"; at 256 x 256 (profile `{FINE}`): "
     return f"{where}{', '.join(said)}" if said else "", behind
@@ -281,14 +281,15 @@ def _best(records: Sequence[Record]) -> list[Claim]:
         ahead = ahead_of_scn(mine)
         better, ranks = proven_leads(ahead)
         names = [_where(row) for row in ahead.to_dict("records")]
-        close = [_where(row) for row in mine.to_dict("records") if row["verdict"] != "worse"]
-        close = [name for name in close if name not in names]
+        same = [r for r in mine.to_dict("records") if r["verdict"].startswith("no")]
+        close = [name for name in map(_where, same) if name not in names]
+        whole = mine["dataset"].nunique() == 2
         found.append(
             Claim(
                 f"SCN has the best mean {word} on both sets",
                 f"ahead of it: {', '.join(names) or 'none'}; behind it and not told apart: "
                 f"{', '.join(close) or 'none'}",
-                None if names and not better else not names,
+                None if (names and not better) or not whole else not names,
                 f"significant leads: {better or 'none'}"
                 + (f"; SCN has the better ranks in {ranks} of {len(ahead)}" if ranks else "")
                 + _ahead_in_print(word),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from scnlib.records import Record
+from study.places import FINE
 from study.report import (
     amounts,
     both_lengths,
@@ -171,7 +172,7 @@ def _finer(records: Sequence[Record], fine: Sequence[Record]) -> str:
     """The section on the printed resolution, or nothing."""
     table = resolution.sizes_table(records, fine)
     length = resolution.length(records, fine) if table and records else "not run"
-    return _FINE.format(profile=resolution.FINE, table=table, length=length) if table else ""
+    return _FINE.format(profile=FINE, table=table, length=length) if table else ""
 
 
 def _floods(records: Sequence[Record], lost: pd.DataFrame | None) -> list[str]:
@@ -229,14 +230,14 @@ def odd_rows(records: Sequence[Record], variants: Sequence[Record]) -> str:
 def _short_runs(short: Sequence[Record]) -> str:
     """The section on short runs, or nothing."""
     found = sensitivity.effects(short)
-    others, ours = sensitivity.other_choices(found), sensitivity.open_choices(found)
-    if not others and not ours:
+    others = sensitivity.other_choices(found)
+    if not others and not sensitivity.open_choices(found):
         return ""
     return _SHORT.format(
         fills=sensitivity.effects_table(others),
         told=sensitivity.told_of_corners(short),
-        choices=sensitivity.choices_table(ours),
-        judged=sensitivity.told_of_choices(ours),
+        choices=sensitivity.choices_table(found),
+        judged=sensitivity.told_of_choices(found),
     )
 
 

@@ -30,9 +30,9 @@ class Gain(NamedTuple):
 def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) -> str:
     """What SCN's gain consists of, and which runs the prior ruins.
 
-    Where `full`, also which runs the prior ruins, by name.
+    Where `full`, these by name.
     """
-    text = headline(lost, of_all_seeds(records, lost), _beaten_by_all(records))
+    text = headline(lost, of_all_seeds(records, gains_of(lost)), _beaten_by_all(records))
     if not text:
         return ""
     taken, runs = ruined(lost)
@@ -117,20 +117,19 @@ def where_it_lies(found: Sequence[Gain]) -> str:
     return "SCN's gain over PCE lies far from the heart" if most else "Where SCN gains on PCE"
 
 
-def of_all_seeds(records: Sequence[Record], rows: pd.DataFrame) -> dict[str, str]:
+def of_all_seeds(records: Sequence[Record], found: Sequence[Gain]) -> dict[str, str]:
     """In brackets, for each data set where both have several seeds: SCN's points over PCE in all of
-    them, and which place PCE's first seed among the rows of lost points has."""
+    them, and which place PCE's seed has that the gain is of."""
     said = {}
-    for name in NAMES:
-        gain, shared = difference(records, name, "pce", "scn")
-        seeds = per_seed(records, name).get("pce", {})
-        if rows.empty or len(shared) < 2:
+    for one in found:
+        gain, shared = difference(records, one.dataset, "pce", "scn")
+        if len(shared) < 2:
             continue
-        mine: Any = rows[(rows["method"] == "pce") & (rows["dataset"] == name)]
-        told = seeds.get(mine["seed"].min())
-        place = sorted(seeds.values(), reverse=True).index(told) + 1 if told else 0
-        rank = f"PCE's {f'{place}. ' * (place > 1)}best of {len(seeds)} seeds; " if told else ""
-        said[name] = f" ({rank}over all seeds the gain is {gain:.1f})"
+        seeds, rank = per_seed(records, one.dataset)["pce"], ""
+        if one.seed in seeds:
+            above = sum(dice > seeds[one.seed] for dice in seeds.values())
+            rank = f"PCE's {f'number {above + 1}' if above else 'best'} of {len(seeds)} seeds; "
+        said[one.dataset] = f" ({rank}over all seeds the gain is {gain:.1f})"
     return said
 
 

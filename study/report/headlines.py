@@ -105,9 +105,10 @@ def corners(
     variants: Sequence[Record],
     full: bool = False,
 ) -> str:
-    """What labels that nobody drew do in whole runs, one by one where `full`; else in short ones.
+    """What labels that nobody drew do in whole runs: run by run where `full`, else by method.
 
-    The footnotes' rows are left to the report, which is said where `full`.
+    Without whole runs short ones are told. The footnotes' rows are left to the report, which is
+    said where `full`.
     """
     rows = [r for r in variants if r.run.method not in SHARED]
     whole = {name: sensitivity.whole_fills(records, rows, name) for name in NAMES}
@@ -144,11 +145,7 @@ def _by_method(found: Sequence[sensitivity.Effect]) -> str:
             said.append(f"{title(one.method)} {before:.1f} to {after:.1f} ({seeds})")
     if kept:
         said.append(f"{kept} other{'s' * (kept > 1)} by less than {LITTLE:g}")
-    said += [
-        f"SCN {np.mean(one.changes):+.1f} ({seeds_count(len(one.seeds))})"
-        for one in found
-        if one.method == "scn"
-    ]
+    said += [sensitivity.gain_told(one) for one in found if one.method == "scn"]
     return ", ".join(said)
 
 

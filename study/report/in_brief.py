@@ -33,7 +33,7 @@ def in_brief(
     One that no run at hand can tell is left out.
     """
     found = [
-        gain.gain_in_brief(gain.gains_of(lost), gain.of_all_seeds(records, lost)),
+        gain.gain_in_brief(gain.gains_of(lost), gain.of_all_seeds(records, gain.gains_of(lost))),
         own_rival.rival_in_brief(records, lost, fine),
         _parts(records, variants),
         headlines.corners(short, records, variants),
@@ -46,18 +46,17 @@ def in_brief(
 
 def level(records: Sequence[Record], fine: Sequence[Record] = ()) -> str:
     """SCN's mean test Dice beside the print, and at the printed size; "" without SCN."""
-    each, sized = [], []
+    each = []
     for number, dataset in ((1, "acdc"), (2, "mscmr")):
         ours = mean_dice(records, dataset)
         if "scn" in ours:
             printed = printed_mean(number, "scn")
-            where = f"on {data_title(dataset)}"
-            each.append(f"{100 * ours['scn']:.1f}% {where} ({printed:.1f}% printed)")
-            if (dice := mean_dice(fine, dataset).get("scn")) is not None:
-                sized.append(f"{100 * dice:.1f}%")
-    text = f"SCN has a mean Dice (overlap with the truth) of {' and '.join(each)}"
-    text += f"; at 256x256 {' and '.join(sized)}" if sized else ""
-    return f"{text}." if each else ""
+            finer = mean_dice(fine, dataset).get("scn")
+            more = "" if finer is None else f"; {100 * finer:.1f}% at 256x256"
+            where = f"on {data_title(dataset)} ({printed:.1f}% printed{more})"
+            each.append(f"{100 * ours['scn']:.1f}% {where}")
+    text = f"SCN has a mean Dice (overlap with the truth) of {' and '.join(each)}."
+    return text if each else ""
 
 
 def _at_both_sizes(records: Sequence[Record], fine: Sequence[Record]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from scnlib.paths import SHORT
 from scnlib.records import Record
-from study.report import resolution
+from study.places import FINE
 from study.report.left_out import best_by_seed, costs, other_costs
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.titles import ROWS, SHARED, data_title, in_order, title
@@ -28,12 +28,12 @@ def left_undone(
         folds: runs on folds of ACDC, of any profile.
     """
     whole = [record for record in variants if not record.run.variant.startswith(SHORT)]
-    fine_folds = [record for record in folds if record.run.profile.name == resolution.FINE]
+    fine_folds = [record for record in folds if record.run.profile.name == FINE]
     found = [
         _the_aim(fine),
         _behind(records, fine),
         _without_a_run(fine),
-        "" if fine_folds else f"On fold 1 nothing was trained by `{resolution.FINE}`.",
+        "" if fine_folds else f"On fold 1 nothing was trained by `{FINE}`.",
         _one_seed(records),
         _best_choices(records, whole),
         "No method is tested by weights averaged over its training (USTM's teacher, which is such "

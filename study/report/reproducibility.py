@@ -23,6 +23,7 @@ from study.report.forecast import forecast, steps_told
 from study.report.left_undone import left_undone
 from study.report.scores import SPREAD
 from study.report.stated import stated_table
+from study.report.statistics import long_frame, patient_values
 from study.report.titles import title
 
 _PAGE = """# Reproducibility report
@@ -169,8 +170,9 @@ def _other_patients(records: Sequence[Record]) -> str:
     runs = [r for r in records if (r.run.dataset, r.run.method) == ("acdc", "scn") and r.summary]
     if not runs:
         return ""
-    rows = pd.concat([run.metrics for run in runs])
-    means: Any = rows.groupby("subject")["dice"].mean()
+    means: Any = patient_values(long_frame(runs), "dice").dropna()
+    if len(means) < 2:
+        return ""
     moved = 196 * float(means.std()) * (2 / len(means)) ** 0.5
     return (
         " The paper names no split: with other test patients than its own, as many and as much "

@@ -66,9 +66,9 @@ MEANING = {
     "warm": "CACL: T = 0.5",
 }
 IN_WORDS = OF_OTHERS | MEANING
-FINER = f"{SHORT}+stride4"
+COARSE_GRID = f"{SHORT}+stride4"
 # What SCN's choices are tried beside in short runs, the printed grid first.
-GRIDS = {PRINTED_GRID: "128 px, 32 x 32 cells", FINER: "64 px, 16 x 16 cells"}
+GRIDS = {PRINTED_GRID: "128 px, 32 x 32 cells", COARSE_GRID: "64 px, 16 x 16 cells"}
 LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
 
 
@@ -121,7 +121,7 @@ def effects(short: Sequence[Record], dataset: str = "acdc") -> list[Effect]:
             base, _, choice = variant.rpartition("+")
             before, after = (best_by_seed(short, dataset, method, name) for name in (base, variant))
             effect = Effect(method, base, choice, before, after)
-            coarse = base == SHORT and choice != "stride4" and (method, FINER) in runs
+            coarse = base == SHORT and choice != "stride4" and (method, COARSE_GRID) in runs
             found += [effect] if variant and effect.seeds and not coarse else []
     return found
 
@@ -149,8 +149,8 @@ def why_unlabelled(found: Sequence[Effect]) -> str:
     points = {one.method: one for one in found}
     if "scn" not in points or np.mean(points["scn"].changes) >= 0:
         return ""
-    lifted = [_gain(one) for one in found if np.mean(one.changes) >= LITTLE]
-    losing = [_gain(one) for name in ("scn", "cale", "full") if (one := points.get(name))]
+    lifted = [gain_told(one) for one in found if np.mean(one.changes) >= LITTLE]
+    losing = [gain_told(one) for name in ("scn", "cale", "full") if (one := points.get(name))]
     return (
         "The tables have one fill for all methods. It would be background, which some rivals' "
         "public code has, if SCN lost nothing by it. On ACDC labelled corners change "
@@ -159,7 +159,8 @@ def why_unlabelled(found: Sequence[Effect]) -> str:
     )
 
 
-def _gain(one: Effect) -> str:
+def gain_told(one: Effect) -> str:
+    """A method with the mean of its changes, and of how many seeds that is."""
     return f"{title(one.method)} {np.mean(one.changes):+.1f} ({seeds_count(len(one.seeds))})"
 
 
@@ -212,8 +213,8 @@ def other_choices(found: Sequence[Effect]) -> list[Effect]:
 
     All but SCN's `open_choices` and the amounts of strokes.
     """
-    names = {*MEANING, *AMOUNTS}
-    return [one for one in found if one.choice not in names or one.method != "scn"]
+    kept = [one for one in found if one.choice not in AMOUNTS]
+    return [one for one in kept if one.method != "scn" or one.choice not in MEANING]
 
 
 def choices_table(found: Sequence[Effect]) -> str:
@@ -300,14 +301,16 @@ def default_dice(found: Sequence[Effect]) -> list[float]:
 def told_of_left_out(found: Sequence[Effect]) -> str:
     """What SCN has without one of its losses in short runs; "" where none was so run."""
     names = ("nopap", "norsr", "nocacl")
-    parts = [
-        f"{MEANING[one.choice]} {_words(one)}" for one in open_choices(found) if one.choice in names
-    ]
+    parts = []
+    for grid in grids_of(found):
+        chosen = [one for one in open_choices(found, grid) if one.choice in names]
+        each = ", ".join(f"{MEANING[one.choice]} {_words(one)}" for one in chosen)
+        parts += [f"at {GRIDS[grid]} {each}"] if each else []
     if not parts:
         return ""
     return (
         "**In short runs**, points to the mean of the default's seeds (section 10): "
-        f"{', '.join(parts)}."
+        f"{'; '.join(parts)}."
     )
 
 

@@ -24,6 +24,7 @@ from study.run.planning import Job
 Files = list[tuple[str, int, int, int]]  # path, size, and the times of content and of rights
 
 PAGES = ("notebooks", "tables", "figures", "lost_points.csv")  # what notebooks leave in a profile
+NOT_OTHERS = PAGES[:2]  # what no notebook reads of another profile, or of another folder
 NOT_READ = ("REPORT.md", "runs.txt")  # by any notebook; `study.report.readme` writes them
 
 
@@ -75,7 +76,7 @@ def _files(options: Namespace) -> Files:
     base = options.out / options.profile
     found = [one for folder in _sources(options) for one in _below(folder)]
     for folder in _results(options):
-        pages = () if folder == base else PAGES
+        pages = () if folder == base else NOT_OTHERS
         found += [one for one in _below(folder, {folder / name for name in pages})]
     return found
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scnlib.config import PARTS, ComparedOptions, Profile, Run, SCNOptions
+from scnlib.config import PARTS, ComparedOptions, EarlierError, Profile, Run, SCNOptions
 from scnlib.data.phantom import SIZE
 from scnlib.methods import METHODS, get_method
 from scnlib.paths import RESULTS
@@ -334,7 +334,7 @@ def test_every_option_of_a_compared_method_is_of_one_that_exists(method: str) ->
 def test_a_text_says_every_option(part, kind) -> None:
     assert Run.from_json(WHOLE.to_json()) == WHOLE
     for field in fields(kind):
-        with pytest.raises(ValueError, match=f"{part} has no {field.name}: if it is of an earlier"):
+        with pytest.raises(EarlierError, match=f"{part} has no {field.name}"):
             Run.from_json(without(part, {field.name}))
 
 

@@ -156,11 +156,31 @@ def test_another_version_says_what_to_do(tmp_path: Path) -> None:
     write(tmp_path)
     path = tmp_path / "record.json"
     content = json.loads(path.read_text())
-    for version, says in ((None, "study.migrate FOLDER rewrites it"), (3, "2: update it")):
-        other = {k: v for k, v in content.items() if k != "schema"}
-        path.write_text(json.dumps(other | ({"schema": version} if version else {})))
-        with pytest.raises(ValueError, match=rf"record\.json: .*of version .*{says}"):
+    without = {k: v for k, v in content.items() if k not in ("schema", "sha256")}
+    earlier = (
+        r"record\.json: of an earlier version \(it has version 1\): .*study\.migrate .* rewrites"
+    )
+    for other, says in (
+        (without, earlier),
+        (without | {"schema": 3}, r"record\.json: .*of version 3, and this .* 2: update it"),
+        (without | {"sha256": "00"}, r"record\.json: .*of version 1, and"),  # none had a sum
+    ):
+        path.write_text(json.dumps(other))
+        with pytest.raises(ValueError, match=says):
             records.read(tmp_path)
+
+
+def test_an_option_that_came_later_says_what_to_do(tmp_path: Path) -> None:
+    write(tmp_path)
+    path = tmp_path / "record.json"
+    content = json.loads(path.read_text())
+    del content["run"]["profile"]["strokes"], content["sha256"]
+    path.write_text(json.dumps(content | {"sha256": schema._sum(content)}))
+    says = (
+        r"of an earlier version \(profile has no strokes\): python -m study\.migrate .* rewrites it"
+    )
+    with pytest.raises(ValueError, match=says):
+        records.read(tmp_path)
 
 
 def test_committed_records_are_of_the_current_version_and_say_every_option() -> None:

@@ -25,7 +25,8 @@ def test_a_choice_of_both_lengths_is_compared_over_the_seeds_of_each() -> None:
         ("nocacl", pytest.approx(1), pytest.approx(0)),
     ]
     table = lengths_table(found).splitlines()[2:]
-    assert table[0].endswith("| +1.0 (seeds 0, 1) | -10.0 (seed 0) |")
+    short_one = "+1.0 (64 px, 16 x 16 cells, seeds 0, 1)"
+    assert table[0].endswith(f"| {short_one} | -10.0 (seed 0) |")
     assert lengths_told(found).endswith(
         "Of 2 choices that both were made with (ACDC, validation), 1 do the same within 2 points "
         "(none of these moves either by more); the others: SCN `norsr` +1.0 short and -10.0 whole."

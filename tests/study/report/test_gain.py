@@ -64,7 +64,7 @@ def test_the_first_finding_says_how_its_seed_ranks_and_what_the_rule_ruins():
     assert "as they are, 1 over all seeds)" in floods([*runs, record("scn", 0.8)], lost)
     runs += [record("scn", 0.8, seed=seed) for seed in (0, 1)]
     all_seeds = "over all seeds the gain is 25.0), "
-    assert f"points on ACDC (PCE's 2. best of 3 seeds; {all_seeds}" in floods(runs, lost)
+    assert f"points on ACDC (PCE's number 2 of 3 seeds; {all_seeds}" in floods(runs, lost)
     best = [run for run in runs if run.run.seed < 1 or run.run.method == "scn"]
     best.append(record("pce", 0.5, seed=1))
     assert "points on ACDC (PCE's best of 2 seeds; over" in floods(best, lost)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from study.experiments import PRINTED_GRID, VARIANTS
+from study.report.full_report import report_text
 from study.report.sensitivity import (
     MEANING,
     OF_OTHERS,
@@ -64,7 +65,7 @@ def test_a_run_is_compared_with_the_chain_without_its_last_link() -> None:
     assert found["scn", "nopap"].changes == pytest.approx([1, 2])
 
 
-def test_of_two_chains_of_a_choice_the_one_at_the_printed_grid_is_told() -> None:
+def test_of_two_chains_of_a_choice_the_one_at_stride_4_is_told() -> None:
     both = [*RUNS, *short("scn", "short", 0.5), *short("scn", "short+nopap", 0.9)]
     mine = [one for one in effects(both) if (one.method, one.choice) == ("scn", "nopap")]
     assert [one.base for one in mine] == ["short+stride4"]
@@ -88,7 +89,8 @@ def test_a_choice_stands_beside_the_mean_of_all_the_defaults_seeds() -> None:
     ]
     assert choices_table([]) == told_of_choices([]) == told_of_left_out([]) == ""
     assert told_of_left_out(effects(RUNS)).endswith(
-        "(section 10): without RSR's term -12.0 (1 seed), without PAP's term +1.5 (2 seeds)."
+        "(section 10): at 64 px, 16 x 16 cells without RSR's term -12.0 (1 seed), without PAP's "
+        "term +1.5 (2 seeds)."
     )
 
 
@@ -127,7 +129,12 @@ def test_two_grids_stand_beside_each_other_the_printed_one_first() -> None:
     assert "of 128 px, 32 x 32 cells**: the default has 61.0% over 2 seeds" in text
     assert "of 64 px, 16 x 16 cells**: the default has 72.0% over 2 seeds" in text
     assert "Of the 3 choices tried at both grids" in text and "of -0.50 (Spearman" in text
+    warm = short("scn", "short+stride4+warm", 0.75)
+    page = report_text([], [], "cpu", short=[*RUNS, *PRINTED, *warm])
+    assert head in page and "(Spearman" in page
     few = effects([*RUNS, *PRINTED])
+    said = told_of_left_out(few)
+    assert "at 128 px, 32 x 32 cells without PAP's term +0.0" in said and "; at 64 px, " in said
     assert "Spearman" not in told_of_choices(few)
     (axes,) = choices_picture(found, "choices").axes
     assert len(axes.get_yticklabels()) == 3
@@ -138,7 +145,8 @@ def test_two_grids_stand_beside_each_other_the_printed_one_first() -> None:
 
 
 def test_choices_of_scn_stand_apart_from_those_of_others() -> None:
-    found = effects([*RUNS, *PRINTED, *short("scn", "short", 0.5)])
+    amount = short("pce", "short+tenth", 0.1)
+    found = effects([*RUNS, *PRINTED, *amount, *short("scn", "short", 0.5)])
     told = {(one.method, one.choice) for one in other_choices(found)}
     assert told == {("pce", "background"), ("scn", "background"), ("scn", "stride4")}
 

@@ -65,7 +65,8 @@ def test_nothing_is_executed_again_until_something_changes(start, executed, tmp_
         assert "nothing has changed" in said and "would run" not in said
 
     code = tmp_path / "repository"
-    (code / "study").mkdir(parents=True)
+    for name in ("study", "results/cpu"):
+        (code / name).mkdir(parents=True)
     out, notebook_ = tmp_path / "out/demo", tmp_path / "notebooks/05_open_choices.ipynb"
     changes = (
         lambda: os.utime(notebook_, (1, 1)),
@@ -74,6 +75,7 @@ def test_nothing_is_executed_again_until_something_changes(start, executed, tmp_
         lambda: write_record(out / "variants/sgd/phantom/pce/seed0", 0.25),
         lambda: write_record(code / "results/night/acdc/scn/seed0"),
         lambda: (code / "study/new.py").touch(),
+        lambda: (code / "results/cpu/lost_points.csv").touch(),
         lambda: (tmp_path / "out/.study/executed").unlink(),
     )
     for change in changes:
