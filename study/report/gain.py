@@ -8,6 +8,7 @@ import pandas as pd
 from scnlib.records import Record
 from study.report.lost_points import FAR, against_scn, losses
 from study.report.means import difference, per_seed
+from study.report.sensitivity import LITTLE
 from study.report.statistics import compare
 from study.report.titles import NAMES, data_title, in_print, title
 from study.report.verdicts import tests_against_scn
@@ -118,18 +119,18 @@ def where_it_lies(found: Sequence[Gain]) -> str:
 
 
 def of_all_seeds(records: Sequence[Record], found: Sequence[Gain]) -> dict[str, str]:
-    """In brackets, for each data set where both have several seeds: SCN's points over PCE in all of
-    them, and which place PCE's seed has that the gain is of."""
+    """In brackets, for each data set where several seeds of both tell otherwise: SCN's points over
+    PCE in all of them, and which place PCE's seed has that the gain is of."""
     said = {}
     for one in found:
         gain, shared = difference(records, one.dataset, "pce", "scn")
-        if len(shared) < 2:
+        if len(shared) < 2 or abs(gain - one.points) < LITTLE:
             continue
         seeds, rank = per_seed(records, one.dataset)["pce"], ""
         if one.seed in seeds:
             above = sum(dice > seeds[one.seed] for dice in seeds.values())
             rank = f"PCE's {f'number {above + 1}' if above else 'best'} of {len(seeds)} seeds; "
-        said[one.dataset] = f" ({rank}over all seeds the gain is {gain:.1f})"
+        said[one.dataset] = f" ({rank}over all the gain is {gain:.1f})"
     return said
 
 

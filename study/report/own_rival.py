@@ -142,7 +142,7 @@ def _on_validation(records: Sequence[Record], fine: Sequence[Record]) -> str:
         + (f" ({finer[name]:+.1f} at 256x256)" if name in finer else "")
         for name, points in _validated(records).items()
     ]
-    return f" On validation patients {', '.join(said)}." if said else ""
+    return f" On validation {', '.join(said)}." if said else ""
 
 
 def _validated(records: Sequence[Record]) -> dict[str, float]:

@@ -63,7 +63,7 @@ def test_the_first_finding_says_how_its_seed_ranks_and_what_the_rule_ruins():
     assert floods(runs, other[other["method"].isin(["scn", "pce", "mloss"])]).endswith(said)
     assert "as they are, 1 over all seeds)" in floods([*runs, record("scn", 0.8)], lost)
     runs += [record("scn", 0.8, seed=seed) for seed in (0, 1)]
-    all_seeds = "over all seeds the gain is 25.0), "
+    all_seeds = "over all the gain is 25.0), "
     assert f"points on ACDC (PCE's number 2 of 3 seeds; {all_seeds}" in floods(runs, lost)
     best = [run for run in runs if run.run.seed < 1 or run.run.method == "scn"]
     best.append(record("pce", 0.5, seed=1))
@@ -100,6 +100,6 @@ def test_the_gain_lies_where_most_of_it_lies():
     runs = [record("pce", 0.3, seed=seed) for seed in (0, 1)]
     runs += [record("scn", 0.8, seed=seed) for seed in (0, 1)]
     assert (
-        "20.0 of 30.0 points on ACDC (over all seeds the gain is 50.0) are"  # none is seed 2
+        "20.0 of 30.0 points on ACDC (over all the gain is 50.0) are"  # none is seed 2
         in (in_brief(runs, far)[0])
     )

@@ -42,7 +42,7 @@ def test_on_validation_both_sizes_are_told():
     fine = [record(name, 0.7, profile="night") for name in ("box", "scn")]
     for run, dice in zip([*runs, *fine], (0.6, 0.7, 0.75, 0.7), strict=True):
         run.validation = {"best": {"dice": dice}}
-    said = " On validation patients -10.0 on ACDC (+5.0 at 256x256)."
+    said = " On validation -10.0 on ACDC (+5.0 at 256x256)."
     assert said in rival_told(runs, NO_ROWS, fine) and said in rival_in_brief(runs, NO_ROWS, fine)
     assert "-10.0 on ACDC." in rival_in_brief(runs, NO_ROWS)
 
