@@ -25,7 +25,7 @@ from study.report.sensitivity import (
 )
 from study.report.titles import title
 
-EDGE = 5.0  # points; a choice that does more is marked at the axis's end, with its number
+EDGE = 8.0  # points; a choice that does more is marked at the axis's end, with its number
 OPEN, LABELLED = "#0072B2", "#D55E00"
 
 
@@ -109,7 +109,7 @@ def _choices(axes: Axes, found: Sequence[Effect]) -> None:
         side = "left" if sign < 0 else "right"
         axes.text(sign * (EDGE - 0.4), y, f"{mean:+.1f}", ha=side, va="center")
     axes.set_yticks(range(len(found)), [MEANING.get(one.choice, one.choice) for one in found])
-    grid = "".join(f" ({GRIDS[one.base]})" for one in found[:1])
+    grid = "".join(f"\n({GRIDS[one.base]})" for one in found[:1])
     axes.set(xlabel=f"points of mean validation Dice, to the mean of the default{grid}")
     axes.set_xlim(-EDGE - 0.5, EDGE + 0.5)
     axes.set_ylim(-0.5, max(len(found), 1) - 0.5)
