@@ -129,8 +129,12 @@ def effects(short: Sequence[Record], dataset: str = "acdc") -> list[Effect]:
 def whole_fills(
     records: Sequence[Record], variants: Sequence[Record], dataset: str = "acdc"
 ) -> list[Effect]:
-    """What labelled corners do to each method in whole runs, which the protocol's stand beside."""
-    return fills(effects([*records, *variants], dataset))
+    """What labelled corners do to each method in whole runs, which the protocol's stand beside.
+
+    Short ones among the variants are left out.
+    """
+    whole = [r for r in variants if not r.run.variant.startswith(SHORT)]
+    return fills(effects([*records, *whole], dataset))
 
 
 def fills(found: Sequence[Effect]) -> list[Effect]:

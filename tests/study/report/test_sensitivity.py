@@ -21,6 +21,7 @@ from study.report.sensitivity import (
     told_of_choices,
     told_of_corners,
     told_of_left_out,
+    whole_fills,
     why_unlabelled,
 )
 from study.report.sensitivity_figures import choices_picture, corners_picture
@@ -208,5 +209,7 @@ def test_why_the_corners_stay_unlabelled_is_read_from_whole_runs() -> None:
     text = why_unlabelled(effects(runs))
     assert "On ACDC labelled corners change SCN -1.0 (2 seeds). Lifted" in text
     assert text.endswith("by 2 points or more are PCE +20.0 (1 seed).")
+    found = whole_fills(runs, RUNS)
+    assert {one.base for one in found} == {""} and len(found) == 3, "no short ones"
     gained = [*short("scn", "", 0.80), *short("scn", "background", 0.81)]
     assert why_unlabelled(effects(gained)) == why_unlabelled([]) == ""
