@@ -138,9 +138,7 @@ def read(folder: str | Path) -> Record:
     try:
         record = Record(**schema.from_text(path.read_text(encoding="utf-8")), folder=folder)
     except EarlierError as error:
-        raise ValueError(
-            f"{path}: of an earlier version ({error}): python -m study.migrate {folder} rewrites it"
-        ) from error
+        raise schema.of_earlier_version(path, error) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f"{path}: not a readable record ({schema.why(error)}); {mend(folder)}"

@@ -6,6 +6,7 @@ own content. `python -m study.migrate` rewrites what is of an earlier version.
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -49,6 +50,12 @@ def checked(content: Any) -> dict[str, Any]:
         raise ValueError("its own sum is another: it was changed")
     del content["schema"]
     return content
+
+
+def of_earlier_version(path: Path, error: EarlierError) -> ValueError:
+    """What to raise for a file that `study.migrate` has to rewrite first."""
+    do = f"python -m study.migrate {path.parent} rewrites it"
+    return ValueError(f"{path}: of an earlier version ({error}): {do}")
 
 
 def why(error: Exception) -> str:

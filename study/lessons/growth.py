@@ -34,6 +34,7 @@ from scnlib.differences import differences
 from scnlib.files import held, replace_bytes, replace_text, sha256
 from scnlib.methods.scn import SCN
 from scnlib.paths import to_path
+from scnlib.schema import of_earlier_version
 from scnlib.training import Training
 from study.commands import exit_code
 from study.experiments import make_run
@@ -143,10 +144,7 @@ def _finished_one(run: Run, folder: Path) -> Growth:
     try:
         of = Run.from_json(json.dumps(found.facts["run"]))
     except EarlierError as error:
-        raise ValueError(
-            f"{folder / GROWTH}: of an earlier version ({error}): python -m study.migrate {folder} "
-            "rewrites it"
-        ) from error
+        raise of_earlier_version(folder / GROWTH, error) from error
     if of != run:
         raise ValueError(
             f"{folder / GROWTH}: of another configuration ({differences(of, run)}); give another "

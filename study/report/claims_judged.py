@@ -20,7 +20,7 @@ from study.report.paper import group, paper_table, printed_mean
 from study.report.scores import SPREAD, number_text, seeds_mark
 from study.report.sensitivity import LITTLE, Effect, whole_fills
 from study.report.statistics import compare
-from study.report.titles import ROWS, data_title, plain_title, row_title, title
+from study.report.titles import OF_RIVALS, ROWS, data_title, plain_title, row_title, title
 from study.report.uneven import odd_means
 from study.report.verdicts import ahead_of_scn, interval, proven_leads, tests_against_scn
 
@@ -74,7 +74,7 @@ def _levels(records: Sequence[Record], fine: Sequence[Record], fills: Fills) -> 
     """Printed mean Dice of SCN and of its baseline."""
     sized = {(pair.dataset, pair.method): pair for pair in resolution.pairs(records, fine)}
     found = []
-    for number, dataset in ((1, "acdc"), (2, "mscmr")):
+    for number, dataset in OF_RIVALS:
         ours = mean_dice(records, dataset)
         for method in [name for name in ("scn", "pce") if name in ours]:
             printed = printed_mean(number, method)
@@ -170,7 +170,7 @@ def _won(pair: resolution.BothSizes | None, printed: float) -> str:
 def _rivals(records: Sequence[Record], fine: Sequence[Record], fills: Fills) -> list[Claim]:
     """The printed mean Dice of the compared methods but PCE, a data set a row."""
     found = []
-    for number, dataset in ((1, "acdc"), (2, "mscmr")):
+    for number, dataset in OF_RIVALS:
         apart, by_adam = _to_the_print(records, number, dataset)
         if not apart:
             continue
@@ -307,7 +307,7 @@ def _where(row: Any) -> str:
 def _ahead_in_print(word: str) -> str:
     """Whose printed mean is better than SCN's in Table 1 or 2; "" for none."""
     said = []
-    for number, dataset in ((1, "acdc"), (2, "mscmr")):
+    for number, dataset in OF_RIVALS:
         means: Any = group(paper_table(number), word)["Mean"] * (1 if word == "Dice" else -1)
         ahead = [str(row) for row in means.index[means > means["ours"]]]
         said += [f"{' and '.join(ahead)} on {data_title(dataset)}"] if ahead else []

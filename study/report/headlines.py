@@ -20,7 +20,7 @@ from study.report.gain import floods
 from study.report.means import difference, mean_dice, seeds_count
 from study.report.paper import printed_mean
 from study.report.sensitivity import LITTLE
-from study.report.titles import NAMES, SHARED, data_title, in_order, row_title, title
+from study.report.titles import NAMES, OF_RIVALS, SHARED, data_title, in_order, row_title, title
 from study.report.verdicts import UNITS, ahead_of_scn, proven_leads, tests_against_scn
 
 
@@ -53,7 +53,7 @@ def headlines(
 def _in_short(records: Sequence[Record]) -> str:
     """How good SCN is, beside the print and its upper bound, and what its parts add."""
     parts = []
-    for number, dataset in ((1, "acdc"), (2, "mscmr")):
+    for number, dataset in OF_RIVALS:
         ours = mean_dice(records, dataset).get("scn")
         if ours is None:
             continue

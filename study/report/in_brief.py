@@ -15,7 +15,7 @@ from study.report.findings import ablation_steps
 from study.report.means import mean_dice
 from study.report.paper import printed_mean
 from study.report.sensitivity import effects
-from study.report.titles import data_title, title
+from study.report.titles import OF_RIVALS, data_title, title
 
 AT_BOTH_SIZES = ("pce", "scn", "full", "box")  # told of here; all of them stand in the report
 TERM = "'s term"  # a part whole, as `left_out` names it
@@ -47,7 +47,7 @@ def in_brief(
 def level(records: Sequence[Record], fine: Sequence[Record] = ()) -> str:
     """SCN's mean test Dice beside the print, and at the printed size; "" without SCN."""
     each = []
-    for number, dataset in ((1, "acdc"), (2, "mscmr")):
+    for number, dataset in OF_RIVALS:
         ours = mean_dice(records, dataset)
         if "scn" in ours:
             printed = printed_mean(number, "scn")

@@ -32,6 +32,7 @@ ROWS = {1: (*_RIVALS, "scn", "full"), 2: (*_RIVALS, "scn"), 3: ("pce", "cale", "
 SHARED = tuple(without_recipe(method) for method in RECIPES)  # the footnotes
 BESIDE = ("box", "scn_box", *SHARED)  # the study's own rivals, and the footnotes
 DATASETS = {1: "acdc", 2: "mscmr", 3: "acdc"}
+OF_RIVALS = ((1, "acdc"), (2, "mscmr"))  # the tables that compare methods, and their data sets
 NAMES = {"acdc": "ACDC", "mscmr": "MSCMR", "phantom": "the phantom"}
 STRUCTURES = ("RV", "MYO", "LV", "Mean")
 

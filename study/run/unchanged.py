@@ -24,7 +24,7 @@ from study.run.planning import Job
 Files = list[tuple[str, int, int, int]]  # path, size, and the times of content and of rights
 
 PAGES = ("notebooks", "tables", "figures", "lost_points.csv")  # what notebooks leave in a profile
-NOT_OTHERS = PAGES[:2]  # what no notebook reads of another profile, or of another folder
+NOT_OTHERS = ("notebooks", "tables")  # what none reads of another profile, or another folder
 NOT_READ = ("REPORT.md", "runs.txt")  # by any notebook; `study.report.readme` writes them
 
 
@@ -77,7 +77,7 @@ def _files(options: Namespace) -> Files:
     found = [one for folder in _sources(options) for one in _below(folder)]
     for folder in _results(options):
         pages = () if folder == base else NOT_OTHERS
-        found += [one for one in _below(folder, {folder / name for name in pages})]
+        found += _below(folder, {folder / name for name in pages})
     return found
 
 
