@@ -16,11 +16,19 @@ from study.places import FINE
 from study.report import resolution
 from study.report.findings import AblationStep, ablation_steps
 from study.report.means import mean_dice, per_seed, seeds_text
-from study.report.paper import group, paper_table, printed_mean
+from study.report.paper import group, paper_table, printed_mean, repeated_rows
 from study.report.scores import SPREAD, number_text, seeds_mark
 from study.report.sensitivity import LITTLE, Effect, whole_fills
 from study.report.statistics import compare
-from study.report.titles import OF_RIVALS, ROWS, data_title, plain_title, row_title, title
+from study.report.titles import (
+    OF_RIVALS,
+    ROWS,
+    data_title,
+    paper_row,
+    plain_title,
+    row_title,
+    title,
+)
 from study.report.uneven import odd_means
 from study.report.verdicts import ahead_of_scn, interval, proven_leads, tests_against_scn
 
@@ -190,10 +198,20 @@ def _rivals(records: Sequence[Record], fine: Sequence[Record], fills: Fills) -> 
                 + (f", but for {', '.join(behind)} (lower at 256 x 256)" if behind else "")
                 + _corners(fills[dataset], list(apart))
                 + (f"; far above the print, unexplained: {', '.join(above)}" if above else "")
-                + (f"; means of unlike parts: {'; '.join(why)}" if why else ""),
+                + (f"; means of unlike parts: {'; '.join(why)}" if why else "")
+                + _no_measure(number, list(apart)),
             )
         )
     return found
+
+
+def _no_measure(number: int, methods: Sequence[str]) -> str:
+    """Which of the methods' printed rows are no measure of ours, and why; "" for none."""
+    rows = [paper_row(number, method) for method in methods]
+    said = [f"{row} (the same in Tables 1 and 2)" for row in repeated_rows() if row in rows]
+    if number == 1 and "DMPLS" in rows:
+        said.append("DMPLS (its own paper's mean of five folds)")
+    return f"; printed rows that are no measure: {', '.join(said)}" if said else ""
 
 
 def _at_both_sizes(

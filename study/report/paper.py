@@ -51,19 +51,25 @@ def printed_inconsistencies() -> pd.DataFrame:
     than the full model, which is said to have the best average Dice and 95HD.
     """
     tables = {number: paper_table(number) for number in ROWS}
-    found = [*_repeated_rows(tables), *_wrong_means(tables)]
+    found = [*_repeated(tables), *_wrong_means(tables)]
     found += [*_two_values(tables[1], tables[3]), *_claims(tables[1])]
     return pd.DataFrame(found, columns=["where", "quantity", "printed", "other", "note"])
 
 
-def _repeated_rows(tables: dict[int, pd.DataFrame]) -> list[tuple]:
+def repeated_rows() -> list[str]:
+    """Printed rows whose numbers are the same on ACDC and on MSCMR."""
+    one, two = paper_table(1), paper_table(2)
+    return [
+        str(row) for row in one.index.intersection(two.index) if one.loc[row].equals(two.loc[row])
+    ]
+
+
+def _repeated(tables: dict[int, pd.DataFrame]) -> list[tuple]:
     found = []
-    for row in tables[1].index.intersection(tables[2].index):
-        first, second = tables[1].loc[row], tables[2].loc[row]
-        if first.equals(second):
-            where, note = f"Tables 1 and 2, {row}", "the same on ACDC and on MSCMR"
-            cell = ("Dice", "Mean")
-            found.append((where, "all eight numbers", first[cell], second[cell], note))
+    for row in repeated_rows():
+        where, note = f"Tables 1 and 2, {row}", "the same on ACDC and on MSCMR"
+        first, second = (tables[number].loc[row, ("Dice", "Mean")] for number in (1, 2))
+        found.append((where, "all eight numbers", first, second, note))
     return found
 
 

@@ -79,6 +79,20 @@ def test_what_another_run_has_left_is_not_taken_for_this_ones(few, tmp_path: Pat
         growth.watch(longer, tmp_path, None)
 
 
+def test_what_was_watched_before_an_option_came_is_refused_by_the_command_that_rewrites_it(
+    few, tmp_path: Path
+):
+    growth.watch(RUN, tmp_path, None, every=2)
+    path = tmp_path / growth.GROWTH
+    facts = json.loads(path.read_text())
+    del facts["run"]["scn"]["stride"]
+    path.write_text(json.dumps(facts))
+    with pytest.raises(ValueError) as error:
+        growth.watch(RUN, tmp_path, None, every=2)
+    said = f"{path}: of an earlier version (scn has no stride): "
+    assert str(error.value) == f"{said}python -m study.migrate {tmp_path} rewrites it"
+
+
 def test_a_killed_one_goes_on_to_the_same_bytes(few, tmp_path: Path, monkeypatch):
     growth.watch(RUN, tmp_path / "whole", None, every=1)
     advance, left = Training.advance, iter([True, True, True])

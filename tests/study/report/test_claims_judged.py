@@ -108,6 +108,15 @@ def test_a_gain_and_its_interval_are_of_the_same_seeds():
     assert told[0] == told[1] and "-1.00 points [-1.00, -1.00]" in told[0].here
 
 
+def test_printed_rows_that_are_no_measure_are_named_where_ours_are_compared_with_them():
+    found = claims([record(m, 0.8) for m in ("mloss", "rloss_sgd", "dmpls_sgd")])
+    (cause,) = [row.cause for row in found if "the other rows" in row.claim]
+    said = "RLoss (the same in Tables 1 and 2), DMPLS (its own paper's mean of five folds)"
+    assert cause.endswith(f"; printed rows that are no measure: {said}")
+    (alone,) = claims([record("mloss", 0.8)])
+    assert "no measure" not in alone.cause
+
+
 def test_the_other_rows_stand_to_the_print_with_what_their_means_are_of():
     runs = [record("mloss", 0.83), record("s2l", 0.5), record("s2l", 0.8, seed=1)]
     (row,) = claims(runs)
