@@ -1,7 +1,15 @@
-"""What the study's commands share: a failure is one line."""
+"""What the study's commands share: help from the docstring, a failure in one line."""
 
 import sys
 from collections.abc import Callable
+
+from scnlib.commandline import Parser
+
+
+def described(prog: str, doc: str | None) -> Parser:
+    """A parser whose help has a docstring's first line above the options, and the rest below."""
+    first, _, rest = (doc or "").partition("\n")
+    return Parser(prog, first, rest.strip("\n"))
 
 
 def exit_code(action: Callable[[], object]) -> int:

@@ -12,12 +12,12 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from scnlib.commandline import Parser
 from scnlib.config import EarlierError, Run
 from scnlib.files import replace_bytes, replace_text
 from scnlib.paths import to_path
 from scnlib.schema import checked, to_text, why
 from scnlib.weights import ABOUT, packed, said_of, sum_of
+from study.commands import described
 from study.places import files_under
 
 EARLIER: dict[str, dict[str, Any]] = {
@@ -119,7 +119,7 @@ REWRITERS: dict[str, Callable[[Path], bool]] = {
 
 def main(words: Sequence[str] | None = None) -> int:
     """Rewrite all such files in these folders; 1 if one could not be read."""
-    parser = Parser("python -m study.migrate", (__doc__ or "").split("\n")[0], __doc__ or "")
+    parser = described("python -m study.migrate", __doc__)
     parser.add_argument("folders", type=to_path, nargs="+", metavar="FOLDER")
     folders = parser.parse_args(words).folders
     for folder in folders:

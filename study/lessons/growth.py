@@ -27,7 +27,6 @@ import torch
 from torch import Tensor
 
 from scnlib.checkpoint import CHECKPOINT
-from scnlib.commandline import Parser
 from scnlib.config import EarlierError, Run
 from scnlib.data.checks import one_line
 from scnlib.differences import differences
@@ -36,7 +35,7 @@ from scnlib.methods.scn import SCN
 from scnlib.paths import to_path
 from scnlib.schema import of_earlier_version
 from scnlib.training import Training
-from study.commands import exit_code
+from study.commands import described, exit_code
 from study.experiments import make_run
 from study.lessons.walkthrough import Maps, Slice, added, candidates, gather, spread_slices
 
@@ -269,7 +268,7 @@ def _so_far(folder: Path, iteration: int) -> tuple[list[dict[str, Any]], dict[in
 
 def main(words: list[str] | None = None) -> int:
     """Watch one training; 1 after one line for what can't be done."""
-    parser = Parser("study.lessons.growth", (__doc__ or "").split("\n")[0], __doc__ or "")
+    parser = described("study.lessons.growth", __doc__)
     parser.add_argument("--dataset", default="acdc")
     parser.add_argument("--profile", default="cpu")
     parser.add_argument("--iterations", type=int, help="fewer than the profile has")

@@ -12,9 +12,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from scnlib.commandline import Parser
 from scnlib.paths import REPOSITORY, to_path
-from study.commands import exit_code, first_line
+from study.commands import described, exit_code, first_line
 from study.run.executed import failure, tidy
 from study.run.lock import lock
 from study.run.parameters import typed
@@ -134,7 +133,7 @@ def _gpu() -> Iterator[None]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one notebook from the command line; 1 after one line if it can't be run or fails."""
-    parser = Parser("python -m study.run.notebook", (__doc__ or "").split("\n")[0], __doc__ or "")
+    parser = described("python -m study.run.notebook", __doc__)
     parser.add_argument("notebook", type=to_path)
     parser.add_argument("output", type=to_path)
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))

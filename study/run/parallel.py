@@ -28,7 +28,6 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
-from scnlib.commandline import Parser
 from scnlib.config import Run
 from scnlib.files import held
 from scnlib.methods import Batch, Method, Now
@@ -37,7 +36,7 @@ from scnlib.paths import run_folder, to_path
 from scnlib.records import Record, finished
 from scnlib.step import EagerStep, Values
 from scnlib.training import Training
-from study.commands import exit_code
+from study.commands import described, exit_code
 from study.experiments import make_run
 
 # --- the networks' work, shared -----------------------------------------------------------------
@@ -199,7 +198,7 @@ def train_shared(run: Run, folder: Path, root: Path | None = None) -> Record | N
 
 def parse(words: list[str] | None = None) -> Namespace:
     """The options; wrong usage, or a start without torchrun, ends the program with one line."""
-    parser = Parser("study.run.parallel", (__doc__ or "").split("\n")[0], __doc__ or "")
+    parser = described("study.run.parallel", __doc__)
     parser.add_argument("--dataset", default="phantom")
     parser.add_argument("--method", default="scn")
     parser.add_argument("--seed", type=int, default=0)

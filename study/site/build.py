@@ -18,9 +18,8 @@ from urllib.parse import quote, unquote, urlsplit
 from bs4 import BeautifulSoup
 from pygments.formatters import HtmlFormatter
 
-from scnlib.commandline import Parser
 from scnlib.paths import REPOSITORY, to_path
-from study.commands import exit_code
+from study.commands import described, exit_code
 from study.experiments import PROFILES
 from study.run.executed import failure
 from study.site.links import problems
@@ -217,7 +216,7 @@ def _write_all(site: _Site, books: list[Path]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Build the site from the command line; 1 after one line if it can't be."""
-    parser = Parser("python -m study.site", (__doc__ or "").split("\n")[0], __doc__ or "")
+    parser = described("python -m study.site", __doc__)
     parser.add_argument("--profile", choices=list(PROFILES), default="cpu")
     parser.add_argument("--results", type=to_path, metavar="DIR", help="(default: results)")
     parser.add_argument("--out", type=to_path, default=REPOSITORY / "site", metavar="DIR")

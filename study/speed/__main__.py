@@ -19,10 +19,10 @@ from typing import Any
 import torch
 
 from scnlib import provenance
-from scnlib.commandline import Parser
 from scnlib.files import replace_text
 from scnlib.paths import REPOSITORY, RESULTS, to_path
 from scnlib.unet import bf16_supported
+from study.commands import described
 from study.report.display import save_figure
 from study.speed.figure import draw_growth, draw_steps
 
@@ -56,7 +56,7 @@ def rows(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 def main(words: list[str] | None = None) -> int:
     """Run the benchmarks and write the file; pytest's exit code."""
-    parser = Parser("python -m study.speed", (__doc__ or "").split("\n")[0], __doc__ or "")
+    parser = described("python -m study.speed", __doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="pytest's -k")
     parser.add_argument("--out", type=to_path, default=RESULTS / "benchmarks")

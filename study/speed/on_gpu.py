@@ -58,7 +58,7 @@ from scnlib.methods import get_method
 from scnlib.paths import REPOSITORY, RESULTS, run_folder, to_path
 from scnlib.step import STEPS
 from scnlib.training import Training
-from study.commands import exit_code
+from study.commands import described, exit_code
 from study.experiments import make_run
 from study.places import files_under
 from study.speed.steps import PLAIN, WAYS, by_kernel, method_step, plain_step, timed
@@ -379,8 +379,7 @@ def finish(options: Namespace) -> None:
 
 def parse(words: list[str]) -> Namespace:
     """The options; wrong usage ends the program with one line."""
-    text = __doc__ or ""
-    parser = Parser("python -m study.speed.on_gpu", text.split("\n")[0], text)
+    parser = described("python -m study.speed.on_gpu", __doc__)
     commands = parser.add_subparsers(required=True, parser_class=_SubParser)
     packing = commands.add_parser("pack")
     packing.add_argument("--data", type=to_path, required=True)
