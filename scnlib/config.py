@@ -117,9 +117,12 @@ class ComparedOptions:
     fddseg_target: Literal["mixed", "agreed"] = "mixed"
     # The smaller window of a smaller image weighs less; or a boundary costs as much as at 256.
     rloss_weight: Literal["fixed", "compensated"] = "fixed"
-    # The original's level set and the regions' length; the level set alone; or, as there, the level
-    # set of swapped arguments, with a length that trains nothing.
+    # The original's level set and the regions' length; the level set alone; or, as in its public
+    # code at first, the level set of swapped arguments, with a length that trains nothing.
     mloss_form: Literal["original", "no length", "swapped"] = "original"
+    # The consistency's weight grows over the run; or, as there in a run of 30,000 steps, over twice
+    # its length (60,000 steps, however long the run).
+    ustm_ramp: Literal["run", "twice"] = "run"
 
 
 class EarlierError(ValueError):

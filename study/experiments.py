@@ -57,7 +57,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     # beside the protocol itself:
     "elementwise": {"profile": {"lr_factor": 0.7, "lr_steps": 5.0, "dropout": "element"}},
     "channelwise": {"profile": {"dropout": "channel"}},
-    # As the benchmark's public code trains PCE: SGD, poly decay, element-wise dropout.
+    # As the benchmark's public code trains PCE: SGD, poly decay, element-wise dropout. A row of
+    # `RECIPES` is trained at its rate so.
     "sgd": {"profile": _SGD | {"lr": 0.03}},
     # Its other methods are trained with this rate there.
     "sgd001": {"profile": _SGD | {"lr": 0.01}},
@@ -73,6 +74,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "compensated": {"compared": {"rloss_weight": "compensated"}},
     "nolength": {"compared": {"mloss_form": "no length"}},
     "swapped": {"compared": {"mloss_form": "swapped"}},
+    "halframp": {"compared": {"ustm_ramp": "twice"}},
     # Does the map's grid hold SCN back (at 128 pixels, stride 4 has the cells that stride 8 has at
     # 256), or PAP's labels, which this grid blurs along the borders?
     "stride4": {"scn": {"stride": 4}},

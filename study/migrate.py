@@ -35,6 +35,7 @@ EARLIER: dict[str, dict[str, Any]] = {
         "fddseg_target": "mixed",
         "rloss_weight": "fixed",
         "mloss_form": "original",
+        "ustm_ramp": "run",
     },
 }
 OF_A_PROCESS = ("code_version", "hardware", "dtype", "threads", "versions")

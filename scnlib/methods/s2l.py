@@ -10,7 +10,8 @@ Choices:
 
 - pCE is alone for the first tenth of the run (6,000 of WSL4MIS's 60,000 iterations). Then come 40
   passes over the training set, the first at once, evenly spaced, and at most one a step. A period
-  scaled down with the run would spend more time on passes than on training.
+  scaled down with the run would spend more time on passes than on training; so A's memory, some
+  five passes, is a ninth of the run in place of a hundredth.
 - A starts at the first prediction, so that it sums to 1 from then on: the first pseudo-labels are
   those of one prediction. In the public code about 60 predictions are averaged before, from zero
   (the authors' own: 20); with `s2l_passes="throughout"` passes come from the start, as often, and A

@@ -3,7 +3,7 @@ r"""USTM: uncertainty-aware self-ensembling and transformation-consistent mean t
 Source: Liu et al., Weakly supervised segmentation of COVID-19 infection with scribble annotation
 on CT images, Pattern Recognition 2022; as WSL4MIS trains it on hearts.
 
-    L = L_pce + w(t) sum(mask d) / (2 sum(mask)),  w(t) = exp(-5 (1 - t/T)^2)
+    L = L_pce + w sum(mask d) / (2 sum(mask)),  w = exp(-5 (1 - t/T)^2)
 
 d is the squared difference of two softmaxes, summed over the classes (2 at most, hence the 2): the
 student's, turned by a random multiple of 90 degrees, and that of a teacher that sees the image
@@ -20,7 +20,9 @@ Choices:
   first average is the student, so that this never matters.
 - The eight passes run one after the other, each with its own batch's statistics (the public code
   runs them two by two).
-- One turn for the whole batch, and w over the whole run without steps (there: every 1/60).
+- One turn for the whole batch. w grows over the whole run, without steps: there in 60 steps of
+  1,000 iterations, however long the run, so that in the paper's 30,000 it would end at 0.26;
+  `ustm_ramp="twice"` ends at 0.29. The limit follows w over the whole run in both, as there.
 """
 
 import copy
@@ -54,9 +56,10 @@ class USTM(PCE):
         pce = partial_cross_entropy(logits, batch.scribble)
 
         turn = int(torch.randint(4, (), generator=now.generator))
-        weight = ramp(now.iteration / now.iterations)
+        progress = now.iteration / now.iterations
+        weight = ramp(progress / 2 if self.run.compared.ustm_ramp == "twice" else progress)
         target, uncertainty = self.teach(turned(batch.image, turn), now.generator)
-        used = (uncertainty < entropy_limit(weight)) & turned(batch.valid, turn)
+        used = (uncertainty < entropy_limit(ramp(progress))) & turned(batch.valid, turn)
         consistency = consistency_loss(turned(logits, turn).softmax(dim=1), target, used)
         parts: Losses = {
             "pce": pce.detach(),

@@ -26,6 +26,7 @@ AMOUNTS = tuple(how for how in get_args(Strokes) if how != "all")
 # What is asked of every method or of compared ones: the corners, and their public code's ways.
 OF_OTHERS = {
     FILL: "corners are background",
+    "sgd": "SGD at 0.03",
     "sgd001": "SGD at 0.01, as in public code",
     "throughout": "averages from the first step, as in public code",
     "restbackground": "what no superpixel claims is background, as in public code",
@@ -33,6 +34,7 @@ OF_OTHERS = {
     "compensated": "a border costs as much as at 256 pixels",
     "nolength": "without the length of borders",
     "swapped": "arguments as in public code, length without gradient",
+    "halframp": "consistency weighs 0.29 in the end, as in public code's first 30,000 steps",
 }
 # SCN's open choices in words, as the picture names them.
 MEANING = {

@@ -223,6 +223,7 @@ def test_variants_that_cannot_be_joined_are_refused(variant: str, message: str) 
         ("full", "imagemeans", "means_over"),
         ("scn", "throughout", "s2l_passes"),
         ("s2l", "swapped", "mloss_form"),
+        ("mloss", "halframp", "ustm_ramp"),
         ("fddseg_sgd", "compensated", "rloss_weight"),
         ("dmpls_sgd", "factor03", "lr_factor, lr_steps"),
         ("fddseg_sgd", "factor085", "lr_factor, lr_steps"),

@@ -26,8 +26,8 @@ from tests.scnlib.methods.test_methods import SIZE, K, batch_of, build, now, tot
 from tests.tiny_runs import same, tiny, whole_and_broken
 
 
-def ustm() -> USTM:
-    method = build("ustm")
+def ustm(variant: str = "") -> USTM:
+    method = build("ustm", variant=variant)
     assert isinstance(method, USTM)
     return method
 
@@ -268,6 +268,18 @@ def test_the_limit_of_uncertainty_follows_the_ramp() -> None:
     )
     shares = [float(method.loss(batch_of(), now(step))[1]["share_certain"]) for step in (0, 9)]
     assert shares == [0.0, 0.75]
+
+
+def test_a_ramp_of_twice_the_run_weighs_less_and_trusts_as_much() -> None:
+    method = ustm("halframp")
+    method.teach = lambda image, generator: (  # type: ignore[method-assign]
+        torch.full((2, K, SIZE, SIZE), 0.25),
+        torch.full((2, SIZE, SIZE), 0.6),
+    )
+    early, late = (method.loss(batch_of(), now(step))[1] for step in (0, 9))
+    assert [float(p["share_certain"]) for p in (early, late)] == [0.0, 0.75]  # as over the run
+    assert early["weight"] == pytest.approx(math.exp(-5))
+    assert late["weight"] == pytest.approx(math.exp(-5 * 0.55**2))  # at 9 of 20 steps
 
 
 def test_weight_and_parts() -> None:

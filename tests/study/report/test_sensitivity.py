@@ -154,7 +154,7 @@ def test_choices_of_scn_stand_apart_from_those_of_others() -> None:
 
 def test_each_choice_of_a_compared_method_is_named_in_words() -> None:
     theirs = {name for name, change in VARIANTS.items() if "compared" in change}
-    assert {*OF_OTHERS} == theirs | {"background", "sgd001"}
+    assert {*OF_OTHERS} == theirs | {"background", "sgd", "sgd001"}
 
 
 def test_each_choice_of_scn_is_named_in_words() -> None:
