@@ -195,7 +195,7 @@ def _rivals(records: Sequence[Record], fine: Sequence[Record], fills: Fills) -> 
                 f"to the print: {here}{sized}",
                 all(abs(points) <= CLOSE for points in apart.values()),
                 "not known; smaller images and a shorter training, as with SCN"
-                + (f", but for {', '.join(behind)} (lower at 256 x 256)" if behind else "")
+                + (f", but for {', '.join(behind)}" if behind else "")
                 + _corners(fills[dataset], list(apart))
                 + (f"; far above the print, unexplained: {', '.join(above)}" if above else "")
                 + (f"; means of unlike parts: {'; '.join(why)}" if why else "")
@@ -218,7 +218,7 @@ def _at_both_sizes(
     records: Sequence[Record], fine: Sequence[Record], number: int, dataset: str
 ) -> tuple[str, list[str]]:
     """How far the rows are from the print at the printed size, the same seeds at the smaller one in
-    brackets; and those that are lower there."""
+    brackets; and those that are lower there, in words."""
     said, behind = [], []
     for pair in resolution.pairs(records, fine):
         if pair.dataset != dataset or pair.method not in set(ROWS[number]) - {"pce", "scn", "full"}:
@@ -227,7 +227,10 @@ def _at_both_sizes(
         at_fine, at_coarse = (dice - printed for dice in pair.dice)
         same = "" if np.isnan(at_coarse) else f"{at_coarse:+.2f} at 128 x 128, "
         said.append(f"{title(pair.method)} {at_fine:+.2f} ({same}{seeds_text(pair.seeds)})")
-        behind += [title(pair.method)] * (at_fine < at_coarse)
+        fine_hd, coarse_hd = pair.hd95
+        floods = f": 95HD is {fine_hd:.1f} voxels in place of {coarse_hd:.1f}, it floods more"
+        why = f"lower at 256 x 256{floods if fine_hd - coarse_hd > SPREAD else ''}"
+        behind += [f"{title(pair.method)} ({why})"] * (at_fine < at_coarse)
     where = f"; at 256 x 256 (profile `{FINE}`): "
     return f"{where}{', '.join(said)}" if said else "", behind
 
