@@ -45,6 +45,14 @@ def test_a_gain_is_told_at_the_printed_size_too_where_it_was_run() -> None:
     assert gain.here.endswith("; at 256 x 256 (profile `night`) +1.00 points (seed 0)")
 
 
+def test_a_rival_that_is_close_by_the_printed_optimiser_is_told_beside_the_best_mean():
+    runs = [record("scn", 0.8), record("rloss_sgd", 0.78), record("mloss", 0.795)]
+    near = [*runs, record("rloss", 0.799), record("dmpls", 0.2)]
+    (dice, hd95), (plain, _) = best(near), best(runs)
+    assert dice.here.endswith("; by Adam, as the paper has it: RLoss on ACDC -0.10")
+    assert "by Adam" not in hd95.here + plain.here
+
+
 def test_significance_is_counted_in_dice_as_the_paper_claims_it() -> None:
     runs = [record("scn", 0.8), record("pce", 0.3), record("mloss", 0.9), record("cale", 0.7)]
     (lead,) = (c for c in claims([*runs, record("full", 0.95)]) if "significant" in c.claim)
