@@ -92,11 +92,11 @@ class SCNOptions:
     # Of tau's average (paper silent); 1: fixed
     tau_momentum: float = Field(default=0.999, ge=0, le=1)
     temperature: float = Field(default=0.1, gt=0)  # T of CACL (paper silent)
-    normalise: bool = True  # L2-normalise CACL's features and means (paper silent)
+    normalise: bool = True  # L2-normalise CACL's features and means (printed: as they are)
     means_over: Literal["batch", "image"] = "batch"  # whose pixels a mean is of (paper silent)
     detach_means: bool = False  # stop the gradient through the class means
     contrast_mean: Literal["pixels", "classes"] = "pixels"  # the print divides by class
-    pce_sum: bool = False  # sum the partial cross-entropy, as printed
+    pce_sum: bool = False  # sum the partial cross-entropy, as printed, in place of its mean
     # Weights of PCE, PAP, RSR, CACL (paper: 1, .3, .25, .1)
     lambda1: float = Field(default=1.0, ge=0)
     lambda2: float = Field(default=0.3, ge=0)

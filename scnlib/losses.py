@@ -192,7 +192,7 @@ def class_means(
     Args:
         features: (B, D, H, W) float.
         scribble: (B, H, W) integer, K = `classes` = unlabelled.
-        normalise: scale the features, and then the means, to length 1 (paper silent).
+        normalise: scale the features, and then the means, to length 1 (printed: as they are).
 
     Returns:
         means (K, D), the gradient flows through them, and present (K,) bool.

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
-from study.experiments import RECIPES, without_recipe
+from study.experiments import RECIPES, VARIANTS, without_recipe
 from study.places import FINE
 from study.report import resolution
 from study.report.findings import AblationStep, ablation_steps
 from study.report.means import mean_dice, per_seed, seeds_text
 from study.report.paper import group, paper_table, printed_mean, repeated_rows
 from study.report.scores import SPREAD, number_text, seeds_mark
-from study.report.sensitivity import LITTLE, Effect, whole_fills
+from study.report.sensitivity import FILL, IN_WORDS, LITTLE, Effect, whole_effects
 from study.report.statistics import compare
 from study.report.titles import (
     OF_RIVALS,
@@ -38,7 +38,8 @@ VERDICTS = {True: "holds", False: "does not hold", None: "undecided"}
 
 FLOODS = "far from every stroke nothing is labelled, and a network floods there"
 
-Fills = dict[str, list[Effect]]  # by data set, the methods that labelled corners lift
+# By data set, what lifts a method: labelled corners, or another way of its public code.
+Lifting = dict[str, list[Effect]]
 
 
 class Claim(NamedTuple):
@@ -57,17 +58,17 @@ def claims(
 
     `fine` are those at the printed size, `variants` those that depart from the protocol.
     """
-    fills = {
-        dataset: [one for one in whole_fills(records, variants, dataset) if _lifts(one)]
+    lifting = {
+        dataset: [one for one in whole_effects(records, variants, dataset) if _lifts(one)]
         for dataset in ("acdc", "mscmr")
     }
-    found = [*_levels(records, fine, fills), *_rivals(records, fine, fills)]
+    found = [*_levels(records, fine, lifting), *_rivals(records, fine, lifting)]
     return [*found, *_gains(records, fine), *_best(records), *_significance(records)]
 
 
-def _lifts(fill: Effect) -> bool:
-    """Whether labelled corners lift a method by what is more than `LITTLE`."""
-    return float(np.mean(fill.changes)) >= LITTLE
+def _lifts(choice: Effect) -> bool:
+    """Whether a choice lifts a method by what is more than `LITTLE`."""
+    return float(np.mean(choice.changes)) >= LITTLE
 
 
 def claims_told(found: Sequence[Claim]) -> str:
@@ -78,7 +79,7 @@ def claims_told(found: Sequence[Claim]) -> str:
     return f"Of {len(found)} claims of the paper, at this size, {', '.join(said)}." if found else ""
 
 
-def _levels(records: Sequence[Record], fine: Sequence[Record], fills: Fills) -> list[Claim]:
+def _levels(records: Sequence[Record], fine: Sequence[Record], lifting: Lifting) -> list[Claim]:
     """Printed mean Dice of SCN and of its baseline."""
     sized = {(pair.dataset, pair.method): pair for pair in resolution.pairs(records, fine)}
     found = []
@@ -101,7 +102,7 @@ def _levels(records: Sequence[Record], fine: Sequence[Record], fills: Fills) -> 
                     None if among or lone else bool(abs(value - printed) <= CLOSE),
                     _why_scn(pair, printed, dataset)
                     if method == "scn"
-                    else _why_pce(far_apart, lone) + _corners(fills[dataset], ["pce"]),
+                    else _why_pce(far_apart, lone) + _corners(lifting[dataset], ["pce"]),
                 )
             )
     return found
@@ -125,15 +126,31 @@ def _why_pce(far_apart: bool, lone: bool) -> str:
     return f"{FLOODS} (notebooks 04b and 08)"
 
 
-def _corners(fills: Sequence[Effect], methods: Sequence[str]) -> str:
+def _corners(lifting: Sequence[Effect], methods: Sequence[str]) -> str:
     """What labelled corners do for some of these methods; "" where they do little."""
-    said = []
-    for fill in [fill for fill in fills if fill.method in methods]:
-        before, after = fill.means
-        seeds = seeds_text(fill.seeds)
-        said.append(f"{title(fill.method)} {before:.1f} to {after:.1f}% ({seeds})")
+    said = [
+        f"{title(one.method)} {_lifted(one)}"
+        for one in lifting
+        if one.choice == FILL and one.method in methods
+    ]
     where = "; a rotation's corners, which some public code labels as background (validation: "
     return f"{where}{', '.join(said)})" if said else ""
+
+
+def _departures(lifting: Sequence[Effect], methods: Sequence[str]) -> str:
+    """What other ways of public code do for some of these methods; "" where they do little."""
+    said = [
+        f"{title(one.method)} {_lifted(one)} if {IN_WORDS[one.choice]}"
+        for one in lifting
+        if "compared" in VARIANTS[one.choice] and one.method in methods
+    ]
+    return f"; departures of this study (validation): {', '.join(said)}" if said else ""
+
+
+def _lifted(choice: Effect) -> str:
+    """From which mean to which, over which seeds."""
+    before, after = choice.means
+    return f"{before:.1f} to {after:.1f}% ({seeds_text(choice.seeds)})"
 
 
 def _widest(records: Sequence[Record], method: str) -> float:
@@ -175,7 +192,7 @@ def _won(pair: resolution.BothSizes | None, printed: float) -> str:
     return f"; all pixels and a tenth of the training {added} ({seeds_text(pair.seeds)})"
 
 
-def _rivals(records: Sequence[Record], fine: Sequence[Record], fills: Fills) -> list[Claim]:
+def _rivals(records: Sequence[Record], fine: Sequence[Record], lifting: Lifting) -> list[Claim]:
     """The printed mean Dice of the compared methods but PCE, a data set a row."""
     found = []
     for number, dataset in OF_RIVALS:
@@ -196,7 +213,8 @@ def _rivals(records: Sequence[Record], fine: Sequence[Record], fills: Fills) -> 
                 all(abs(points) <= CLOSE for points in apart.values()),
                 "not known; smaller images and a shorter training, as with SCN"
                 + (f", but for {', '.join(behind)}" if behind else "")
-                + _corners(fills[dataset], list(apart))
+                + _corners(lifting[dataset], list(apart))
+                + _departures(lifting[dataset], [*apart, *by_adam])
                 + (f"; far above the print, unexplained: {', '.join(above)}" if above else "")
                 + (f"; means of unlike parts: {'; '.join(why)}" if why else "")
                 + _no_measure(number, list(apart)),

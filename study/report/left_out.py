@@ -109,20 +109,35 @@ def in_short(records: Sequence[Record], variants: Sequence[Record]) -> str:
         return ""
     return (
         "**Which parts of SCN count** (points of Dice without one, ACDC, validation, range over "
-        f"pairs of seeds): {_listed(found)}.{without_shapes(found)}"
+        f"pairs of seeds): {_listed(found)}.{without_shapes(found, variants)}"
     )
 
 
-def without_shapes(found: Sequence[Cost]) -> str:
-    """How much of what RSR's term is worth its shapes are, where they are the smaller part."""
+def without_shapes(found: Sequence[Cost], variants: Sequence[Record]) -> str:
+    """How much of what RSR's term is worth its shapes are, where they are the smaller part.
+
+    And what they are worth where single pixels take votes: as a rule cells do, of which one that is
+    mostly trusted takes none.
+    """
     several = {cost.name: cost for cost in found if len(cost.seeds) > 1}
     term, shapes = several.get("RSR's term"), several.get("RSR's shapes")
     if term is None or shapes is None or term.high >= 0 or shapes.points < term.points / 2:
         return ""
-    return (
+    text = (
         " RSR is mostly training on confident pseudo-labels: without its shapes it keeps "
         f"{min(shapes.points, 0) - term.points:.1f} of its {-term.points:.1f} points."
     )
+    return text + _by_pixels(variants)
+
+
+def _by_pixels(variants: Sequence[Record]) -> str:
+    """What shapes that vote by pixels add to a run without any; "" of fewer than two seeds."""
+    fine, none = (best_by_seed(variants, "acdc", "scn", v) for v in ("pixelmasks", "noshape"))
+    gains = [fine[seed] - none[seed] for seed in fine.keys() & none.keys()]
+    if len(gains) < 2:
+        return ""
+    points = sum(gains) / len(gains)
+    return f" Shapes that vote by pixels, not cells, add {points:+.1f} ({seeds_count(len(gains))})."
 
 
 def _tested(records: Sequence[Record]) -> str:

@@ -135,8 +135,15 @@ def whole_fills(
 
     Short ones among the variants are left out.
     """
+    return fills(whole_effects(records, variants, dataset))
+
+
+def whole_effects(
+    records: Sequence[Record], variants: Sequence[Record], dataset: str = "acdc"
+) -> list[Effect]:
+    """What each choice does to each method in whole runs; arguments as in `whole_fills`."""
     whole = [r for r in variants if not r.run.variant.startswith(SHORT)]
-    return fills(effects([*records, *whole], dataset))
+    return effects([*records, *whole], dataset)
 
 
 def fills(found: Sequence[Effect]) -> list[Effect]:

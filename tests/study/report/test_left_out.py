@@ -77,6 +77,14 @@ def test_what_a_term_keeps_without_its_shapes_is_training_on_confident_labels(
     assert "confident pseudo-labels" not in once, "one run ranks nothing"
 
 
+def test_shapes_that_vote_by_pixels_stand_beside_none_over_the_seeds_of_both() -> None:
+    runs = [*both(0.70, "norsr"), *both(0.80, "noshape")]
+    by_pixels = [validated(dice, "scn", "pixelmasks", n) for n, dice in enumerate((0.81, 0.83, 1))]
+    text = in_short(PROTOCOL, [*runs, *by_pixels])
+    assert text.endswith(" Shapes that vote by pixels, not cells, add +2.0 (2 seeds).")
+    assert "by pixels" not in in_short(PROTOCOL, [*runs, by_pixels[0]]), "one run is chance"
+
+
 def test_where_no_part_costs_it_is_said() -> None:
     text = told(PROTOCOL, both(0.83, "nopap"))
     assert "none has a cost in several seeds; no cost (the range reaches zero or" in text
