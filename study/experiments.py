@@ -57,8 +57,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     # beside the protocol itself:
     "elementwise": {"profile": {"lr_factor": 0.7, "lr_steps": 5.0, "dropout": "element"}},
     "channelwise": {"profile": {"dropout": "channel"}},
-    # As the benchmark's public code trains PCE: SGD, poly decay, element-wise dropout. A row of
-    # `RECIPES` is trained at its rate so.
+    # As the benchmark's public code trains PCE: SGD, poly decay, element-wise dropout. For a
+    # row of `RECIPES` it changes the rate alone, from 0.01 to 0.03.
     "sgd": {"profile": _SGD | {"lr": 0.03}},
     # Its other methods are trained with this rate there.
     "sgd001": {"profile": _SGD | {"lr": 0.01}},

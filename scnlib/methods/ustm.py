@@ -8,7 +8,7 @@ on CT images, Pattern Recognition 2022; as WSL4MIS trains it on hearts.
 d is the squared difference of two softmaxes, summed over the classes (2 at most, hence the 2): the
 student's, turned by a random multiple of 90 degrees, and that of a teacher that sees the image
 turned alike, with noise. The mask keeps the pixels where the teacher is certain: where the entropy
-of T = 8 more noisy passes' mean lies under (0.75 + 0.25 w) ln 2.
+of T = 8 more noisy passes' mean lies under (0.75 + 0.25 v) ln 2, with v = exp(-5 (1 - t/T)^2).
 
 Choices:
 
@@ -22,7 +22,7 @@ Choices:
   runs them two by two).
 - One turn for the whole batch. w grows over the whole run, without steps: there in 60 steps of
   1,000 iterations, however long the run, so that in the paper's 30,000 it would end at 0.26;
-  `ustm_ramp="twice"` ends at 0.29. The limit follows w over the whole run in both, as there.
+  `ustm_ramp="twice"` ends at 0.29. v grows over the whole run with either, as there.
 """
 
 import copy

@@ -23,7 +23,7 @@ FAULTS = {
     **{name: f"{share:.0%} of the strokes wrong" for name, share in scribble_amount.WRONG.items()},
     "thin": "strokes drawn thin",
 }
-_SIDE = " of {size}x{size} pixels".format(**changes_of(SHORT)["profile"])
+_SIDE = " at {size}x{size}".format(**changes_of(SHORT)["profile"])
 LOOKS = (("black", "o"), ("#0072B2", "s"), ("#D55E00", "D"), ("#009E73", "^"), ("#CC79A7", "v"))
 
 

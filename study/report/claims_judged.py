@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
-from study.experiments import RECIPES, VARIANTS, without_recipe
+from study.experiments import RECIPES, without_recipe
 from study.places import FINE
 from study.report import resolution
 from study.report.findings import AblationStep, ablation_steps
+from study.report.left_out import best_by_seed
 from study.report.means import mean_dice, per_seed, seeds_text
 from study.report.paper import group, paper_table, printed_mean, repeated_rows
 from study.report.scores import SPREAD, number_text, seeds_mark
-from study.report.sensitivity import FILL, IN_WORDS, LITTLE, Effect, whole_effects
+from study.report.sensitivity import FILL, LITTLE, PUBLIC, Effect, whole_effects
 from study.report.statistics import compare
 from study.report.titles import (
     OF_RIVALS,
@@ -38,8 +39,7 @@ VERDICTS = {True: "holds", False: "does not hold", None: "undecided"}
 
 FLOODS = "far from every stroke nothing is labelled, and a network floods there"
 
-# By data set, what lifts a method: labelled corners, or another way of its public code.
-Lifting = dict[str, list[Effect]]
+Effects = dict[str, list[Effect]]  # by data set, of whole runs: what moves a method by much
 
 
 class Claim(NamedTuple):
@@ -58,17 +58,19 @@ def claims(
 
     `fine` are those at the printed size, `variants` those that depart from the protocol.
     """
-    lifting = {
-        dataset: [one for one in whole_effects(records, variants, dataset) if _lifts(one)]
+    moved = {
+        dataset: [
+            one for one in whole_effects(records, variants, dataset) if abs(_gain(one)) >= LITTLE
+        ]
         for dataset in ("acdc", "mscmr")
     }
-    found = [*_levels(records, fine, lifting), *_rivals(records, fine, lifting)]
-    return [*found, *_gains(records, fine), *_best(records), *_significance(records)]
+    found = [*_levels(records, fine, moved), *_rivals(records, fine, moved)]
+    return [*found, *_gains(records, fine), *_best(records, moved), *_significance(records)]
 
 
-def _lifts(choice: Effect) -> bool:
-    """Whether a choice lifts a method by what is more than `LITTLE`."""
-    return float(np.mean(choice.changes)) >= LITTLE
+def _gain(choice: Effect) -> float:
+    """Points of validation Dice that a choice adds to a method."""
+    return float(np.mean(choice.changes))
 
 
 def claims_told(found: Sequence[Claim]) -> str:
@@ -79,7 +81,7 @@ def claims_told(found: Sequence[Claim]) -> str:
     return f"Of {len(found)} claims of the paper, at this size, {', '.join(said)}." if found else ""
 
 
-def _levels(records: Sequence[Record], fine: Sequence[Record], lifting: Lifting) -> list[Claim]:
+def _levels(records: Sequence[Record], fine: Sequence[Record], moved: Effects) -> list[Claim]:
     """Printed mean Dice of SCN and of its baseline."""
     sized = {(pair.dataset, pair.method): pair for pair in resolution.pairs(records, fine)}
     found = []
@@ -102,7 +104,7 @@ def _levels(records: Sequence[Record], fine: Sequence[Record], lifting: Lifting)
                     None if among or lone else bool(abs(value - printed) <= CLOSE),
                     _why_scn(pair, printed, dataset)
                     if method == "scn"
-                    else _why_pce(far_apart, lone) + _corners(lifting[dataset], ["pce"]),
+                    else _why_pce(far_apart, lone) + _corners(moved[dataset], ["pce"]),
                 )
             )
     return found
@@ -126,28 +128,28 @@ def _why_pce(far_apart: bool, lone: bool) -> str:
     return f"{FLOODS} (notebooks 04b and 08)"
 
 
-def _corners(lifting: Sequence[Effect], methods: Sequence[str]) -> str:
-    """What labelled corners do for some of these methods; "" where they do little."""
+def _corners(moved: Sequence[Effect], methods: Sequence[str]) -> str:
+    """Which of these methods labelled corners lift, and how far; "" for none."""
     said = [
-        f"{title(one.method)} {_lifted(one)}"
-        for one in lifting
-        if one.choice == FILL and one.method in methods
+        f"{title(one.method)} {_from_to(one)}"
+        for one in moved
+        if one.choice == FILL and _gain(one) > 0 and one.method in methods
     ]
     where = "; a rotation's corners, which some public code labels as background (validation: "
     return f"{where}{', '.join(said)})" if said else ""
 
 
-def _departures(lifting: Sequence[Effect], methods: Sequence[str]) -> str:
-    """What other ways of public code do for some of these methods; "" where they do little."""
+def _departures(moved: Sequence[Effect], methods: Sequence[str]) -> str:
+    """What another way of public code does to some of these methods; "" for none."""
     said = [
-        f"{title(one.method)} {_lifted(one)} if {IN_WORDS[one.choice]}"
-        for one in lifting
-        if "compared" in VARIANTS[one.choice] and one.method in methods
+        f"{title(one.method)} {_from_to(one)} if {PUBLIC[one.choice]}"
+        for one in moved
+        if one.choice in PUBLIC and one.method in methods
     ]
     return f"; departures of this study (validation): {', '.join(said)}" if said else ""
 
 
-def _lifted(choice: Effect) -> str:
+def _from_to(choice: Effect) -> str:
     """From which mean to which, over which seeds."""
     before, after = choice.means
     return f"{before:.1f} to {after:.1f}% ({seeds_text(choice.seeds)})"
@@ -192,7 +194,7 @@ def _won(pair: resolution.BothSizes | None, printed: float) -> str:
     return f"; all pixels and a tenth of the training {added} ({seeds_text(pair.seeds)})"
 
 
-def _rivals(records: Sequence[Record], fine: Sequence[Record], lifting: Lifting) -> list[Claim]:
+def _rivals(records: Sequence[Record], fine: Sequence[Record], moved: Effects) -> list[Claim]:
     """The printed mean Dice of the compared methods but PCE, a data set a row."""
     found = []
     for number, dataset in OF_RIVALS:
@@ -203,7 +205,10 @@ def _rivals(records: Sequence[Record], fine: Sequence[Record], lifting: Lifting)
         adam = ", ".join(f"{plain_title(m)} {points:+.2f}" for m, points in by_adam.items())
         here += f"; by Adam, as the paper has it: {adam}" if adam else ""
         sized, behind = _at_both_sizes(records, fine, number, dataset)
-        above = [title(method) for method, points in apart.items() if points > CLOSE]
+        explained = {
+            one.method for one in moved[dataset] if one.choice in PUBLIC and _gain(one) < 0
+        }
+        above = [title(m) for m, points in apart.items() if points > CLOSE and m not in explained]
         odd = odd_means(records, dataset)
         why = [f"{title(m)} {kind} {values}" for (m, kind), values in odd.items() if m in apart]
         found.append(
@@ -213,23 +218,23 @@ def _rivals(records: Sequence[Record], fine: Sequence[Record], lifting: Lifting)
                 all(abs(points) <= CLOSE for points in apart.values()),
                 "not known; smaller images and a shorter training, as with SCN"
                 + (f", but for {', '.join(behind)}" if behind else "")
-                + _corners(lifting[dataset], list(apart))
-                + _departures(lifting[dataset], [*apart, *by_adam])
+                + _corners(moved[dataset], list(apart))
+                + _departures(moved[dataset], [*apart, *by_adam])
                 + (f"; far above the print, unexplained: {', '.join(above)}" if above else "")
                 + (f"; means of unlike parts: {'; '.join(why)}" if why else "")
-                + _no_measure(number, list(apart)),
+                + _in_doubt(number, list(apart)),
             )
         )
     return found
 
 
-def _no_measure(number: int, methods: Sequence[str]) -> str:
-    """Which of the methods' printed rows are no measure of ours, and why; "" for none."""
+def _in_doubt(number: int, methods: Sequence[str]) -> str:
+    """Which of the methods' printed rows are a doubtful measure, and why; "" for none."""
     rows = [paper_row(number, method) for method in methods]
     said = [f"{row} (the same in Tables 1 and 2)" for row in repeated_rows() if row in rows]
     if number == 1 and "DMPLS" in rows:
         said.append("DMPLS (its own paper's mean of five folds)")
-    return f"; printed rows that are no measure: {', '.join(said)}" if said else ""
+    return f"; printed rows in doubt: {', '.join(said)}" if said else ""
 
 
 def _at_both_sizes(
@@ -308,7 +313,7 @@ def _step_at_printed_size(step: AblationStep | None) -> str:
     return f"; {where} {step.gain:+.2f} points ({seeds_text(step.seeds)})"
 
 
-def _best(records: Sequence[Record]) -> list[Claim]:
+def _best(records: Sequence[Record], moved: Effects) -> list[Claim]:
     """SCN before all rivals in mean Dice, and in mean 95HD. PCE+CALE, a part of it, is none."""
     tests = tests_against_scn(records)
     tests = tests[tests["method"] != "cale"] if len(tests) else tests
@@ -328,7 +333,8 @@ def _best(records: Sequence[Record]) -> list[Claim]:
                 f"SCN has the best mean {word} on both sets",
                 f"ahead of it: {', '.join(names) or 'none'}; behind it and not told apart: "
                 f"{', '.join(close) or 'none'}"
-                + (_close_by_adam(records) if metric == "dice" else ""),
+                + (_close_by_adam(records) + _ahead_by_public_code(records, moved))
+                * (metric == "dice"),
                 None if (names and not better) or not whole else not names,
                 f"significant leads: {better or 'none'}"
                 + (f"; SCN has the better ranks in {ranks} of {len(ahead)}" if ranks else "")
@@ -346,8 +352,23 @@ def _close_by_adam(records: Sequence[Record]) -> str:
         for method in [name for name in map(without_recipe, RECIPES) if name in ours]:
             points = 100 * (ours[method] - ours["scn"]) if "scn" in ours else -np.inf
             if points > -CLOSE:
-                said.append(f"{plain_title(method)} on {data_title(dataset)} {points:+.2f}")
+                once = " (one seed)" * (len(per_seed(records, dataset)[method]) < 2)
+                said.append(f"{plain_title(method)} on {data_title(dataset)} {points:+.2f}{once}")
     return f"; by Adam, as the paper has it: {', '.join(said)}" if said else ""
+
+
+def _ahead_by_public_code(records: Sequence[Record], moved: Effects) -> str:
+    """Rivals that another way of their public code brings ahead of SCN on validation subjects."""
+    said = []
+    for dataset, choices in moved.items():
+        ours = best_by_seed(records, dataset, "scn", "")
+        for one in [one for one in choices if one.choice in PUBLIC]:
+            seeds = sorted(one.after.keys() & ours.keys())
+            pair = [float(np.mean([dice[s] for s in seeds])) for dice in (one.after, ours) if seeds]
+            if pair and pair[0] > pair[1]:
+                where = f"{title(one.method)} on {data_title(dataset)}"
+                said.append(f"{where} {pair[0]:.1f} to SCN's {pair[1]:.1f}% ({seeds_text(seeds)})")
+    return f"; as in public code, ahead on validation: {', '.join(said)}" if said else ""
 
 
 def _where(row: Any) -> str:

@@ -107,31 +107,30 @@ def in_short(records: Sequence[Record], variants: Sequence[Record]) -> str:
     found = costs(records, variants, "acdc")
     if not found:
         return ""
+    shapes = without_shapes(found)
     return (
         "**Which parts of SCN count** (points of Dice without one, ACDC, validation, range over "
-        f"pairs of seeds): {_listed(found)}.{without_shapes(found, variants)}"
+        f"pairs of seeds): {_listed(found)}.{shapes}{_by_pixels(variants) if shapes else ''}"
     )
 
 
-def without_shapes(found: Sequence[Cost], variants: Sequence[Record]) -> str:
-    """How much of what RSR's term is worth its shapes are, where they are the smaller part.
-
-    And what they are worth where single pixels take votes: as a rule cells do, of which one that is
-    mostly trusted takes none.
-    """
+def without_shapes(found: Sequence[Cost]) -> str:
+    """How much of what RSR's term is worth its shapes are, where they are the smaller part."""
     several = {cost.name: cost for cost in found if len(cost.seeds) > 1}
     term, shapes = several.get("RSR's term"), several.get("RSR's shapes")
     if term is None or shapes is None or term.high >= 0 or shapes.points < term.points / 2:
         return ""
-    text = (
+    return (
         " RSR is mostly training on confident pseudo-labels: without its shapes it keeps "
         f"{min(shapes.points, 0) - term.points:.1f} of its {-term.points:.1f} points."
     )
-    return text + _by_pixels(variants)
 
 
 def _by_pixels(variants: Sequence[Record]) -> str:
-    """What shapes that vote by pixels add to a run without any; "" of fewer than two seeds."""
+    """What shapes add to a run without any where pixels vote; "" of fewer than two seeds.
+
+    By default cells vote, and a cell that is mostly trusted takes no vote.
+    """
     fine, none = (best_by_seed(variants, "acdc", "scn", v) for v in ("pixelmasks", "noshape"))
     gains = [fine[seed] - none[seed] for seed in fine.keys() & none.keys()]
     if len(gains) < 2:

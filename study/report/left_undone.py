@@ -101,9 +101,9 @@ def _best_choices(records: Sequence[Record], variants: Sequence[Record]) -> str:
     ahead = sorted((one for one in tried if one.points > 0), key=lambda one: -one.points)
     beyond = [one for one in ahead if one.points > apart]
     why = (
-        f"beyond that lie {', '.join(map(str, beyond))}"
+        f"above it by more lie {', '.join(map(str, beyond))}"
         if beyond
-        else f"nothing lies beyond that (ahead at all: {', '.join(map(str, ahead)) or 'none'})"
+        else f"none lies above it by more (ahead at all: {', '.join(map(str, ahead)) or 'none'})"
     )
     return (
         "SCN has no row of its best choices: its default's seeds lie "

@@ -28,9 +28,9 @@ def rival_told(records: Sequence[Record], lost: pd.DataFrame, fine: Sequence[Rec
         return ""
     kept = with_one_part(lost, full=False)
     text += f" With one part kept in both: {kept}." if kept else ""
-    printed = _listed(compare(fine).to_dict("records")) if fine else ""
-    printed = f" At 256x256: {printed}." if printed else ""
-    return text + _on_validation(records, fine) + printed
+    tests = compare(fine).to_dict("records") if fine else []
+    printed = f" At 256x256: {listed}." if (listed := _listed(tests)) else ""
+    return text + _on_validation(records, fine) + printed + _distance(tests)
 
 
 def rival_in_brief(
@@ -42,7 +42,8 @@ def rival_in_brief(
         return ""
     kept = with_one_part(lost, full=False)
     kept = f" With one part kept in both: {kept}." if kept else ""
-    return f"{_named(tests)} has, in points to SCN, {listed}.{kept}{_on_validation(records, fine)}"
+    text = f"{_named(tests)} has, in points to SCN, {listed}.{kept}{_on_validation(records, fine)}"
+    return text + _distance(compare(fine).to_dict("records") if fine else [])
 
 
 def told_in_full(records: Sequence[Record]) -> str:
@@ -68,6 +69,15 @@ def _listed(tests: Sequence[Any], short: bool = True, unit: str = "") -> str:
     )
 
 
+def _distance(fine: Sequence[Any]) -> str:
+    """Where tests at the printed size tell the two apart by 95HD; "" where none does."""
+    told = [row for row in _of(fine, "box", "hd95_voxel") if row["verdict"] in ("better", "worse")]
+    each = [
+        f"{row['verdict']} on {data_title(row['dataset'])} (p {row['p_holm']:.3f})" for row in told
+    ]
+    return f" Its 95HD at 256x256 is {', '.join(each)}." if each else ""
+
+
 def _verdict(row: Any) -> str:
     """A colon and the verdict, where it is more than that nothing is told apart."""
     return "" if row["verdict"] == "not significant" else f": {row['verdict']}"
@@ -83,7 +93,7 @@ def _named(tests: Sequence[Any]) -> str:
     """What the rival is, after the finding in bold: whether tests tell it apart from SCN."""
     verdicts = {row["verdict"] for row in _of(tests, "box", "dice")}
     name = (
-        "PCE with a box isn't told apart from SCN on test patients"
+        "PCE with a box isn't told apart from SCN by test Dice"
         if verdicts <= {"not significant"}
         else "PCE with a box in place of SCN"
     )
@@ -159,7 +169,8 @@ def _validated(records: Sequence[Record]) -> dict[str, float]:
 def _in_full(records: Sequence[Record], tests: Sequence[Any]) -> str:
     """The rival's 95HD, what the two have on validation subjects, and how they were computed."""
     apart = [
-        f"{interval(row, 1, 'voxels')} on {data_title(row['dataset'])} (p {row['p_holm']:.3f})"
+        f"{interval(row, 1, 'voxels')} on {data_title(row['dataset'])} "
+        f"(p {row['p_holm']:.3f}{_verdict(row)})"
         for row in _of(tests, "box", "hd95_voxel")
     ]
     text = f" In 95HD it is {'; '.join(apart)}. It is tested apart from the paper's rows."

@@ -24,17 +24,20 @@ FILL = "background"  # the choice that is asked of every method
 # What less or worse strokes cost is another question (`study.report.amounts`).
 AMOUNTS = tuple(how for how in get_args(Strokes) if how != "all")
 # What is asked of every method or of compared ones: the corners, and their public code's ways.
+PUBLIC = {
+    "throughout": "averages from the first step, as in public code",
+    "restbackground": "what no superpixel claims is background, as in public code",
+    "agreed": "the rest is background, and labels only where both agree, as there",
+    "swapped": "arguments as in public code, length without gradient",
+    "halframp": "consistency weighs 0.29 in the end (0.26 in public code after 30,000 steps)",
+}
 OF_OTHERS = {
     FILL: "corners are background",
     "sgd": "SGD at 0.03",
     "sgd001": "SGD at 0.01, as in public code",
-    "throughout": "averages from the first step, as in public code",
-    "restbackground": "what no superpixel claims is background, as in public code",
-    "agreed": "the rest is background, and labels only where both agree, as there",
     "compensated": "a border costs as much as at 256 pixels",
     "nolength": "without the length of borders",
-    "swapped": "arguments as in public code, length without gradient",
-    "halframp": "consistency weighs 0.29 in the end, as in public code's first 30,000 steps",
+    **PUBLIC,
 }
 # SCN's open choices in words, as the picture names them.
 MEANING = {

@@ -1,4 +1,4 @@
-r"""One training over several processes, on the GPUs of one machine or of many:
+r"""One training over several processes, on the GPUs of one machine or of many.
 
     torchrun --nproc-per-node=2 -m study.run.parallel --method scn --dataset acdc --data DIR \
         --out OUT

@@ -79,7 +79,7 @@ def test_what_another_run_has_left_is_not_taken_for_this_ones(few, tmp_path: Pat
         growth.watch(longer, tmp_path, None)
 
 
-def test_what_was_watched_before_an_option_came_is_refused_by_the_command_that_rewrites_it(
+def test_what_was_watched_before_an_option_came_is_refused_with_the_command_that_rewrites_it(
     few, tmp_path: Path
 ):
     growth.watch(RUN, tmp_path, None, every=2)

@@ -48,7 +48,7 @@ def test_less_of_the_strokes_is_no_choice_of_scn_s():
 
 def test_the_sentence_tells_of_those_with_a_tenth():
     text = amounts_told(effects(RUNS), "ACDC")
-    assert "(ACDC, short runs of 64x64 pixels, validation, seed 0)" in text
+    assert "(ACDC, short runs at 64x64, validation, seed 0)" in text
     told = "changes: SCN 70.0 to 60.0."
     assert text.endswith(f"{told} Seeds with all strokes lie apart by SCN 20.0 points.")
     assert amounts_told(effects(RUNS), "ACDC", full=False).endswith(told)

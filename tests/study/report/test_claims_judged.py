@@ -49,7 +49,7 @@ def test_a_rival_that_is_close_by_the_printed_optimiser_is_told_beside_the_best_
     runs = [record("scn", 0.8), record("rloss_sgd", 0.78), record("mloss", 0.795)]
     near = [*runs, record("rloss", 0.799), record("dmpls", 0.2)]
     (dice, hd95), (plain, _) = best(near), best(runs)
-    assert dice.here.endswith("; by Adam, as the paper has it: RLoss on ACDC -0.10")
+    assert dice.here.endswith("; by Adam, as the paper has it: RLoss on ACDC -0.10 (one seed)")
     assert "by Adam" not in hd95.here + plain.here
 
 
@@ -116,13 +116,13 @@ def test_a_gain_and_its_interval_are_of_the_same_seeds():
     assert told[0] == told[1] and "-1.00 points [-1.00, -1.00]" in told[0].here
 
 
-def test_printed_rows_that_are_no_measure_are_named_where_ours_are_compared_with_them():
+def test_printed_rows_in_doubt_are_named_where_ours_are_compared_with_them():
     found = claims([record(m, 0.8) for m in ("mloss", "rloss_sgd", "dmpls_sgd")])
     (cause,) = [row.cause for row in found if "the other rows" in row.claim]
     said = "RLoss (the same in Tables 1 and 2), DMPLS (its own paper's mean of five folds)"
-    assert cause.endswith(f"; printed rows that are no measure: {said}")
+    assert cause.endswith(f"; printed rows in doubt: {said}")
     (alone,) = claims([record("mloss", 0.8)])
-    assert "no measure" not in alone.cause
+    assert "in doubt" not in alone.cause
 
 
 def test_the_other_rows_stand_to_the_print_with_what_their_means_are_of():
@@ -197,6 +197,26 @@ def test_another_way_of_public_code_that_lifts_a_row_by_either_optimiser_is_amon
     (rows,) = claims(runs, (), variants)
     said = "; departures of this study (validation): Fddseg (Adam) 20.0 to 80.0% (seed 0) if what "
     assert f"{said}no superpixel claims is background, as in public code" in rows.cause
+
+
+def test_a_rival_ahead_on_validation_as_in_its_public_code_is_told_beside_the_best_mean():
+    runs = [record("scn", 0.8), record("fddseg", 0.2), record("mloss", 0.7)]
+    for run, dice in zip(runs, (0.8, 0.2, 0.7), strict=True):
+        run.validation = short(run.run.method, "", dice)[0].validation
+    for after, told in ((0.81, True), (0.79, False)):
+        found = claims(runs, (), short("fddseg", "restbackground", after))
+        dice, hd95 = (claim for claim in found if "has the best mean" in claim.claim)
+        said = "; as in public code, ahead on validation: Fddseg (Adam) on ACDC 81.0 to SCN's 80.0%"
+        assert (f"{said} (seed 0)" in dice.here) == told and said not in hd95.here
+
+
+def test_what_a_way_of_public_code_takes_from_a_row_above_the_print_explains_it():
+    run = record("ustm", 0.9)
+    run.validation = short("ustm", "", 0.9)[0].validation
+    for after, explained in ((0.7, True), (0.89, False)):
+        (row,) = claims([run], (), short("ustm", "halframp", after))
+        assert ("USTM 90.0 to 70.0% (seed 0) if consistency weighs 0.29" in row.cause) == explained
+        assert ("far above the print, unexplained: USTM" in row.cause) == (not explained)
 
 
 def test_what_the_printed_size_wins_is_no_longer_unknown():

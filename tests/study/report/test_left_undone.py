@@ -42,8 +42,10 @@ def test_a_choice_ahead_by_more_than_seeds_differ_is_named() -> None:
 
     runs = [at(0.80), at(0.81, seed=1)]
     within = left_undone(runs, [variant("softpap", 0.805), variant("short+nopap", 0.99)], [], [])
-    assert "of 1 choices of whole runs nothing lies beyond that (ahead at all: `softpap`" in within
-    assert "beyond that lie `softpap` +5.00 (seed 0)" in left_undone(
+    assert (
+        "of 1 choices of whole runs none lies above it by more (ahead at all: `softpap`" in within
+    )
+    assert "above it by more lie `softpap` +5.00 (seed 0)" in left_undone(
         runs, [variant("softpap", 0.85)], [], []
     )
 

@@ -60,7 +60,7 @@ def test_a_rival_that_no_test_tells_apart_is_said_not_to_be():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("study.report.own_rival.compare", lambda _: frame)
         assert rival_told(runs, NO_ROWS).startswith(
-            "**PCE with a box isn't told apart from SCN on test patients**"
+            "**PCE with a box isn't told apart from SCN by test Dice**"
         )
 
 
@@ -88,6 +88,17 @@ def test_the_printed_size_is_told_too_where_both_were_run():
     line = rival_told(runs, NO_ROWS, fine)
     assert " At 256x256: +10.00 [+10.00, +10.00] on ACDC (p " in line and "1 each)." in line
     assert "256" not in rival_told(runs, NO_ROWS, fine[:1])
+
+
+def test_a_distance_that_tests_tell_apart_at_the_printed_size_is_told() -> None:
+    runs = [record("scn", 0.7), record("box", 0.7)]
+    fine = [record("scn", 0.7, profile="night"), record("box", 0.8, profile="night")]
+    said = " Its 95HD at 256x256 is better on ACDC (p 0.031)."
+    assert rival_told(runs, NO_ROWS, fine).endswith(said)
+    assert rival_in_brief(runs, NO_ROWS, fine).endswith(said)
+    same = [fine[0], record("box", 0.7, profile="night")]
+    assert "Its 95HD" not in rival_told(runs, NO_ROWS, same) + rival_in_brief(runs, NO_ROWS, same)
+    assert "(p 0.031: better)." in told_in_full(fine).split(" In 95HD it is ")[1]
 
 
 def test_scn_with_the_prior_stands_beside_scn_where_it_was_run():
