@@ -146,7 +146,7 @@ def _departures(moved: Sequence[Effect], methods: Sequence[str]) -> str:
         for one in moved
         if one.choice in PUBLIC and one.method in methods
     ]
-    return f"; departures of this study (validation): {', '.join(said)}" if said else ""
+    return f"; departures of this study (validation): {', and '.join(said)}" if said else ""
 
 
 def _from_to(choice: Effect) -> str:
