@@ -23,7 +23,7 @@ from study.report.titles import data_title, in_order, title
 FILL = "background"  # the choice that is asked of every method
 # What less or worse strokes cost is another question (`study.report.amounts`).
 AMOUNTS = tuple(how for how in get_args(Strokes) if how != "all")
-# What is asked of every method or of compared ones: the corners, and their public code's ways.
+# What compared methods do otherwise in their public code.
 PUBLIC = {
     "throughout": "averages from the first step, as in public code",
     "restbackground": "what no superpixel claims is background, as in public code",
@@ -31,6 +31,7 @@ PUBLIC = {
     "swapped": "arguments as in public code, length without gradient",
     "halframp": "consistency weighs 0.29 in the end (0.26 in public code after 30,000 steps)",
 }
+# All that is asked of every method, or of compared ones.
 OF_OTHERS = {
     FILL: "corners are background",
     "sgd": "SGD at 0.03",
