@@ -13,19 +13,18 @@ import pandas as pd
 from scnlib.records import Record
 from study.experiments import RECIPES, without_recipe
 from study.places import FINE
-from study.report import resolution
+from study.report import causes, resolution
 from study.report.findings import AblationStep, ablation_steps
 from study.report.left_out import best_by_seed
 from study.report.means import mean_dice, per_seed, seeds_text
-from study.report.paper import group, paper_table, printed_mean, repeated_rows
+from study.report.paper import group, paper_table, printed_mean
 from study.report.scores import SPREAD, number_text, seeds_mark
-from study.report.sensitivity import FILL, LITTLE, PUBLIC, Effect, whole_effects
+from study.report.sensitivity import LITTLE, PUBLIC, Effect, whole_effects
 from study.report.statistics import compare
 from study.report.titles import (
     OF_RIVALS,
     ROWS,
     data_title,
-    paper_row,
     plain_title,
     row_title,
     title,
@@ -35,9 +34,6 @@ from study.report.verdicts import ahead_of_scn, interval, proven_leads, tests_ag
 
 CLOSE = 1.0  # points of Dice
 VERDICTS = {True: "holds", False: "does not hold", None: "undecided"}
-
-
-FLOODS = "far from every stroke nothing is labelled, and a network floods there"
 
 Effects = dict[str, list[Effect]]  # by data set, of whole runs: what moves a method by much
 
@@ -60,17 +56,12 @@ def claims(
     """
     moved = {
         dataset: [
-            one for one in whole_effects(records, variants, dataset) if abs(_gain(one)) >= LITTLE
+            one for one in whole_effects(records, variants, dataset) if abs(one.gain) >= LITTLE
         ]
         for dataset in ("acdc", "mscmr")
     }
     found = [*_levels(records, fine, moved), *_rivals(records, fine, moved)]
     return [*found, *_gains(records, fine), *_best(records, moved), *_significance(records)]
-
-
-def _gain(choice: Effect) -> float:
-    """Points of validation Dice that a choice adds to a method."""
-    return float(np.mean(choice.changes))
 
 
 def claims_told(found: Sequence[Claim]) -> str:
@@ -102,57 +93,13 @@ def _levels(records: Sequence[Record], fine: Sequence[Record], moved: Effects) -
                     + (f"; by seed {min(seeds):.1f} to {max(seeds):.1f}" if among else "")
                     + _at_printed_size(pair, printed),
                     None if among or lone else bool(abs(value - printed) <= CLOSE),
-                    _why_scn(pair, printed, dataset)
+                    causes.why_scn(pair, printed, dataset)
                     if method == "scn"
-                    else _why_pce(far_apart, lone) + _corners(moved[dataset], ["pce"]),
+                    else causes.why_pce(far_apart, lone)
+                    + causes.labelled_corners(moved[dataset], ["pce"]),
                 )
             )
     return found
-
-
-def _why_scn(pair: resolution.BothSizes | None, printed: float, dataset: str) -> str:
-    """Why SCN's level may be another one: what the size explains, and what was tried besides."""
-    won = _won(pair, printed)
-    unknown = "" if _wins_most(pair, printed) else "not known; "
-    tried = "; a finer map, or no term of PAP, changed less than a point (notebook 05)"
-    text = f"{unknown}a quarter of the pixels and a twentieth of the training{won}"
-    return text + tried * (dataset == "acdc")
-
-
-def _why_pce(far_apart: bool, lone: bool) -> str:
-    """Why PCE's level may be another one."""
-    if far_apart:
-        return f"chance: {FLOODS} or does not; seeds lie far apart (notebook 04b; REPORT, Chance)"
-    if lone:
-        return f"chance, as on the other data set: {FLOODS} or does not"
-    return f"{FLOODS} (notebooks 04b and 08)"
-
-
-def _corners(moved: Sequence[Effect], methods: Sequence[str]) -> str:
-    """Which of these methods labelled corners lift, and how far; "" for none."""
-    said = [
-        f"{title(one.method)} {_from_to(one)}"
-        for one in moved
-        if one.choice == FILL and _gain(one) > 0 and one.method in methods
-    ]
-    where = "; a rotation's corners, which some public code labels as background (validation: "
-    return f"{where}{', '.join(said)})" if said else ""
-
-
-def _departures(moved: Sequence[Effect], methods: Sequence[str]) -> str:
-    """What another way of public code does to some of these methods; "" for none."""
-    said = [
-        f"{title(one.method)} {_from_to(one)} if {PUBLIC[one.choice]}"
-        for one in moved
-        if one.choice in PUBLIC and one.method in methods
-    ]
-    return f"; departures of this study (validation): {', and '.join(said)}" if said else ""
-
-
-def _from_to(choice: Effect) -> str:
-    """From which mean to which, over which seeds."""
-    before, after = choice.means
-    return f"{before:.1f} to {after:.1f}% ({seeds_text(choice.seeds)})"
 
 
 def _widest(records: Sequence[Record], method: str) -> float:
@@ -171,29 +118,6 @@ def _at_printed_size(pair: resolution.BothSizes | None, printed: float) -> str:
     return f"{text} (the same at 128 x 128: {coarse}%)" if coarse else text
 
 
-def _wins_most(pair: resolution.BothSizes | None, printed: float) -> bool:
-    """Whether the printed size wins over half of the way to the print."""
-    if pair is None or np.isnan(pair.dice[1]):
-        return False
-    fine, coarse = pair.dice
-    return printed > coarse and fine - coarse > (printed - coarse) / 2
-
-
-def _won(pair: resolution.BothSizes | None, printed: float) -> str:
-    """How much of the way to the print the printed size wins; "" where that was not run."""
-    if pair is None or np.isnan(pair.dice[1]):
-        return ""
-    fine, coarse = pair.dice
-    if printed <= coarse:
-        return ""
-    added = f"add {fine - coarse:.2f} of the {printed - coarse:.2f} points that lack"
-    if fine <= coarse:
-        added = f"add nothing ({fine - coarse:+.2f})"
-    elif fine >= printed:
-        added = "make up for it"
-    return f"; all pixels and a tenth of the training {added} ({seeds_text(pair.seeds)})"
-
-
 def _rivals(records: Sequence[Record], fine: Sequence[Record], moved: Effects) -> list[Claim]:
     """The printed mean Dice of the compared methods but PCE, a data set a row."""
     found = []
@@ -205,9 +129,7 @@ def _rivals(records: Sequence[Record], fine: Sequence[Record], moved: Effects) -
         adam = ", ".join(f"{plain_title(m)} {points:+.2f}" for m, points in by_adam.items())
         here += f"; by Adam, as the paper has it: {adam}" if adam else ""
         sized, behind = _at_both_sizes(records, fine, number, dataset)
-        explained = {
-            one.method for one in moved[dataset] if one.choice in PUBLIC and _gain(one) < 0
-        }
+        explained = {one.method for one in moved[dataset] if one.choice in PUBLIC and one.gain < 0}
         above = [title(m) for m, points in apart.items() if points > CLOSE and m not in explained]
         odd = odd_means(records, dataset)
         why = [f"{title(m)} {kind} {values}" for (m, kind), values in odd.items() if m in apart]
@@ -218,23 +140,14 @@ def _rivals(records: Sequence[Record], fine: Sequence[Record], moved: Effects) -
                 all(abs(points) <= CLOSE for points in apart.values()),
                 "not known; smaller images and a shorter training, as with SCN"
                 + (f", but for {', '.join(behind)}" if behind else "")
-                + _corners(moved[dataset], list(apart))
-                + _departures(moved[dataset], [*apart, *by_adam])
+                + causes.labelled_corners(moved[dataset], list(apart))
+                + causes.public_ways(moved[dataset], [*apart, *by_adam])
                 + (f"; far above the print, unexplained: {', '.join(above)}" if above else "")
                 + (f"; means of unlike parts: {'; '.join(why)}" if why else "")
-                + _in_doubt(number, list(apart)),
+                + causes.printed_in_doubt(number, list(apart)),
             )
         )
     return found
-
-
-def _in_doubt(number: int, methods: Sequence[str]) -> str:
-    """Which of the methods' printed rows are a doubtful measure, and why; "" for none."""
-    rows = [paper_row(number, method) for method in methods]
-    said = [f"{row} (the same in Tables 1 and 2)" for row in repeated_rows() if row in rows]
-    if number == 1 and "DMPLS" in rows:
-        said.append("DMPLS (its own paper's mean of five folds)")
-    return f"; printed rows in doubt: {', '.join(said)}" if said else ""
 
 
 def _at_both_sizes(

@@ -9,7 +9,6 @@ Every number and every name is read from the records.
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
@@ -134,10 +133,10 @@ def corners(
 
 def _by_method(found: Sequence[sensitivity.Effect]) -> str:
     """Each method that moves, its mean over seeds, the most lifted first; SCN last."""
-    ordered = sorted(found, key=lambda one: -float(np.mean(one.changes)))
+    ordered = sorted(found, key=lambda one: -one.gain)
     said, kept = [], 0
     for one in [one for one in ordered if one.method != "scn"]:
-        if abs(np.mean(one.changes)) < LITTLE:
+        if abs(one.gain) < LITTLE:
             kept += 1
         else:
             before, after = one.means
@@ -177,10 +176,10 @@ def _run_by_run(found: Sequence[sensitivity.Effect]) -> str:
 
 def _moved(found: Sequence[sensitivity.Effect]) -> str:
     """Each method's means, the most lifted first; those that hardly move by name."""
-    ordered = sorted(found, key=lambda one: -float(np.mean(one.changes)))
+    ordered = sorted(found, key=lambda one: -one.gain)
     moved, kept = [], []
     for one in ordered:
-        named = one.method in ("pce", "scn") or abs(float(np.mean(one.changes))) >= LITTLE
+        named = one.method in ("pce", "scn") or abs(one.gain) >= LITTLE
         (moved if named else kept).append(one)
     said = [sensitivity.filled(one) for one in moved]
     if kept:

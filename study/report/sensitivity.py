@@ -98,10 +98,20 @@ class Effect(NamedTuple):
         return [self.after[seed] - self.before[seed] for seed in self.seeds]
 
     @property
+    def gain(self) -> float:
+        """The mean of `changes`."""
+        return float(np.mean(self.changes))
+
+    @property
     def apart(self) -> list[float]:
         """Points of each seed with the choice to the mean of all seeds without it."""
         usual = float(np.mean(list(self.before.values())))
         return [dice - usual for _, dice in sorted(self.after.items())]
+
+    @property
+    def beside(self) -> float:
+        """The mean of `apart`."""
+        return float(np.mean(self.apart))
 
     @property
     def means(self) -> tuple[float, float]:
@@ -164,9 +174,9 @@ def why_unlabelled(found: Sequence[Effect]) -> str:
     One fill serves all methods: the one that is fairer to the rivals, unless SCN loses by it.
     """
     points = {one.method: one for one in found}
-    if "scn" not in points or np.mean(points["scn"].changes) >= 0:
+    if "scn" not in points or points["scn"].gain >= 0:
         return ""
-    lifted = [gain_told(one) for one in found if np.mean(one.changes) >= LITTLE]
+    lifted = [gain_told(one) for one in found if one.gain >= LITTLE]
     losing = [gain_told(one) for name in ("scn", "cale", "full") if (one := points.get(name))]
     return (
         "The tables have one fill for all methods. It would be background, which some rivals' "
@@ -178,7 +188,7 @@ def why_unlabelled(found: Sequence[Effect]) -> str:
 
 def gain_told(one: Effect) -> str:
     """A method with the mean of its changes, and of how many seeds that is."""
-    return f"{title(one.method)} {np.mean(one.changes):+.1f} ({seeds_count(len(one.seeds))})"
+    return f"{title(one.method)} {one.gain:+.1f} ({seeds_count(len(one.seeds))})"
 
 
 def open_choices(found: Sequence[Effect], grid: str = "") -> list[Effect]:
@@ -189,7 +199,7 @@ def open_choices(found: Sequence[Effect], grid: str = "") -> list[Effect]:
     """
     grid = grid or next(iter(grids_of(found)), "")
     ours = [one for one in _of_scn(found) if one.base == grid]
-    return sorted(ours, key=lambda one: float(np.mean(one.apart)))
+    return sorted(ours, key=lambda one: one.beside)
 
 
 def grids_of(found: Sequence[Effect]) -> list[str]:
@@ -256,7 +266,7 @@ def _points(one: Effect | None) -> str:
     if one is None:
         return ""
     each = ", ".join(f"{points:+.1f}" for points in one.apart)
-    return f"{np.mean(one.apart):+.1f}" + f" ({each})" * (len(one.apart) > 1)
+    return f"{one.beside:+.1f}" + f" ({each})" * (len(one.apart) > 1)
 
 
 def told_of_choices(found: Sequence[Effect]) -> str:
@@ -269,7 +279,7 @@ def told_of_choices(found: Sequence[Effect]) -> str:
 def _beyond_chance(found: Sequence[Effect], grid: str) -> str:
     ranked = open_choices(found, grid)
     usual = default_dice(ranked)
-    beyond = [one for one in ranked if abs(np.mean(one.apart)) > chance(usual, len(one.apart))]
+    beyond = [one for one in ranked if abs(one.beside) > chance(usual, len(one.apart))]
     said = [f"`{one.choice}` {_words(one)}" for one in reversed(beyond)]
     counts = sorted({len(one.apart) for one in ranked})
     widths = [f"{chance(usual, n):.1f} ({seeds_count(n)})" for n in counts]
@@ -285,8 +295,7 @@ def _beyond_chance(found: Sequence[Effect], grid: str) -> str:
 def _both_grids(found: Sequence[Effect]) -> list[str]:
     """How alike the choices rank at two grids; empty where fewer than three were tried at both."""
     ours: list[dict[str, float]] = [
-        {one.choice: float(np.mean(one.apart)) for one in open_choices(found, grid)}
-        for grid in grids_of(found)
+        {one.choice: one.beside for one in open_choices(found, grid)} for grid in grids_of(found)
     ]
     both = [name for name in ours[0] if name in ours[1]] if len(ours) == 2 else []
     if len(both) < 3:
@@ -332,7 +341,7 @@ def told_of_left_out(found: Sequence[Effect]) -> str:
 
 
 def _words(one: Effect) -> str:
-    return f"{np.mean(one.apart):+.1f} ({seeds_count(len(one.apart))})"
+    return f"{one.beside:+.1f} ({seeds_count(len(one.apart))})"
 
 
 def told_of_corners(short: Sequence[Record], dataset: str = "acdc") -> str:

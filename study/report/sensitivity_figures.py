@@ -99,7 +99,7 @@ def _choices(axes: Axes, found: Sequence[Effect]) -> None:
             axes.axvspan(-width, width, color=grey, zorder=0)
     for y, effect in enumerate(found):
         axes.plot(effect.apart, [y] * len(effect.apart), ".", color="black", ms=4)
-        mean = float(np.mean(effect.apart))
+        mean = effect.beside
         if abs(mean) <= EDGE:
             inside = "black" if len(effect.apart) > 1 else "white"
             axes.plot(mean, y, "D", ms=8, mfc=inside, mec="black")
