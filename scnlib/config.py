@@ -111,8 +111,8 @@ class ComparedOptions:
     # S2L averages predictions from a tenth of the run on, from the first prediction; or, as there,
     # from the start and from zero, so that nothing is sure before the eighth pass.
     s2l_passes: Literal["late", "throughout"] = "late"
-    # Pixels that no superpixel claims are unlabelled; or background, as there.
-    fddseg_rest: Literal["unlabelled", "background"] = "unlabelled"
+    # Pixels that no superpixel claims are background, as there; or unlabelled.
+    fddseg_rest: Literal["background", "unlabelled"] = "background"
     # Labels and superpixels are mixed; or, as there in effect, kept where they agree.
     fddseg_target: Literal["mixed", "agreed"] = "mixed"
     # The smaller window of a smaller image weighs less; or a boundary costs as much as at 256.

@@ -24,7 +24,7 @@ _SGD = {"optimiser": "sgd", "schedule": "poly", "weight_decay": 1e-4, "dropout":
 # do better by the optimiser of their public code than under the shared protocol have a row for it,
 # tested like any other.
 RECIPES: dict[str, dict[str, Any]] = {
-    f"{method}_sgd": _SGD | {"lr": 0.01} for method in ("rloss", "meloss", "dmpls", "fddseg")
+    f"{method}_sgd": _SGD | {"lr": 0.01} for method in ("rloss", "meloss", "dmpls")
 }
 _SHORT = {"iterations": 600, "validations": 6}
 PRINTED_GRID = f"{SHORT}128"
@@ -69,8 +69,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     **{how: {"profile": {"strokes": how}} for how in get_args(Strokes) if how != "all"},
     # Where a compared method differs from its public code, by that method's own options.
     "throughout": {"compared": {"s2l_passes": "throughout"}},
-    "restbackground": {"compared": {"fddseg_rest": "background"}},
-    "agreed": {"compared": {"fddseg_rest": "background", "fddseg_target": "agreed"}},
+    "restunlabelled": {"compared": {"fddseg_rest": "unlabelled"}},
+    "agreed": {"compared": {"fddseg_target": "agreed"}},
     "compensated": {"compared": {"rloss_weight": "compensated"}},
     "nolength": {"compared": {"mloss_form": "no length"}},
     "swapped": {"compared": {"mloss_form": "swapped"}},

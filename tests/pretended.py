@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import nbformat
 
-_NAMES = "pce s2l mloss rloss meloss ustm dmpls dmpls_sgd fddseg fddseg_sgd cale scn full".split()
+_NAMES = "pce s2l mloss rloss meloss ustm dmpls dmpls_sgd fddseg cale scn full".split()
 METHODS = {
     name: SimpleNamespace(needs="label" if name == "full" else "scribble") for name in _NAMES
 }

@@ -18,7 +18,6 @@ PLACES = {
     "dmpls": "dmpls.DMPLS",
     "dmpls_sgd": "dmpls.DMPLS",
     "fddseg": "fddseg.Fddseg",
-    "fddseg_sgd": "fddseg.Fddseg",
     "box": "box.Box",
     "cale": "cale.CALE",
     "scn": "scn.SCN",

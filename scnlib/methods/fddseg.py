@@ -31,9 +31,9 @@ Faults of the public code, repaired here:
 The encoder of the public code can't be run as it stands: its second downsampling calls a block that
 is not there. Ours is the U-Net's.
 
-Y holds the labels of barely trained networks at first; in our run with the study's shared Adam they
-won over the scribbles, as with DMPLS. Hence the row of the tables is `fddseg_sgd`. With all that
-no superpixel claims as background, as in the public code (`fddseg_rest`), they did not.
+Y holds the labels of barely trained networks at first. In runs by the study's shared Adam they won
+over the scribbles, as with DMPLS, where what no superpixel claims was unlabelled (`fddseg_rest`);
+with that as background, as in the public code, they did not.
 
 Superpixels are found once, on the unaugmented slices, and follow the slice through its
 augmentation; published is a batch of 4, with superpixels of every augmented one.

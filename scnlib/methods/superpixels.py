@@ -15,24 +15,22 @@ SCALE, SIGMA = 50, 0.5  # Felzenszwalb's own; not scaled, they hardly matter on 
 
 
 def spread_scribble(
-    image: np.ndarray, scribble: np.ndarray, classes: int, rest: str = "unlabelled"
+    image: np.ndarray, scribble: np.ndarray, classes: int, rest: str = "background"
 ) -> np.ndarray:
     """Give the superpixels that a scribble touches its class, near the scribble.
 
     Felzenszwalb's superpixels of the foreground scribbles' box, with a margin; every class's part
     within `REACH` of its scribble. Lengths shrink with the image, areas with its square.
 
-    Choices. The public code lets background scribbles spread nowhere, calls all that is left
-    background, in every slice, and lets a later class overwrite an earlier one; here all classes
-    spread alike, a pixel that two classes claim is unlabelled, and so is all that no class claims.
-    Scribbled pixels keep their class always. A slice without a foreground scribble has its
-    scribbles alone. With `rest` "background" it is as in the public code, but for pixels that two
-    structures claim.
+    As in the public code, background scribbles spread nowhere, and all that no structure claims is
+    background, in every slice. A pixel that two structures claim is unlabelled; there a later class
+    overwrites an earlier one. Scribbled pixels keep their class always. With `rest` "unlabelled"
+    background spreads like the structures, and what no class claims has no label.
 
     Args:
         image: (H, W) float in 0..1.
         scribble: (H, W) integer in 0..K, K = `classes` = unlabelled.
-        rest: what pixels are that no class claims, "unlabelled" or "background".
+        rest: what pixels are that no class claims, "background" or "unlabelled".
 
     Returns:
         (H, W) of the scribble's type, in 0..K.

@@ -141,7 +141,7 @@ def _rivals(records: Sequence[Record], fine: Sequence[Record], moved: Effects) -
                 "not known; smaller images and a shorter training, as with SCN"
                 + (f", but for {', '.join(behind)}" if behind else "")
                 + causes.labelled_corners(moved[dataset], list(apart))
-                + causes.public_ways(moved[dataset], [*apart, *by_adam])
+                + causes.public_ways(moved[dataset], list(apart))
                 + (f"; far above the print, unexplained: {', '.join(above)}" if above else "")
                 + (f"; means of unlike parts: {'; '.join(why)}" if why else "")
                 + causes.printed_in_doubt(number, list(apart)),

@@ -18,7 +18,7 @@ def sgd_pairs(records: Sequence[Record], variants: Sequence[Record]) -> list[Pai
     In the tables' order. A variant counts where the row of the tables has no such run.
     """
     own = [record for record in records if record.run.method in RECIPES]
-    own += [record for record in variants if record.run.variant.startswith("sgd")]
+    own += [record for record in variants if record.run.variant in ("sgd", "sgd001")]
     shared = {_key(r): r for r in records if r.run.method not in RECIPES}
     found: dict[tuple[str, str, int], Pair] = {}
     for record in own:

@@ -26,8 +26,7 @@ AMOUNTS = tuple(how for how in get_args(Strokes) if how != "all")
 # What compared methods do otherwise in their public code.
 PUBLIC = {
     "throughout": "averages from the first step, as in public code",
-    "restbackground": "what no superpixel claims is background, as in public code",
-    "agreed": "the rest is background, and labels only where both agree, as there",
+    "agreed": "labels only where network and superpixels agree, as in public code",
     "swapped": "arguments as in public code, length without gradient",
     "halframp": "consistency weighs 0.29 in the end (0.26 in public code after 30,000 steps)",
 }
@@ -38,6 +37,7 @@ OF_OTHERS = {
     "sgd001": "SGD at 0.01, as in public code",
     "compensated": "a border costs as much as at 256 pixels",
     "nolength": "without the length of borders",
+    "restunlabelled": "what no superpixel claims is unlabelled",
     **PUBLIC,
 }
 # SCN's open choices in words, as the picture names them.

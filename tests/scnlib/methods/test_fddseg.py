@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,10 @@ def fddseg() -> Fddseg:
 # Pseudo-labels
 
 
+# Background spreads as structures do, and the rest is unlabelled.
+spread_alike = partial(spread_scribble, rest="unlabelled")
+
+
 def halves() -> tuple[np.ndarray, np.ndarray]:
     """256 x 256, dark on the left and bright from column 128 on; nothing scribbled."""
     image = np.zeros((256, 256), np.float32)
@@ -47,7 +52,7 @@ def halves() -> tuple[np.ndarray, np.ndarray]:
 def test_a_label_fills_its_superpixel_within_seven_pixels() -> None:
     image, scribble = halves()
     scribble[100, 124] = 2
-    spread = spread_scribble(image, scribble, K)
+    spread = spread_alike(image, scribble, K)
     y, x = np.mgrid[:256, :256]
     disc = (y - 100) ** 2 + (x - 124) ** 2 <= 7**2
     # Smoothing moves a superpixel's edge by a pixel at most.
@@ -58,7 +63,7 @@ def test_a_label_fills_its_superpixel_within_seven_pixels() -> None:
 def test_lengths_shrink_with_the_image() -> None:
     scribble = np.full((128, 128), K, np.uint8)
     scribble[60, 60] = 1
-    spread = spread_scribble(np.zeros((128, 128), np.float32), scribble, K)
+    spread = spread_alike(np.zeros((128, 128), np.float32), scribble, K)
     rows, columns = np.nonzero(spread == 1)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (57, 63, 57, 63)
     y, x = np.mgrid[:128, :128]
@@ -69,7 +74,7 @@ def test_what_two_classes_claim_is_unlabelled_and_scribbles_stay() -> None:
     """Pixels 100 and 106 of a flat image: within seven of both are columns 99 to 107."""
     scribble = np.full((256, 256), K, np.uint8)
     scribble[80, 100], scribble[80, 106] = 1, 3
-    middle = spread_scribble(np.zeros((256, 256), np.float32), scribble, K)[80, 90:117]
+    middle = spread_alike(np.zeros((256, 256), np.float32), scribble, K)[80, 90:117]
     expected = [K] * 3 + [1] * 6 + [K, 1] + [K] * 5 + [3, K] + [3] * 6 + [K] * 3
     assert middle.tolist() == expected
 
@@ -78,23 +83,23 @@ def test_background_spreads_in_the_box_only_and_alone_not_at_all() -> None:
     scribble = np.full((256, 256), K, np.uint8)
     scribble[80, 100], scribble[80, 200] = 0, 0
     image = np.zeros((256, 256), np.float32)
-    assert np.array_equal(spread_scribble(image, scribble, K), scribble)
+    assert np.array_equal(spread_alike(image, scribble, K), scribble)
     scribble[80, 112] = 2  # the box reaches to columns 102 and 122
-    line = spread_scribble(image, scribble, K)[80]
+    line = spread_alike(image, scribble, K)[80]
     assert line[200] == 0 and (line[190:200] == K).all()
     assert line[100] == 0 and line[112] == 2
 
 
-def test_the_rest_is_background_where_asked_as_in_the_public_code() -> None:
-    """Structures claim as before, background no more than what they leave, in every slice."""
+def test_what_no_structure_claims_is_background_as_in_the_public_code() -> None:
+    """Structures claim as they do alone, background what they leave, in every slice."""
     scribble = np.full((256, 256), K, np.uint8)
     image = np.zeros((256, 256), np.float32)
-    assert (spread_scribble(image, scribble, K, "background") == 0).all()
+    assert (spread_scribble(image, scribble, K) == 0).all()
     scribble[80, 100], scribble[80, 106], scribble[80, 112] = 1, 3, 0
-    middle = spread_scribble(image, scribble, K, "background")[80, 90:121]
+    middle = spread_scribble(image, scribble, K)[80, 90:121]
     expected = [0] * 3 + [1] * 6 + [K, 1] + [K] * 5 + [3, K] + [3] * 4 + [0] + [3] + [0] * 7
     assert middle.tolist() == expected
-    far = spread_scribble(image, scribble, K, "background")
+    far = spread_scribble(image, scribble, K)
     assert (far[:60] == 0).all() and (far[:, 200:] == 0).all()
 
 
@@ -103,7 +108,7 @@ def test_real_strokes_are_kept_and_nothing_lies_far_from_one() -> None:
     assert case.scribble is not None
     before = case.scribble.copy()
     spread = np.stack(
-        [spread_scribble(i, s, K) for i, s in zip(case.image, case.scribble, strict=True)]
+        [spread_alike(i, s, K) for i, s in zip(case.image, case.scribble, strict=True)]
     )
     assert np.array_equal(case.scribble, before)
     assert np.array_equal(spread[before < K], before[before < K])
@@ -116,14 +121,14 @@ def test_real_strokes_are_kept_and_nothing_lies_far_from_one() -> None:
         assert not (spread == k)[~near].any()
 
 
-def test_slices_without_a_scribble_stay_unlabelled_and_follow_their_index() -> None:
+def test_slices_without_a_scribble_are_background_and_follow_their_index() -> None:
     method = fddseg()
     scribbles = torch.full((3, SIZE, SIZE), K, dtype=torch.uint8)
     scribbles[1, 5, 5] = 2
     method.prepare(torch.zeros(3, SIZE, SIZE), scribbles)
     assert method.spread is not None
     first = method.spread.clone()
-    assert first[1, 5, 5] == 2 and (first[[0, 2]] == K).all()
+    assert first[1, 5, 5] == 2 and (first[[0, 2]] == 0).all()
     method.prepare(torch.zeros(3, SIZE, SIZE), scribbles)
     assert torch.equal(method.spread, first)
     assert not any("spread" in name for name in method.state_dict())
@@ -144,12 +149,12 @@ def test_only_what_both_say_is_kept_where_asked() -> None:
     assert target.movedim(1, 3)[0, 0].tolist() == [[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]
 
 
-@pytest.mark.parametrize("variant", ["", "restbackground", "agreed"])
+@pytest.mark.parametrize("variant", ["", "restunlabelled", "agreed"])
 def test_the_options_reach_the_targets(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     method = Fddseg(make_run("phantom", "fddseg", variant=variant, size=SIZE), K)
     method.prepare(torch.zeros(1, SIZE, SIZE), torch.full((1, SIZE, SIZE), K, dtype=torch.uint8))
     assert method.spread is not None
-    assert (method.spread == (0 if variant else K)).all()
+    assert (method.spread == (K if variant == "restunlabelled" else 0)).all()
     used = []
     for name in ("mixed_target", "agreed_target"):
         plain = getattr(module, name)
@@ -320,7 +325,7 @@ def test_superpixels_shrink_with_the_square(size, least, side, monkeypatch) -> N
     monkeypatch.setattr("scnlib.methods.superpixels.felzenszwalb", spied)
     scribble = np.full((size, size), K, np.uint8)
     scribble[size // 2, size // 2] = 1
-    spread_scribble(np.zeros((size, size), np.float32), scribble, K)
+    spread_alike(np.zeros((size, size), np.float32), scribble, K)
     assert seen == {"scale": 50, "sigma": 0.5, "min_size": least, "shape": (side, side)}
 
 

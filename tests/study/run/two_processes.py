@@ -54,7 +54,7 @@ def main() -> None:
     training.load_split = lambda dataset, root, split: tiny_runs.cases(split)
     dist.init_process_group("gloo")
     folder = Path(sys.argv[1])
-    for method in ("pce", "scn", "fddseg_sgd"):
+    for method in ("pce", "scn", "fddseg"):
         compare(method, folder)
     torch.set_default_dtype(torch.float32)
     torch.Tensor.float = single
