@@ -118,8 +118,7 @@ def load(
     if not path.exists():
         return None
     other, state, content = contents(path)
-    if other != run:
-        what = differences(other, run)
+    if what := differences(other, run):
         raise ValueError(f"{path}: of another configuration ({what}); delete it or train elsewhere")
     if data is not None and state.data != data:  # before its weights, which may not fit these
         raise changed_data(path, run, state.data, data)

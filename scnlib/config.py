@@ -106,14 +106,15 @@ class SCNOptions:
 
 @dataclass(frozen=True, config=_STRICT)
 class ComparedOptions:
-    """Where compared methods differ from their public code: the study's default stands first."""
+    """Compared methods as in their public code, or otherwise: the study's default stands first."""
 
     # S2L averages predictions from a tenth of the run on, from the first prediction; or, as there,
     # from the start and from zero, so that nothing is sure before the eighth pass.
     s2l_passes: Literal["late", "throughout"] = "late"
     # Pixels that no superpixel claims are background, as there; or unlabelled.
     fddseg_rest: Literal["background", "unlabelled"] = "background"
-    # Labels and superpixels are mixed; or, as there in effect, kept where they agree.
+    # Labels and superpixels are mixed; or, as there in effect, a label stands only where no
+    # superpixel says another.
     fddseg_target: Literal["mixed", "agreed"] = "mixed"
     # The smaller window of a smaller image weighs less; or a boundary costs as much as at 256.
     rloss_weight: Literal["fixed", "compensated"] = "fixed"
@@ -123,6 +124,12 @@ class ComparedOptions:
     # The consistency's weight grows over the run; or, as there in a run of 30,000 steps, over twice
     # its length (60,000 steps, however long the run).
     ustm_ramp: Literal["run", "twice"] = "run"
+
+
+def own_options(method: str) -> set[str]:
+    """The options in `ComparedOptions` that belong to a method, whose name they begin with."""
+    names = {field.name for field in fields(ComparedOptions)}
+    return {name for name in names if name.split("_")[0] == method.split("_")[0]}
 
 
 class EarlierError(ValueError):

@@ -173,9 +173,9 @@ def finished(run: Run, folder: Path) -> Record | None:
     if not (folder / "record.json").exists():
         return None
     record = read(folder)
-    if record.run != run:
+    if what := differences(record.run, run):
         raise ValueError(
-            f"{folder / 'record.json'}: of another configuration ({differences(record.run, run)}); "
+            f"{folder / 'record.json'}: of another configuration ({what}); "
             f"delete {folder}, or train into another folder (--out)"
         )
     return record

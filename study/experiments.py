@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import fields, replace
 from typing import Any, get_args
 
-from scnlib.config import ComparedOptions, Profile, Run, SCNOptions, Strokes
+from scnlib.config import ComparedOptions, Profile, Run, SCNOptions, Strokes, own_options
 from scnlib.paths import SHORT
 
 PROFILES = {
@@ -67,7 +67,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "background": {"profile": {"padding": "background"}},
     # How much must be drawn, and how well: each other choice of `strokes` by its own name.
     **{how: {"profile": {"strokes": how}} for how in get_args(Strokes) if how != "all"},
-    # Where a compared method differs from its public code, by that method's own options.
+    # As a compared method is in its public code, or is not, by that method's own options.
     "throughout": {"compared": {"s2l_passes": "throughout"}},
     "restunlabelled": {"compared": {"fddseg_rest": "unlabelled"}},
     "agreed": {"compared": {"fddseg_target": "agreed"}},
@@ -208,12 +208,6 @@ def _no_effect(run: Run) -> set[str]:
         (MAP, not reads_Y and not shapes),
     ]
     return {name for names, idle in found if idle for name in names}
-
-
-def own_options(method: str) -> set[str]:
-    """The options in `ComparedOptions` that belong to a method, whose name they begin with."""
-    names = {field.name for field in fields(ComparedOptions)}
-    return {name for name in names if name.split("_")[0] == method.split("_")[0]}
 
 
 def without_recipe(method: str) -> str:

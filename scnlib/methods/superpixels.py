@@ -25,7 +25,8 @@ def spread_scribble(
     As in the public code, background scribbles spread nowhere, and all that no structure claims is
     background, in every slice. A pixel that two structures claim is unlabelled; there a later class
     overwrites an earlier one. Scribbled pixels keep their class always. With `rest` "unlabelled"
-    background spreads like the structures, and what no class claims has no label.
+    background spreads in the box like the structures, what several classes claim or none has no
+    label, and a slice without a foreground scribble has its scribbles alone.
 
     Args:
         image: (H, W) float in 0..1.

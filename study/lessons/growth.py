@@ -144,10 +144,10 @@ def _finished_one(run: Run, folder: Path) -> Growth:
         of = Run.from_json(json.dumps(found.facts["run"]))
     except EarlierError as error:
         raise of_earlier_version(folder / GROWTH, error) from error
-    if of != run:
+    if what := differences(of, run):
         raise ValueError(
-            f"{folder / GROWTH}: of another configuration ({differences(of, run)}); give another "
-            f"--out, or delete {folder}"
+            f"{folder / GROWTH}: of another configuration ({what}); give another --out, or delete "
+            f"{folder}"
         )
     return found
 

@@ -193,9 +193,11 @@ def departures(record: Record) -> str:
     """The fields in which a run departs from the study's protocol, with their values."""
     run = record.run
     changed = changed_fields(run, make_run(run.dataset, run.method, run.seed, run.profile.name))
-    idle = {"profile.lr_factor", "profile.lr_steps"} if run.profile.schedule != "step" else set()
-    changed = {name: values for name, values in changed.items() if name not in {"variant", *idle}}
-    return ", ".join(f"{name.split('.')[-1]}={value}" for name, (value, _) in changed.items())
+    return ", ".join(
+        f"{name.split('.')[-1]}={value}"
+        for name, (value, _) in changed.items()
+        if name != "variant"
+    )
 
 
 def run_key(record: Record) -> tuple[str, str, int]:

@@ -9,11 +9,21 @@ from typing import Any
 
 import pytest
 
-from scnlib.config import PARTS, ComparedOptions, EarlierError, Profile, Run, SCNOptions
+from scnlib.config import (
+    PARTS,
+    ComparedOptions,
+    EarlierError,
+    Profile,
+    Run,
+    SCNOptions,
+    own_options,
+)
 from scnlib.data.phantom import SIZE
+from scnlib.differences import changed_fields, differences
 from scnlib.methods import METHODS, get_method
 from scnlib.paths import RESULTS
-from study.experiments import PROFILES, RECIPES, VARIANTS, make_run, own_options, without_recipe
+from scnlib.records import finished
+from study.experiments import PROFILES, RECIPES, VARIANTS, make_run, without_recipe
 
 WRONG_PROFILE: list[dict[str, Any]] = [
     {"sizes": 64},  # no such name
@@ -276,13 +286,28 @@ def test_strokes_are_resized_alike_where_the_phantom_is_not_made_smaller() -> No
         make_run("phantom", "scn", variant="nearest", size=SIZE)
 
 
-def test_no_committed_run_is_refused() -> None:
-    places = [path for kind in ("variants", "sensitivity") for path in RESULTS.glob(f"*/{kind}/*")]
-    folders = [folder for place in places for folder in place.glob("*/*/seed*")]
-    assert len(folders) > 100
-    for folder in folders:
-        profile, _, variant, dataset, method, seed = folder.relative_to(RESULTS).parts
-        make_run(dataset, method, int(seed.removeprefix("seed")), profile, variant)
+def test_a_committed_run_is_what_its_names_say_today() -> None:
+    """So that it is taken as it is, and not refused as one of another configuration."""
+    whole = [path for path in RESULTS.glob("*/*/*/seed*") if path.parts[-3] != "growth"]
+    varied = [*RESULTS.glob("*/variants/*/*/*/seed*"), *RESULTS.glob("*/sensitivity/*/*/*/seed*")]
+    assert len(whole) > 60 and len(varied) > 100
+    for folder in [*whole, *varied]:
+        profile, *kind, dataset, method, seed = folder.relative_to(RESULTS).parts
+        variant = kind[-1] if kind else ""
+        run = make_run(dataset, method, int(seed.removeprefix("seed")), profile, variant)
+        assert finished(run, folder), folder
+
+
+def test_an_option_of_another_compared_method_is_no_difference() -> None:
+    """Its default may have been another one when the record was written; not so a method's own."""
+    for method, told in (("scn", ""), ("s2l", "compared.s2l_passes is throughout, not late")):
+        run = make_run("phantom", method)
+        for name in ("restunlabelled", "throughout"):
+            changes = VARIANTS[name]["compared"]
+            other = replace(run, compared=replace(run.compared, **changes))
+            assert differences(other, run) == (told if "s2l_passes" in changes else "")
+    both = (make_run("phantom", "s2l"), make_run("phantom", "fddseg"))
+    assert changed_fields(*both) == {"method": ("s2l", "fddseg")}
 
 
 @pytest.mark.parametrize("method", ["scn_box", "cale"])
