@@ -113,8 +113,7 @@ class ComparedOptions:
     s2l_passes: Literal["late", "throughout"] = "late"
     # Pixels that no superpixel claims are background, as there; or unlabelled.
     fddseg_rest: Literal["background", "unlabelled"] = "background"
-    # Labels and superpixels are mixed; or, as there in effect, a label stands only where no
-    # superpixel says another.
+    # Labels and superpixels are mixed; or, as there in effect, there is no label where they differ.
     fddseg_target: Literal["mixed", "agreed"] = "mixed"
     # The smaller window of a smaller image weighs less; or a boundary costs as much as at 256.
     rloss_weight: Literal["fixed", "compensated"] = "fixed"
@@ -126,10 +125,24 @@ class ComparedOptions:
     ustm_ramp: Literal["run", "twice"] = "run"
 
 
+# Methods of this package that no option in `ComparedOptions` is of.
+WITHOUT_OPTIONS = ("pce", "meloss", "dmpls", "box", "cale", "scn", "scn_box", "full")
+
+
 def own_options(method: str) -> set[str]:
     """The options in `ComparedOptions` that belong to a method, whose name they begin with."""
     names = {field.name for field in fields(ComparedOptions)}
     return {name for name in names if name.split("_")[0] == method.split("_")[0]}
+
+
+def foreign_options(method: str) -> set[str]:
+    """The options in `ComparedOptions` that have no part in a method of this package.
+
+    Empty for another method, which may be built on any of these.
+    """
+    names = {field.name for field in fields(ComparedOptions)}
+    known = {name.split("_")[0] for name in names}.union(WITHOUT_OPTIONS)
+    return names - own_options(method) if method.removesuffix("_sgd") in known else set()
 
 
 class EarlierError(ValueError):

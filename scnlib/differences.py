@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from scnlib.config import Run, own_options
+from scnlib.config import Run, foreign_options
 
 
 def differences(found: Run, asked: Run) -> str:
@@ -15,21 +15,23 @@ def differences(found: Run, asked: Run) -> str:
 def changed_fields(found: Run, asked: Run) -> dict[str, tuple[Any, Any]]:
     """The fields in which two runs differ, "profile.lr" and the like, with both values.
 
-    What has no part in a run may have been another one in its time, and is not asked: options of
-    other compared methods, and StepLR's where the schedule is another.
+    Options of compared methods that neither run is of, and StepLR's where neither has it, are not
+    asked: they may have been others when one of the two was written.
     """
-    old, new = (_told(run) for run in (found, asked))
-    return {name: (old[name], new[name]) for name in old if old[name] != new.get(name, old[name])}
+    both = (found, asked)
+    idle = set.intersection(*map(_idle, both))
+    old, new = (_flat(json.loads(run.to_json())) for run in both)
+    return {
+        name: (old[name], new[name]) for name in old if name not in idle and old[name] != new[name]
+    }
 
 
-def _told(run: Run) -> dict[str, Any]:
-    """A run's fields by name, less those that have no part in it."""
-    told = json.loads(run.to_json())
-    own = own_options(run.method)
-    told["compared"] = {name: value for name, value in told["compared"].items() if name in own}
+def _idle(run: Run) -> set[str]:
+    """Fields that have no part in a run, whatever their values."""
+    names = {f"compared.{name}" for name in foreign_options(run.method)}
     if run.profile.schedule != "step":
-        del told["profile"]["lr_factor"], told["profile"]["lr_steps"]
-    return _flat(told)
+        names |= {"profile.lr_factor", "profile.lr_steps"}
+    return names
 
 
 def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -19,7 +19,7 @@ def spread_scribble(
 ) -> np.ndarray:
     """Give the superpixels that a scribble touches its class, near the scribble.
 
-    Felzenszwalb's superpixels of the foreground scribbles' box, with a margin; every class's part
+    Felzenszwalb's superpixels of the foreground scribbles' box, with a margin; a class's part
     within `REACH` of its scribble. Lengths shrink with the image, areas with its square.
 
     As in the public code, background scribbles spread nowhere, and all that no structure claims is

@@ -26,7 +26,7 @@ AMOUNTS = tuple(how for how in get_args(Strokes) if how != "all")
 # What compared methods do otherwise in their public code.
 PUBLIC = {
     "throughout": "averages from the first step, as in public code",
-    "agreed": "labels only where network and superpixels agree, as in public code",
+    "agreed": "no label where network and superpixels differ, as in public code",
     "swapped": "arguments as in public code, length without gradient",
     "halframp": "consistency weighs 0.29 in the end (0.26 in public code after 30,000 steps)",
 }
@@ -155,9 +155,9 @@ def whole_fills(
 def whole_effects(
     records: Sequence[Record], variants: Sequence[Record], dataset: str = "acdc"
 ) -> list[Effect]:
-    """What each choice does to each method in whole runs; arguments as in `whole_fills`."""
+    """What each choice alone does to each method in whole runs; arguments as in `whole_fills`."""
     whole = [r for r in variants if not r.run.variant.startswith(SHORT)]
-    return effects([*records, *whole], dataset)
+    return [one for one in effects([*records, *whole], dataset) if not one.base]
 
 
 def fills(found: Sequence[Effect]) -> list[Effect]:

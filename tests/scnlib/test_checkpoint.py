@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from scnlib import checkpoint, files, records, training
 from scnlib.checkpoint import sealed
-from scnlib.config import Run
+from scnlib.config import ComparedOptions, Run
 from scnlib.files import held
 from scnlib.methods.base import Losses
 from scnlib.methods.pce import PCE
@@ -189,6 +189,13 @@ def test_checkpoint_of_another_configuration_is_refused(other: Run, tmp_path: Pa
     with pytest.raises(ValueError, match=r"checkpoint\.pt: of another configuration"):
         train(other, tmp_path, device="cpu")
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_checkpoint_goes_on_where_what_differs_has_no_part_in_its_run(tmp_path: Path) -> None:
+    begin(tiny(), tmp_path).save()
+    other = replace(tiny(), compared=ComparedOptions(fddseg_rest="unlabelled"))
+    assert begin(other, tmp_path).state.iteration == 0
+    assert train(other, tmp_path, device="cpu").run == other
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(

@@ -24,6 +24,7 @@ from scnlib.methods import METHODS, get_method
 from scnlib.paths import RESULTS
 from scnlib.records import finished
 from study.experiments import PROFILES, RECIPES, VARIANTS, make_run, without_recipe
+from study.report.titles import TITLES
 
 WRONG_PROFILE: list[dict[str, Any]] = [
     {"sizes": 64},  # no such name
@@ -288,7 +289,7 @@ def test_strokes_are_resized_alike_where_the_phantom_is_not_made_smaller() -> No
 
 def test_a_committed_run_is_what_its_names_say_today() -> None:
     """So that it is taken as it is, and not refused as one of another configuration."""
-    whole = [path for path in RESULTS.glob("*/*/*/seed*") if path.parts[-3] != "growth"]
+    whole = [*RESULTS.glob("*/*/*/seed*")]
     varied = [*RESULTS.glob("*/variants/*/*/*/seed*"), *RESULTS.glob("*/sensitivity/*/*/*/seed*")]
     assert len(whole) > 60 and len(varied) > 100
     for folder in [*whole, *varied]:
@@ -298,16 +299,32 @@ def test_a_committed_run_is_what_its_names_say_today() -> None:
         assert finished(run, folder), folder
 
 
-def test_an_option_of_another_compared_method_is_no_difference() -> None:
-    """Its default may have been another one when the record was written; not so a method's own."""
-    for method, told in (("scn", ""), ("s2l", "compared.s2l_passes is throughout, not late")):
-        run = make_run("phantom", method)
-        for name in ("restunlabelled", "throughout"):
-            changes = VARIANTS[name]["compared"]
-            other = replace(run, compared=replace(run.compared, **changes))
-            assert differences(other, run) == (told if "s2l_passes" in changes else "")
-    both = (make_run("phantom", "s2l"), make_run("phantom", "fddseg"))
-    assert changed_fields(*both) == {"method": ("s2l", "fddseg")}
+@pytest.mark.parametrize("method", [*TITLES, "mine"])  # with `WITHOUT_OPTIONS`, all are known
+@pytest.mark.parametrize("variant", [v for v, parts in VARIANTS.items() if "compared" in parts])
+def test_an_option_of_another_compared_method_is_no_difference(method: str, variant: str) -> None:
+    """Its default may have been another one when a record was written. A user's may be anything."""
+    ((name, value),) = VARIANTS[variant]["compared"].items()
+    run = make_run("phantom", method)
+    other = replace(run, compared=replace(run.compared, **{name: value}))
+    told = f"compared.{name} is {value}, not {getattr(run.compared, name)}"
+    asked = method == "mine" or method.split("_")[0] == name.split("_")[0]
+    assert differences(other, run) == (told if asked else "")
+
+
+def test_what_two_methods_have_of_their_own_is_told() -> None:
+    own = make_run("phantom", "fddseg", variant="restunlabelled")
+    found = changed_fields(own, make_run("phantom", "s2l"))
+    assert found.keys() == {"method", "variant", "compared.fddseg_rest"}
+
+
+def test_steps_of_a_rate_are_a_difference_where_either_run_has_them() -> None:
+    poly = make_run("phantom", "dmpls_sgd")
+    assert not changed_fields(make_run("phantom", "dmpls_sgd", lr_factor=0.3), poly)
+    stepped = make_run("phantom", "dmpls_sgd", schedule="step", lr_factor=0.3)
+    assert differences(stepped, poly) == differences(poly, stepped).replace(
+        "poly, not step", "step, not poly"
+    ).replace("0.1, not 0.3", "0.3, not 0.1")
+    assert "profile.lr_factor is 0.3, not 0.1" in differences(stepped, poly)
 
 
 @pytest.mark.parametrize("method", ["scn_box", "cale"])

@@ -103,22 +103,24 @@ def test_what_no_structure_claims_is_background_as_in_the_public_code() -> None:
     assert (far[:60] == 0).all() and (far[:, 200:] == 0).all()
 
 
-def test_real_strokes_are_kept_and_nothing_lies_far_from_one() -> None:
+@pytest.mark.parametrize("rest", ["background", "unlabelled"])
+def test_real_strokes_are_kept_and_nothing_lies_far_from_one(rest: str) -> None:
     case = load_split("phantom", None, "train")[0]
     assert case.scribble is not None
     before = case.scribble.copy()
     spread = np.stack(
-        [spread_alike(i, s, K) for i, s in zip(case.image, case.scribble, strict=True)]
+        [spread_scribble(i, s, K, rest) for i, s in zip(case.image, case.scribble, strict=True)]
     )
     assert np.array_equal(case.scribble, before)
     assert np.array_equal(spread[before < K], before[before < K])
     assert (spread < K).sum() > (before < K).sum()
     # 7 x 64 / 256 pixels: within a 3 x 3 square.
-    for k in range(K):
+    for k in range(rest == "background", K):
         padded = np.pad(before == k, ((0, 0), (1, 1), (1, 1)))
         H, W = before.shape[1:]
         near = np.any([padded[:, i : i + H, j : j + W] for i in range(3) for j in range(3)], axis=0)
         assert not (spread == k)[~near].any()
+        assert ((spread == k) & (before == K)).any()
 
 
 def test_slices_without_a_scribble_are_background_and_follow_their_index() -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 from scnlib.checkpoint import CHECKPOINT
 from scnlib.confidence import Pseudo
+from scnlib.config import ComparedOptions
 from scnlib.files import sha256
 from scnlib.training import Training
 from study.lessons import growth, growth_figures, walkthrough
@@ -74,6 +76,8 @@ def test_the_last_iteration_is_looked_at_however_few_there_are(few, tmp_path: Pa
 def test_what_another_run_has_left_is_not_taken_for_this_ones(few, tmp_path: Path):
     growth.watch(RUN, tmp_path, None, every=4)
     assert growth.watch(RUN, tmp_path, None, every=4).iterations.tolist() == [4], "read"
+    other = replace(RUN, compared=ComparedOptions(s2l_passes="throughout"))
+    growth.watch(other, tmp_path, None)  # has no part in it
     longer = tiny("scn", size=32, iterations=6)
     with pytest.raises(ValueError, match=r"growth\.json: of another .*iterations is 4, not 6"):
         growth.watch(longer, tmp_path, None)

@@ -38,6 +38,10 @@ def test_a_row_of_the_tables_comes_before_the_variant_that_is_the_same_run() -> 
     variant = validated("rloss", 0.7, "sgd001")
     ((own, _),) = sgd_pairs([ADAM[1], SGD[2]], [variant])
     assert own is SGD[2]
+    assert (
+        sgd_pairs([ADAM[1]], [validated("rloss", 0.9, "sgd001+background"), variant])[0][0]
+        is variant
+    )
     assert sgd_told(sgd_pairs([ADAM[1]], [variant])).startswith(
         "RLoss on ACDC 70.00% (SGD at 0.01)"
     )
