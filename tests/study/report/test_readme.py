@@ -1,5 +1,6 @@
 """The README says what the records say, and its commands exist."""
 
+import json
 import re
 import shutil
 from importlib.util import find_spec
@@ -9,6 +10,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from scnlib.methods import METHODS
 from scnlib.paths import REPOSITORY, RESULTS, run_folder
 from study.collected import KINDS, collect
 from study.experiments import make_run
@@ -178,6 +180,10 @@ def test_what_the_demo_found_is_kept(tmp_path):
     readme.keep_phantom(tmp_path)
     (line,) = full_report.phantom_line(tmp_path / "phantom.json")
     assert line.endswith("PCE 50.0, DMPLS 25.0, SCN 75.0. Not above PCE: DMPLS.")
+
+
+def test_the_demo_found_nothing_of_methods_that_are_gone():
+    assert json.loads((RESULTS / "phantom.json").read_text())["dice"].keys() <= METHODS.keys()
 
 
 def test_no_measured_number_stands_outside_the_markers():
