@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from scnlib import records, schema
-from scnlib.config import PARTS
+from scnlib.config import PARTS, ComparedOptions, Run
 from scnlib.methods import get_method
 from scnlib.paths import RESULTS
 from scnlib.weights import load_weights, save_weights
@@ -31,6 +31,12 @@ def first_version(path: Path) -> dict[str, Any]:
     return content
 
 
+def of_that_time(method: str, **protocol: Any) -> Run:
+    """A run on the phantom with the options that `EARLIER` gives to what doesn't say them."""
+    run = make_run("phantom", method, **protocol)
+    return dataclasses.replace(run, compared=ComparedOptions(**migrate.EARLIER["compared"]))
+
+
 def first_run(run: dict[str, Any]) -> dict[str, Any]:
     """The text of a run without what came later."""
     for part, options in migrate.EARLIER.items():
@@ -43,7 +49,7 @@ def first_run(run: dict[str, Any]) -> dict[str, Any]:
 def test_version_1_is_rewritten_with_the_options_of_its_time(
     tmp_path: Path, capsys, monkeypatch
 ) -> None:
-    run = make_run("phantom", "scn")
+    run = of_that_time("scn")
     write(tmp_path / "a", run)
     write(tmp_path / "b")
     path = tmp_path / "a" / "record.json"
@@ -80,7 +86,7 @@ def test_options_that_came_later_exist() -> None:
 
 
 def test_weights_of_the_first_kind_are_rewritten(tmp_path: Path, capsys) -> None:
-    run, path = make_run("phantom", "scn", size=32), tmp_path / "w.safetensors"
+    run, path = of_that_time("scn", size=32), tmp_path / "w.safetensors"
     names = ("background", "Höhle")
     save_weights(path, get_method("scn")(run, 2), run, names)
     new = path.read_bytes()
