@@ -125,24 +125,11 @@ class ComparedOptions:
     ustm_ramp: Literal["run", "twice"] = "run"
 
 
-# Methods of this package that no option in `ComparedOptions` is of.
-WITHOUT_OPTIONS = ("pce", "meloss", "dmpls", "box", "cale", "scn", "scn_box", "full")
-
-
-def own_options(method: str) -> set[str]:
-    """The options in `ComparedOptions` that belong to a method, whose name they begin with."""
-    names = {field.name for field in fields(ComparedOptions)}
-    return {name for name in names if name.split("_")[0] == method.split("_")[0]}
-
-
-def foreign_options(method: str) -> set[str]:
-    """The options in `ComparedOptions` that have no part in a method of this package.
-
-    Empty for another method, which may be built on any of these.
-    """
-    names = {field.name for field in fields(ComparedOptions)}
-    known = {name.split("_")[0] for name in names}.union(WITHOUT_OPTIONS)
-    return names - own_options(method) if method.removesuffix("_sgd") in known else set()
+# The rows that `SCNOptions` shape; CALE has no CACL, and so none of its options.
+OF_SCN = ("scn", "scn_box", "cale")
+CACL = ("temperature", "normalise", "detach_means", "means_over", "contrast_mean", "lambda4")
+# Methods of this package that no option is of.
+WITHOUT_OPTIONS = ("pce", "meloss", "dmpls", "box", "full")
 
 
 class EarlierError(ValueError):
@@ -184,3 +171,18 @@ class Run:
 
 
 PARTS = {"profile": Profile, "scn": SCNOptions, "compared": ComparedOptions}
+
+
+def idle_fields(run: Run) -> set[str]:
+    """The fields, "scn.stride" and the like, with no part in a run's method or schedule.
+
+    A method that isn't of this package may be built on any option.
+    """
+    row = run.method.removesuffix("_sgd")
+    owners = {field.name: field.name.split("_")[0] for field in fields(ComparedOptions)}
+    idle = set() if run.profile.schedule == "step" else {"profile.lr_factor", "profile.lr_steps"}
+    if row in (*OF_SCN, *WITHOUT_OPTIONS, *owners.values()):
+        idle |= {f"compared.{name}" for name, owner in owners.items() if owner != row}
+        names = [field.name for field in fields(SCNOptions)] if row not in OF_SCN else []
+        idle |= {f"scn.{name}" for name in (CACL if row == "cale" else names)}
+    return idle

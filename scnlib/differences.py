@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from scnlib.config import Run, foreign_options
+from scnlib.config import Run, idle_fields
 
 
 def differences(found: Run, asked: Run) -> str:
@@ -15,23 +15,15 @@ def differences(found: Run, asked: Run) -> str:
 def changed_fields(found: Run, asked: Run) -> dict[str, tuple[Any, Any]]:
     """The fields in which two runs differ, "profile.lr" and the like, with both values.
 
-    Options of compared methods that neither run is of, and StepLR's where neither has it, are not
-    asked: they may have been others when one of the two was written.
+    What has no part in either (`scnlib.config.idle_fields`) is not asked: it may have been another
+    when one of the two was written.
     """
     both = (found, asked)
-    idle = set.intersection(*map(_idle, both))
+    idle = set.intersection(*map(idle_fields, both))
     old, new = (_flat(json.loads(run.to_json())) for run in both)
     return {
         name: (old[name], new[name]) for name in old if name not in idle and old[name] != new[name]
     }
-
-
-def _idle(run: Run) -> set[str]:
-    """Fields that have no part in a run, whatever their values."""
-    names = {f"compared.{name}" for name in foreign_options(run.method)}
-    if run.profile.schedule != "step":
-        names |= {"profile.lr_factor", "profile.lr_steps"}
-    return names
 
 
 def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import fields, replace
 from typing import Any, get_args
 
-from scnlib.config import ComparedOptions, Profile, Run, SCNOptions, Strokes, own_options
+from scnlib.config import CACL, ComparedOptions, Profile, Run, SCNOptions, Strokes, idle_fields
 from scnlib.paths import SHORT
 
 PROFILES = {
@@ -28,9 +28,6 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 _SHORT = {"iterations": 600, "validations": 6}
 PRINTED_GRID = f"{SHORT}128"
-# The rows that `SCNOptions` shape; CALE has no CACL, and so none of its options.
-OF_SCN = ("scn", "scn_box", "cale")
-CACL = ("temperature", "normalise", "detach_means", "means_over", "contrast_mean", "lambda4")
 # What does nothing without a term, by the weight that is 0. (L_RSR alone has a gradient to Y_corr.)
 IDLE = {
     "lambda2": ("pap_target", "pap_pixels"),
@@ -172,12 +169,9 @@ def _check_effect(run: Run, changes: dict[str, dict[str, Any]], before: Run, las
 
     `before` is the run without the `last` of the variant's names.
     """
-    without = CACL if run.method == "cale" else ()
-    ours = changes.get("scn", {})
-    idle = [name for name in ours if run.method not in OF_SCN or name in without]
-    idle += changes.get("compared", {}).keys() - own_options(run.method)
     named = {name for part in changes.values() for name in part}
-    idle += sorted(_no_effect(run) & named - {*idle})
+    no_part = {name.split(".")[1] for name in idle_fields(run)}
+    idle = sorted((no_part | _no_effect(run)) & named)
     if not idle and replace(before, variant=run.variant) == run:
         idle = sorted({name for part in changes_of(last).values() for name in part})
     if idle:
@@ -197,7 +191,6 @@ def _no_effect(run: Run) -> set[str]:
     shapes = reads_M and o.mask_threshold != 1  # no value of a row lies above its largest
     found: list[tuple[Collection[str], bool]] = [
         *(({*options} - {weight}, not getattr(o, weight)) for weight, options in IDLE.items()),
-        (["lr_factor", "lr_steps"], run.profile.schedule != "step"),
         (["scribble_rule", "strokes"], run.method == "full"),
         (["rows"], not o.rows and (size // o.stride) ** 2 <= SCNOptions().rows),  # drawn anyway
         (["rloss_weight"], size == 256),  # which it is compensated for

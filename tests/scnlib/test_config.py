@@ -16,7 +16,7 @@ from scnlib.config import (
     Profile,
     Run,
     SCNOptions,
-    own_options,
+    idle_fields,
 )
 from scnlib.data.phantom import SIZE
 from scnlib.differences import changed_fields, differences
@@ -299,16 +299,32 @@ def test_a_committed_run_is_what_its_names_say_today() -> None:
         assert finished(run, folder), folder
 
 
+OPTIONS = [
+    (part, *choice)
+    for parts in VARIANTS.values()
+    for part, fields in parts.items()
+    for choice in fields.items()
+    if part != "profile"
+]
+
+
 @pytest.mark.parametrize("method", [*TITLES, "mine"])  # with `WITHOUT_OPTIONS`, all are known
-@pytest.mark.parametrize("variant", [v for v, parts in VARIANTS.items() if "compared" in parts])
-def test_an_option_of_another_compared_method_is_no_difference(method: str, variant: str) -> None:
+def test_an_option_of_another_method_is_no_difference(method: str) -> None:
     """Its default may have been another one when a record was written. A user's may be anything."""
-    ((name, value),) = VARIANTS[variant]["compared"].items()
     run = make_run("phantom", method)
-    other = replace(run, compared=replace(run.compared, **{name: value}))
-    told = f"compared.{name} is {value}, not {getattr(run.compared, name)}"
-    asked = method == "mine" or method.split("_")[0] == name.split("_")[0]
-    assert differences(other, run) == (told if asked else "")
+    cacl = {"temperature", "normalise", "detach_means", "means_over", "contrast_mean", "lambda4"}
+    for part, name, value in OPTIONS:
+        options = getattr(run, part)
+        other = replace(run, **{part: replace(options, **{name: value})})
+        told = f"{part}.{name} is {value}, not {getattr(options, name)}"
+        owners = ("scn", "scn_box", "cale") if part == "scn" else (name.split("_")[0],)
+        with_it = method.removesuffix("_sgd") in owners and not (method == "cale" and name in cacl)
+        assert differences(other, run) == (told if with_it or method == "mine" else ""), name
+
+
+def test_a_method_of_ones_own_may_be_built_on_any_option() -> None:
+    assert make_run("phantom", "mine", variant="nopap").scn.lambda2 == 0
+    assert make_run("phantom", "mine", variant="throughout").compared.s2l_passes == "throughout"
 
 
 def test_what_two_methods_have_of_their_own_is_told() -> None:
@@ -365,10 +381,12 @@ def without(part: str, names: Collection[str]) -> str:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_option_of_a_compared_method_is_of_one_that_exists(method: str) -> None:
-    every = {name for other in METHODS for name in own_options(other)}
-    assert every == {field.name for field in fields(ComparedOptions)}
-    assert own_options(method) == own_options(without_recipe(method))
+def test_every_option_is_of_a_method_that_exists(method: str) -> None:
+    every = {f"{part}.{field.name}" for part, kind in PARTS.items() for field in fields(kind)}
+    assert idle_fields(WHOLE) < every
+    assert not set.intersection(*(idle_fields(make_run("acdc", other)) for other in METHODS))
+    options = idle_fields(make_run("acdc", method)) - {"profile.lr_factor", "profile.lr_steps"}
+    assert options == idle_fields(make_run("acdc", without_recipe(method)))
     with pytest.raises(ValueError, match="s2l_passes"):
         ComparedOptions(s2l_passes="never")  # pyright: ignore[reportArgumentType]
 
