@@ -13,8 +13,8 @@ from study.experiments import changes_of
 from study.report import markdown
 from study.report.display import legend_below
 from study.report.means import seeds_text
-from study.report.sensitivity import AMOUNTS, Effect
 from study.report.titles import title
+from study.report.worth import AMOUNTS, Effect
 
 # Percent of each stroke that is kept, and what is wrong with the strokes, by the variant's name.
 PERCENT = {name: round(100 * share) for name, share in scribble_amount.KEPT.items()}

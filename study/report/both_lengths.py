@@ -7,8 +7,9 @@ from scnlib.records import Record
 from study.report import markdown
 from study.report.left_out import best_by_seed
 from study.report.means import seeds_text
-from study.report.sensitivity import GRIDS, IN_WORDS, LITTLE, Effect, effects, finest
+from study.report.sensitivity import finest
 from study.report.titles import title
+from study.report.worth import GRIDS, IN_WORDS, LITTLE, Effect, effects
 
 WITHOUT_CACL = "nocacl"  # no variant in whole runs: a method of Table 3
 

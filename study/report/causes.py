@@ -7,8 +7,8 @@ import numpy as np
 from study.report import resolution
 from study.report.means import seeds_text
 from study.report.paper import repeated_rows
-from study.report.sensitivity import FILL, PUBLIC, Effect
 from study.report.titles import paper_row, title
+from study.report.worth import FILL, PUBLIC, Effect
 
 FLOODS = "far from every stroke nothing is labelled, and a network floods there"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import findings, own_rival, recipes, sensitivity
+from study.report import fill, findings, own_rival, recipes, worth
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.paper import printed_inconsistencies, printed_mean
 from study.report.titles import (
@@ -165,7 +165,7 @@ def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
 
 def _corners(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
     """What it is worth to label the corners that a rotation brings in, on validation subjects."""
-    found = {name: sensitivity.whole_fills(records, variants, name) for name in NAMES}
+    found = {name: fill.whole_fills(records, variants, name) for name in NAMES}
     compared = {
         (name, one.method, seed): (one.before[seed], one.after[seed])
         for name, effects in found.items()
@@ -185,9 +185,9 @@ def _corners(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
         f"{'; '.join(parts)}."
     )
     for name, effects in found.items():
-        if lead := sensitivity.lead_over_pce({one.method: one for one in effects}):
+        if lead := fill.lead_over_pce({one.method: one for one in effects}):
             text += f" On {data_title(name)} {lead}"
-    labelled = [r for r in variants if r.run.variant == sensitivity.FILL]
+    labelled = [r for r in variants if r.run.variant == worth.FILL]
     return [text + _other_formats(records, labelled, compared)]
 
 
@@ -207,7 +207,7 @@ def _other_formats(
 
 def _choices(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
     """How much of SCN hangs on what the paper leaves open, on validation subjects."""
-    changed = [r for r in variants if r.run.method == "scn" and r.run.variant != sensitivity.FILL]
+    changed = [r for r in variants if r.run.method == "scn" and r.run.variant != worth.FILL]
     table = findings.variants_table(records, changed) if changed else pd.DataFrame()
     parts = [
         f"{row['changed']} on {data_title(row['data set'])} {row['validation Dice (%)']:.2f}% "

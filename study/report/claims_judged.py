@@ -19,7 +19,6 @@ from study.report.left_out import best_by_seed
 from study.report.means import mean_dice, per_seed, seeds_text
 from study.report.paper import group, paper_table, printed_mean
 from study.report.scores import SPREAD, number_text, seeds_mark
-from study.report.sensitivity import LITTLE, PUBLIC, Effect, whole_effects
 from study.report.statistics import compare
 from study.report.titles import (
     OF_RIVALS,
@@ -31,6 +30,7 @@ from study.report.titles import (
 )
 from study.report.uneven import odd_means
 from study.report.verdicts import ahead_of_scn, interval, proven_leads, tests_against_scn
+from study.report.worth import LITTLE, PUBLIC, Effect, whole_effects
 
 CLOSE = 1.0  # points of Dice
 VERDICTS = {True: "holds", False: "does not hold", None: "undecided"}

@@ -11,9 +11,9 @@ from study.report.findings import ablation_steps, run_key
 from study.report.lost_points import MENDINGS, against_scn, losses
 from study.report.means import difference, seeds_text
 from study.report.scores import QUANTITIES, side_by_side, table_dataset
-from study.report.sensitivity import GRIDS, effects
 from study.report.statistics import compare
 from study.report.titles import NAMES, ROWS, in_order, row_title, title
+from study.report.worth import GRIDS, effects
 
 
 class Fact(NamedTuple):

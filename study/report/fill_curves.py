@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from scnlib.records import Record
 from study.report.findings import run_key
 from study.report.means import best_dice
-from study.report.sensitivity import FILL, LITTLE
 from study.report.titles import in_order, title
+from study.report.worth import FILL, LITTLE
 
 Panels = dict[str, Record]
 

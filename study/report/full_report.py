@@ -11,11 +11,13 @@ from study.places import FINE
 from study.report import (
     amounts,
     both_lengths,
+    fill,
     lost_points,
     markdown,
     own_rival,
     resolution,
     sensitivity,
+    worth,
 )
 from study.report.claims import answers
 from study.report.findings import departures
@@ -200,13 +202,13 @@ def _lost_points(lost: pd.DataFrame | None) -> str:
 
 def _whole_fills(records: Sequence[Record], variants: Sequence[Record]) -> str:
     """The section on the other fill in whole runs, or nothing."""
-    found = {name: sensitivity.whole_fills(records, variants, name) for name in NAMES}
+    found = {name: fill.whole_fills(records, variants, name) for name in NAMES}
     tables = [
-        f"**{data_title(name)}**\n\n{sensitivity.effects_table(effects)}"
+        f"**{data_title(name)}**\n\n{worth.effects_table(effects)}"
         for name, effects in found.items()
         if effects
     ]
-    why = sensitivity.why_unlabelled(found["acdc"])
+    why = fill.why_unlabelled(found["acdc"])
     return _WHOLE.format(tables="\n\n".join(tables), why=why) if tables else ""
 
 
@@ -214,7 +216,7 @@ def odd_rows(records: Sequence[Record], variants: Sequence[Record]) -> str:
     """The section on rows whose mean is of unlike parts, or nothing."""
     rows = []
     for dataset in NAMES:
-        tried = {one.method: one for one in sensitivity.whole_fills(records, variants, dataset)}
+        tried = {one.method: one for one in fill.whole_fills(records, variants, dataset)}
         for (method, kind), values in odd_means(records, dataset, adam=True).items():
             said = NOT_TRIED
             if one := tried.get(method):
@@ -229,13 +231,13 @@ def odd_rows(records: Sequence[Record], variants: Sequence[Record]) -> str:
 
 def _short_runs(short: Sequence[Record]) -> str:
     """The section on short runs, or nothing."""
-    found = sensitivity.effects(short)
+    found = worth.effects(short)
     others = sensitivity.other_choices(found)
     if not others and not sensitivity.open_choices(found):
         return ""
     return _SHORT.format(
-        fills=sensitivity.effects_table(others),
-        told=sensitivity.told_of_corners(short),
+        fills=worth.effects_table(others),
+        told=fill.told_of_corners(short),
         choices=sensitivity.choices_table(found),
         judged=sensitivity.told_of_choices(found),
     )
@@ -252,7 +254,7 @@ def _both_lengths(
 
 def _amounts(short: Sequence[Record], dataset: str) -> str:
     """The section on less or worse strokes on a data set, or nothing."""
-    found = sensitivity.effects(short, dataset)
+    found = worth.effects(short, dataset)
     if not (table := amounts.amounts_table(found)):
         return ""
     told = amounts.amounts_told(found, data_title(dataset))

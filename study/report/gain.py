@@ -8,10 +8,10 @@ import pandas as pd
 from scnlib.records import Record
 from study.report.lost_points import FAR, against_scn, losses
 from study.report.means import difference, per_seed
-from study.report.sensitivity import LITTLE
 from study.report.statistics import compare
 from study.report.titles import NAMES, data_title, in_print, title
 from study.report.verdicts import tests_against_scn
+from study.report.worth import LITTLE
 
 RUIN = 5.0  # points of Dice; a prior that costs a run more has taken the heart away
 

@@ -12,15 +12,15 @@ from typing import Any
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import left_out, own_rival, resolution, sensitivity
+from study.report import fill, left_out, own_rival, resolution, worth
 from study.report.amounts import amounts_told
 from study.report.findings import AblationStep, ablation_steps
 from study.report.gain import floods
 from study.report.means import difference, mean_dice, seeds_count
 from study.report.paper import printed_mean
-from study.report.sensitivity import LITTLE
 from study.report.titles import NAMES, OF_RIVALS, SHARED, data_title, in_order, row_title, title
 from study.report.verdicts import UNITS, ahead_of_scn, proven_leads, tests_against_scn
+from study.report.worth import LITTLE
 
 
 def headlines(
@@ -42,7 +42,7 @@ def headlines(
         own_rival.rival_told(records, lost, fine),
         left_out.in_short(records, variants),
         corners(short, records, variants, full=True),
-        amounts_told(sensitivity.effects(short), data_title("acdc")),
+        amounts_told(worth.effects(short), data_title("acdc")),
         rows_ahead(records),
         resolution.sizes_told(records, fine),
     ]
@@ -110,8 +110,8 @@ def corners(
     said where `full`.
     """
     rows = [r for r in variants if r.run.method not in SHARED]
-    whole = {name: sensitivity.whole_fills(records, rows, name) for name in NAMES}
-    brief = sensitivity.fills(sensitivity.effects([r for r in short if r.run.method not in SHARED]))
+    whole = {name: fill.whole_fills(records, rows, name) for name in NAMES}
+    brief = fill.fills(worth.effects([r for r in short if r.run.method not in SHARED]))
     say = _run_by_run if full else _by_method
     told = [f"{data_title(name)}, {say(one)}" for name, one in whole.items() if one]
     if not told and not brief:
@@ -121,17 +121,17 @@ def corners(
         "**To label a rotation's empty corners as background** (S2L's public code does, this study "
         f"does not) changes validation Dice: {what}."
     )
-    left = any(r.run.method in SHARED and r.run.variant == sensitivity.FILL for r in variants)
+    left = any(r.run.method in SHARED and r.run.variant == worth.FILL for r in variants)
     text += " The rows (Adam) are in the full report." * (full and left and bool(told))
     above = [
         f"{title(method)} on {data_title(name)} ({values})"
         for name, found in whole.items()
-        for method, values in sensitivity.above_scn(found).items()
+        for method, values in fill.above_scn(found).items()
     ]
     return text + (f" SCN is then behind {', '.join(above)}." if above else "")
 
 
-def _by_method(found: Sequence[sensitivity.Effect]) -> str:
+def _by_method(found: Sequence[worth.Effect]) -> str:
     """Each method that moves, its mean over seeds, the most lifted first; SCN last."""
     ordered = sorted(found, key=lambda one: -one.gain)
     said, kept = [], 0
@@ -144,11 +144,11 @@ def _by_method(found: Sequence[sensitivity.Effect]) -> str:
             said.append(f"{title(one.method)} {before:.1f} to {after:.1f} ({seeds})")
     if kept:
         said.append(f"{kept} other{'s' * (kept > 1)} by less than {LITTLE:g}")
-    said += [sensitivity.gain_told(one) for one in found if one.method == "scn"]
+    said += [worth.gain_told(one) for one in found if one.method == "scn"]
     return ", ".join(said)
 
 
-def _run_by_run(found: Sequence[sensitivity.Effect]) -> str:
+def _run_by_run(found: Sequence[worth.Effect]) -> str:
     """Each run that moves, by its seed, the most lifted first; SCN last, with all its seeds."""
     runs = [
         (change, one, seed)
@@ -174,14 +174,14 @@ def _run_by_run(found: Sequence[sensitivity.Effect]) -> str:
     return ", ".join(said)
 
 
-def _moved(found: Sequence[sensitivity.Effect]) -> str:
+def _moved(found: Sequence[worth.Effect]) -> str:
     """Each method's means, the most lifted first; those that hardly move by name."""
     ordered = sorted(found, key=lambda one: -one.gain)
     moved, kept = [], []
     for one in ordered:
         named = one.method in ("pce", "scn") or abs(one.gain) >= LITTLE
         (moved if named else kept).append(one)
-    said = [sensitivity.filled(one) for one in moved]
+    said = [fill.filled(one) for one in moved]
     if kept:
         said.append(f"{', '.join(title(one.method) for one in kept)} by less than {LITTLE:g}")
     return ", ".join(said)

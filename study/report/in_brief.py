@@ -14,8 +14,8 @@ from study.report import amounts, gain, headlines, left_out, own_rival, resoluti
 from study.report.findings import ablation_steps
 from study.report.means import mean_dice
 from study.report.paper import printed_mean
-from study.report.sensitivity import effects
 from study.report.titles import OF_RIVALS, data_title, title
+from study.report.worth import effects
 
 AT_BOTH_SIZES = ("pce", "scn", "full", "box")  # told of here; all of them stand in the report
 TERM = "'s term"  # a part whole, as `left_out` names it

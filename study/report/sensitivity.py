@@ -1,194 +1,19 @@
-"""What one choice is worth, from short runs on validation subjects, a few minutes and seeds each.
+"""SCN's open choices in short runs on validation subjects, a few minutes and seeds each.
 
-A short run's variant is a chain: "short128+nopap" departs in its last link from "short128", and is
-compared with that alone, seed by seed. After a whole run a difference can
-be another one: `study.report.both_lengths` has those that were made in both.
+After a whole run a difference can be another one: `study.report.both_lengths` has the choices that
+were made in both.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from scnlib.config import Strokes
-from scnlib.paths import SHORT
-from scnlib.records import Record
 from study.experiments import PRINTED_GRID
 from study.report import markdown
-from study.report.left_out import best_by_seed
-from study.report.means import seeds_count, seeds_text
-from study.report.titles import data_title, in_order, title
-
-FILL = "background"  # the choice that is asked of every method
-# What less or worse strokes cost is another question (`study.report.amounts`).
-AMOUNTS = tuple(how for how in get_args(Strokes) if how != "all")
-# What compared methods do otherwise in their public code.
-PUBLIC = {
-    "throughout": "averages from the first step, as in public code",
-    "agreed": "no label where network and superpixels differ, as in public code",
-    "swapped": "arguments as in public code, length without gradient",
-    "halframp": "consistency weighs 0.29 in the end (0.26 in public code after 30,000 steps)",
-}
-# All that is asked of every method, or of compared ones.
-OF_OTHERS = {
-    FILL: "corners are background",
-    "sgd": "SGD at 0.03",
-    "sgd001": "SGD at 0.01, as in public code",
-    "compensated": "a border costs as much as at 256 pixels",
-    "nolength": "without the length of borders",
-    "restunlabelled": "what no superpixel claims is unlabelled",
-    **PUBLIC,
-}
-# SCN's open choices in words, as the picture names them.
-MEANING = {
-    "allrows": "all rows of C vote, not 128",
-    "classmean": "CACL: mean over classes",
-    "confidentpap": "PAP at sure pixels only",
-    "connected": "masks: the part around the row's cell",
-    "detachedmap": "PAP: no gradient through P",
-    "detachedmeans": "CACL: no gradient through means",
-    "fixedtau": "tau stays 0.85",
-    "gated": "only masks that agree vote",
-    "imagemeans": "CACL: means of an image",
-    "logits": "PAP spreads logits",
-    "maskmean": "RSR: divided by the pixels of M",
-    "nearest": "scribbles resized by nearest",
-    "nocacl": "without CACL's term",
-    "nopap": "without PAP's term",
-    "norsr": "without RSR's term",
-    "noshape": "no masks vote",
-    "outside": "scale C after the softmax",
-    "overwrite": "votes replace sure labels",
-    "pcesum": "PCE summed, not averaged",
-    "pixelmasks": "masks drawn at pixels, not cells",
-    "projections": "C of two projections",
-    "softpap": "PAP: soft targets",
-    "strokesout": "strokes are not in M",
-    "tau07": "tau starts at 0.7",
-    "tau095": "tau starts at 0.95",
-    "taumasks": "masks cut at tau, not 0.5",
-    "unnormalised": "CACL: no unit length",
-    "warm": "CACL: T = 0.5",
-}
-IN_WORDS = OF_OTHERS | MEANING
-COARSE_GRID = f"{SHORT}+stride4"
-# What SCN's choices are tried beside in short runs, the printed grid first.
-GRIDS = {PRINTED_GRID: "128 px, 32 x 32 cells", COARSE_GRID: "64 px, 16 x 16 cells"}
-LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
-
-
-class Effect(NamedTuple):
-    """Mean validation Dice (percent) by seed, without a choice and with it."""
-
-    method: str
-    base: str
-    choice: str
-    before: dict[int, float]
-    after: dict[int, float]
-
-    @property
-    def seeds(self) -> list[int]:
-        """The seeds of both."""
-        return sorted(self.before.keys() & self.after.keys())
-
-    @property
-    def changes(self) -> list[float]:
-        """Points of Dice that the choice adds, seed by seed."""
-        return [self.after[seed] - self.before[seed] for seed in self.seeds]
-
-    @property
-    def gain(self) -> float:
-        """The mean of `changes`."""
-        return float(np.mean(self.changes))
-
-    @property
-    def apart(self) -> list[float]:
-        """Points of each seed with the choice to the mean of all seeds without it."""
-        usual = float(np.mean(list(self.before.values())))
-        return [dice - usual for _, dice in sorted(self.after.items())]
-
-    @property
-    def beside(self) -> float:
-        """The mean of `apart`."""
-        return float(np.mean(self.apart))
-
-    @property
-    def means(self) -> tuple[float, float]:
-        """Mean Dice over the common seeds, without and with the choice."""
-        without, having = (
-            float(np.mean([dice[seed] for seed in self.seeds]))
-            for dice in (self.before, self.after)
-        )
-        return without, having
-
-
-def effects(short: Sequence[Record], dataset: str = "acdc") -> list[Effect]:
-    """What each choice did to each method, in the tables' order and then by name.
-
-    A variant of one name is compared with the runs without a variant, if they are among these.
-    Where a method has short runs at stride 4, SCN's default there, what else was changed is told of
-    these alone.
-    """
-    runs = {(r.run.method, r.run.variant) for r in short if r.run.dataset == dataset}
-    found = []
-    for method in in_order({method for method, _ in runs}):
-        for variant in sorted(variant for name, variant in runs if name == method):
-            base, _, choice = variant.rpartition("+")
-            before, after = (best_by_seed(short, dataset, method, name) for name in (base, variant))
-            effect = Effect(method, base, choice, before, after)
-            coarse = base == SHORT and choice != "stride4" and (method, COARSE_GRID) in runs
-            found += [effect] if variant and effect.seeds and not coarse else []
-    return found
-
-
-def whole_fills(
-    records: Sequence[Record], variants: Sequence[Record], dataset: str = "acdc"
-) -> list[Effect]:
-    """What labelled corners do to each method in whole runs, which the protocol's stand beside.
-
-    Short ones among the variants are left out.
-    """
-    return fills(whole_effects(records, variants, dataset))
-
-
-def whole_effects(
-    records: Sequence[Record], variants: Sequence[Record], dataset: str = "acdc"
-) -> list[Effect]:
-    """What each choice alone does to each method in whole runs; arguments as in `whole_fills`."""
-    whole = [r for r in variants if not r.run.variant.startswith(SHORT)]
-    return [one for one in effects([*records, *whole], dataset) if not one.base]
-
-
-def fills(found: Sequence[Effect]) -> list[Effect]:
-    """Each method's effect of labelling the corners that a rotation brings in.
-
-    Not at the printed grid of short runs, at which SCN has no rival.
-    """
-    return [one for one in found if one.choice == FILL and one.base != PRINTED_GRID]
-
-
-def why_unlabelled(found: Sequence[Effect]) -> str:
-    """Why the tables leave the corners unlabelled, from `whole_fills`; "" unless SCN loses by them.
-
-    One fill serves all methods: the one that is fairer to the rivals, unless SCN loses by it.
-    """
-    points = {one.method: one for one in found}
-    if "scn" not in points or points["scn"].gain >= 0:
-        return ""
-    lifted = [gain_told(one) for one in found if one.gain >= LITTLE]
-    losing = [gain_told(one) for name in ("scn", "cale", "full") if (one := points.get(name))]
-    return (
-        "The tables have one fill for all methods. It would be background, which some rivals' "
-        "public code has, if SCN lost nothing by it. On ACDC labelled corners change "
-        f"{', '.join(losing)}. Lifted by {LITTLE:g} points or more are "
-        f"{', '.join(lifted) or 'none'}."
-    )
-
-
-def gain_told(one: Effect) -> str:
-    """A method with the mean of its changes, and of how many seeds that is."""
-    return f"{title(one.method)} {one.gain:+.1f} ({seeds_count(len(one.seeds))})"
+from study.report.means import seeds_count
+from study.report.worth import AMOUNTS, GRIDS, MEANING, Effect
 
 
 def open_choices(found: Sequence[Effect], grid: str = "") -> list[Effect]:
@@ -220,19 +45,6 @@ def finest(found: Sequence[Effect]) -> list[Effect]:
 
 def _of_scn(found: Sequence[Effect]) -> list[Effect]:
     return [one for one in found if one.method == "scn" and one.choice in MEANING]
-
-
-def effects_table(found: Sequence[Effect]) -> str:
-    """The effects as Markdown; empty where there are none."""
-    head = ("method", "choice", "in words", "without (%)", "with (%)", "difference", "by seed")
-    rows = []
-    for effect in found:
-        without, having = effect.means
-        each = ", ".join(f"{change:+.1f}" for change in effect.changes)
-        numbers = (f"{without:.1f}", f"{having:.1f}", f"{having - without:+.1f}", each)
-        words = IN_WORDS.get(effect.choice, "")
-        rows.append((title(effect.method), f"`{effect.choice}`", words, *numbers))
-    return markdown.table(head, rows) if rows else ""
 
 
 def other_choices(found: Sequence[Effect]) -> list[Effect]:
@@ -342,64 +154,3 @@ def told_of_left_out(found: Sequence[Effect]) -> str:
 
 def _words(one: Effect) -> str:
     return f"{one.beside:+.1f} ({seeds_count(len(one.apart))})"
-
-
-def told_of_corners(short: Sequence[Record], dataset: str = "acdc") -> str:
-    """A sentence or two on the corners: whom they lift, and what is left of SCN's lead over PCE."""
-    found = {effect.method: effect for effect in fills(effects(short, dataset))}
-    if not found:
-        return ""
-    profile = next(r.run.profile for r in short if not r.run.variant.startswith(PRINTED_GRID))
-    parts = [filled(effect) for effect in found.values()]
-    text = (
-        f"**Labels that nobody drew, in short runs** ({data_title(dataset)}, {profile.size} pixels,"
-        f" {profile.iterations} iterations, validation): with a rotation's corners labelled as "
-        f"background, mean Dice goes from {'; '.join(parts)}."
-    )
-    lead = lead_over_pce(found)
-    return text + (f" {lead}" if lead else "")
-
-
-def filled(effect: Effect) -> str:
-    """One method's means in words, and its seeds' changes where there are several."""
-    (before, after), changes = effect.means, effect.changes
-    each = f" (by seed {', '.join(f'{c:+.1f}' for c in changes)})" if len(changes) > 1 else ""
-    return f"{title(effect.method)} {before:.1f} to {after:.1f}{each}"
-
-
-def above_scn(found: Sequence[Effect]) -> dict[str, str]:
-    """The rivals whose mean is clearly above SCN's with the choice and not above it without.
-
-    Both in words, over the seeds that both have, of the choice alone. Full supervision and PCE+CALE
-    are no rivals.
-    """
-    alone = [one for one in found if not one.base and one.method not in ("cale", "full")]
-    ours = next((one for one in alone if one.method == "scn"), None)
-    said = {}
-    for rival in alone:
-        seeds = sorted(set(rival.seeds) & set(ours.seeds)) if ours else []
-        if not ours or not seeds:
-            continue
-        (mine, after), (theirs, other) = (
-            tuple(np.mean([dice[seed] for seed in seeds]) for dice in (one.before, one.after))
-            for one in (ours, rival)
-        )
-        if theirs <= mine and other - after >= LITTLE:
-            said[rival.method] = f"{other:.1f} to SCN's {after:.1f}, {seeds_text(seeds)}"
-    return said
-
-
-def lead_over_pce(found: dict[str, Effect]) -> str:
-    """SCN's lead over PCE without and with labelled corners, over the seeds of both."""
-    if not {"pce", "scn"} <= found.keys():
-        return ""
-    pce, scn = found["pce"], found["scn"]
-    seeds = sorted(set(pce.seeds) & set(scn.seeds))
-    if not seeds:
-        return ""
-    before, after = (
-        np.mean([getattr(scn, when)[seed] - getattr(pce, when)[seed] for seed in seeds])
-        for when in ("before", "after")
-    )
-    with_them = f"{before:.1f} points without and {after:.1f} with them"
-    return f"SCN's lead over PCE is {with_them} ({seeds_text(seeds)})."

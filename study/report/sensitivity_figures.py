@@ -14,16 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from study.report.display import legend_below
-from study.report.sensitivity import (
-    GRIDS,
-    MEANING,
-    Effect,
-    chance,
-    default_dice,
-    fills,
-    open_choices,
-)
+from study.report.fill import fills
+from study.report.sensitivity import chance, default_dice, open_choices
 from study.report.titles import title
+from study.report.worth import GRIDS, MEANING, Effect
 
 EDGE = 8.0  # points; a choice that does more is marked at the axis's end, with its number
 OPEN, LABELLED = "#0072B2", "#D55E00"

@@ -4,8 +4,9 @@ import numpy as np
 
 from study.experiments import VARIANTS
 from study.report.amounts import FAULTS, PERCENT, amounts_picture, amounts_table, amounts_told
-from study.report.sensitivity import AMOUNTS, effects, open_choices
-from tests.study.report.test_sensitivity import short
+from study.report.sensitivity import open_choices
+from study.report.worth import AMOUNTS, effects
+from tests.study.report.test_worth import short
 
 RUNS = [
     *short("pce", "short", 0.40, 0.50),

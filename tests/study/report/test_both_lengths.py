@@ -3,7 +3,7 @@
 import pytest
 
 from study.report.both_lengths import both_lengths, lengths_table, lengths_told
-from tests.study.report.test_sensitivity import short
+from tests.study.report.test_worth import short
 
 SHORT = [
     *short("scn", "short+stride4", 0.70, 0.74),

@@ -3,8 +3,8 @@
 import pytest
 
 from study.report.claims_judged import Claim, claims, claims_told
-from tests.study.report.test_sensitivity import short
 from tests.study.report.test_tables import record
+from tests.study.report.test_worth import short
 
 
 def verdicts(records: list) -> dict[str, bool | None]:

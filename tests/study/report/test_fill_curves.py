@@ -1,7 +1,7 @@
 """Which runs are drawn with labelled corners and without."""
 
 from study.report.fill_curves import fill_panels
-from tests.study.report.test_sensitivity import short
+from tests.study.report.test_worth import short
 
 
 def test_all_seeds_of_what_corners_move_are_drawn_in_the_tables_order() -> None:

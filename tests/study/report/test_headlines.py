@@ -7,8 +7,8 @@ from study.report import lost_points
 from study.report.gain import headline
 from study.report.headlines import corners, headlines
 from study.report.in_brief import in_brief, level
-from tests.study.report.test_sensitivity import RUNS, short
 from tests.study.report.test_tables import record
+from tests.study.report.test_worth import RUNS, short
 
 NO_ROWS = pd.DataFrame()
 

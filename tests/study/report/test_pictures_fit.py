@@ -15,8 +15,8 @@ from study.report import (
     comparison_figures,
     figures,
     lost_points,
-    sensitivity,
     sensitivity_figures,
+    worth,
 )
 from study.report.lost_points_figure import bars
 from study.report.statistics import compare
@@ -35,7 +35,7 @@ def forest() -> Figure:
 
 
 def short_runs(draw: Callable[..., Figure]) -> Figure:
-    return draw(sensitivity.effects(committed_runs("cpu", "sensitivity")), "Short runs")
+    return draw(worth.effects(committed_runs("cpu", "sensitivity")), "Short runs")
 
 
 def lost() -> Figure:
