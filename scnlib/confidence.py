@@ -16,9 +16,9 @@ class Pseudo(NamedTuple):
 class ConfidenceThreshold(nn.Module):
     """CGTM's threshold tau, an average that follows the network's confidence.
 
-    The paper calls the mean of the largest confidences an increment of tau; here tau is an average
-    of them, since added up they would leave 0..1 at once. Its momentum is not printed; 1 keeps tau
-    fixed. `state_dict` holds tau, so that a resumed run goes on with it.
+    The paper names a moving average of the largest confidences, and yet calls their mean an
+    increment, which would leave 0..1 at once. The momentum is not printed; 1 keeps tau fixed.
+    `state_dict` holds tau, so that a resumed run goes on with it.
     """
 
     value_: Tensor
@@ -76,6 +76,9 @@ def confident_pixels(
         scribble: (B, H, W) integer, K = unlabelled; None leaves the pseudo-labels as predicted.
         trusted: scribbled pixels belong to M, however sure the network is there.
         valid: (B, H, W) bool, False where augmentation brought in padding, which is never in M.
+
+    Returns:
+        Labels (B, H, W) long and M (B, H, W) bool.
     """
     confident = confidence > tau
     if scribble is not None:

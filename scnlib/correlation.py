@@ -22,11 +22,11 @@ def correlation_map(
 ) -> Tensor:
     r"""Eq. 1: how alike every two cells are, C = softmax_j(f_i . f_j / sqrt(D)).
 
-    Departure: the print divides by sqrt(D) after the softmax, which only makes each row sum to
+    Departure: the print divides by sqrt(D) after the softmax, so that rows are sharper and sum to
     1/sqrt(D); `scale_inside=False` does that.
 
     Args:
-        f: features (B, D, h, w), any float type; computed in float32.
+        f: features (B, D, h, w), any float type; inside it is float32, or float64.
         other: features (B, D, h, w) of the cells j, where they are not f itself (two projections).
         rows: (B, R) long in 0..N-1, the cells i whose rows alone are wanted; None: all.
         scale_inside: divide by sqrt(D) before the softmax.
@@ -51,8 +51,14 @@ def propagate_features(
 ) -> Tensor:
     r"""`propagate` by `correlation_map` where C itself, N x N for each image, is not wanted.
 
-    C P is attention: f asks, f (or `other`) answers, and P is what is read. Arguments as in
-    `correlation_map` and `propagate`; same result.
+    C P is attention: f asks, f (or `other`) answers, and P is what is read.
+
+    Args:
+        f, other: features (B, D, h, w), as in `correlation_map`; so is `scale_inside`.
+        P: predictions (B, K, h, w) float.
+
+    Returns:
+        Y_corr (B, K, h, w), as `propagate` has it.
     """
     B, K, h, w = P.shape
     queries = _cells(f)  # (B, N, D)
@@ -79,7 +85,7 @@ def propagate(C: Tensor, P: Tensor) -> Tensor:
 
     Args:
         C: correlation map (B, N, N), rows summing to 1.
-        P: predictions (B, K, h, w), probabilities by default.
+        P: predictions (B, K, h, w) of C's type, probabilities by default.
 
     Returns:
         Y_corr (B, K, h, w); probabilities where P holds probabilities.

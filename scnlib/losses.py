@@ -285,7 +285,8 @@ def contrastive_loss(
     Args:
         features: (B, D, H, W) float, the last decoder block's output.
         scribble: (B, H, W) integer, K = `classes` = unlabelled.
-        labels, confident: pseudo-labels (B, H, W) and M (B, H, W) bool, after refinement.
+        labels, confident: pseudo-labels (B, H, W) integer in 0..K-1 and M (B, H, W) bool, after
+            refinement.
         choices: the temperature T, normalise, detach_means, means_over and contrast_mean.
         valid: (B, H, W) bool, False for padding, which leaves M; None where M has none.
     """

@@ -25,7 +25,7 @@ def shape_masks(rows: Tensor, threshold: float | Tensor) -> Tensor:
 
     Args:
         rows: rows of C, (B, R, N) float.
-        threshold: in 0..1.
+        threshold: in 0..1, a number or a tensor of one.
 
     Returns:
         masks (B, R, N) bool.
@@ -177,6 +177,11 @@ def refine_image(
         masks: (B, R, N) bool on the grid of `size` (h, w).
         free: (B, H, W) bool, pixels that may change (no scribbles and no padding); None: all.
         overwrite, gate: see `refine`.
+
+    Returns:
+        New labels (B, H, W) long and M (B, H, W) bool.
+
+    Raises `ValueError` where the grid's cells are not whole pixels (`to_grid`).
     """
     H, W = pseudo.labels.shape[-2:]
     labels, confident = grid_labels(pseudo, size, classes)

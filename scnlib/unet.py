@@ -100,7 +100,7 @@ class UNet(nn.Module):
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(self, x: Tensor) -> Output:
-        """x (B, 1, H, W) float32 in 0..1 to logits and features (see `Output`)."""
+        """x (B, 1, H, W) float32 in 0..1, H and W multiples of 16, to an `Output`."""
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
             x = x.contiguous(memory_format=torch.channels_last)
             features = self.encoder(x)
