@@ -45,14 +45,18 @@ def near(figure: Figure, box: tuple[slice, slice]) -> Figure:
     return figure
 
 
-def draw_matrices(matrices: dict[str, Tensor], top: float = 1.0) -> Figure:
-    """Small matrices (n, m) with their numbers written in; colours run from 0 to `top`."""
+def draw_matrices(
+    matrices: dict[str, Tensor], rows: Sequence[str] = (), columns: Sequence[str] = ()
+) -> Figure:
+    """Small matrices (n, m) of numbers in 0..1, which are written in, with names on both sides."""
     figure, axes = panels(1, len(matrices))
     for axis, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
-        axis.imshow(matrix.numpy(), cmap="cividis", vmin=0, vmax=top)
+        axis.imshow(matrix.numpy(), cmap="cividis", vmin=0, vmax=1)
         axis.set_title(title, fontsize=10)
+        axis.set_xticks(range(len(columns)), columns)
+        axis.set_yticks(range(len(rows)), rows)
         for (i, j), value in np.ndenumerate(matrix.numpy()):
-            ink = "white" if value < 0.5 * top else "black"
+            ink = "white" if value < 0.5 else "black"
             axis.text(j, i, f"{value:.2f}", ha="center", va="center", color=ink)
     return figure
 

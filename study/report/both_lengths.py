@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from scnlib.records import Record
+from study.experiments import RECIPES, without_recipe
 from study.report import markdown
 from study.report.left_out import best_by_seed
 from study.report.means import seeds_text
@@ -11,7 +12,8 @@ from study.report.sensitivity import finest
 from study.report.titles import title
 from study.report.worth import GRIDS, IN_WORDS, LITTLE, Effect, effects
 
-WITHOUT_CACL = "nocacl"  # no variant in whole runs: a method of Table 3
+# No variants in whole runs, where they are rows: one of Table 3, and those of `RECIPES`.
+WITHOUT_CACL, BY_SGD = "nocacl", "sgd001"
 
 
 class BothLengths(NamedTuple):
@@ -43,9 +45,11 @@ def both_lengths(
         for one in effects([*records, *variants], dataset)
         if not one.base
     }
-    scn, without = (best_by_seed(records, dataset, name, "") for name in ("scn", "cale"))
-    if scn.keys() & without.keys():
-        whole["scn", WITHOUT_CACL] = Effect("scn", "", WITHOUT_CACL, scn, without)
+    rows = [("scn", WITHOUT_CACL, "cale"), *((without_recipe(m), BY_SGD, m) for m in RECIPES)]
+    for method, choice, row in rows:
+        before, after = (best_by_seed(records, dataset, name, "") for name in (method, row))
+        if before.keys() & after.keys():
+            whole[method, choice] = Effect(method, "", choice, before, after)
     found = [
         BothLengths(one, whole[one.method, one.choice])
         for one in finest(effects(short, dataset))

@@ -244,8 +244,8 @@ def _best(records: Sequence[Record], moved: Effects) -> list[Claim]:
         found.append(
             Claim(
                 f"SCN has the best mean {word} on both sets",
-                f"ahead of it: {', '.join(names) or 'none'}; behind it and not told apart: "
-                f"{', '.join(close) or 'none'}"
+                f"ahead of it, PCE+CALE not counted: {', '.join(names) or 'none'}; behind it and "
+                f"not told apart: {', '.join(close) or 'none'}"
                 + (_close_by_adam(records) + _ahead_by_public_code(records, moved))
                 * (metric == "dice"),
                 None if (names and not better) or not whole else not names,

@@ -83,7 +83,7 @@ def _said(seeds: pd.DataFrame, apart: bool) -> str:
     if len(seeds):
         first = seeds.iloc[0]
         said += f"; SCN {first['reference_seeds']}; {first['patients']} patients"
-    return said + f"; ‡ single seeds move the difference by over {SPREAD:g}" * apart + ")"
+    return said + f"; ‡ single seeds differ by over {SPREAD:g}" * apart + ")"
 
 
 def _difference(axes: Axes, y: int, row: Any, factor: float, furthest: float) -> None:

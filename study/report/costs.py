@@ -26,7 +26,7 @@ def costs_told(folder: Path, records: Sequence[Record]) -> str:
         )
         if used:
             said = f"{used[0]:.2f} to {used[-1]:.2f} GiB (runs: {len(used)})"
-            lines.append(f"Peak memory of a run of profile `{profile}`: {said}.")
+            lines.append(f"Peak memory of the tables' runs of profile `{profile}`: {said}.")
     for stem, content in benchmarks(folder).items():
         lines += [f"{content['machine']}: {line}" for line in _of_a_machine(content, stem)]
     return "\n".join(f"- {line}" for line in lines)

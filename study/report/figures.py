@@ -112,7 +112,7 @@ def histograms(cases: Sequence[Case], title: str) -> Figure:
         axes.set(title=f"{title}: {name}", xlabel="intensity (0 to 1)", xlim=(0, 1.02))
     grid[0, 0].set_ylabel("density")
     lines = [Line2D([], [], label=classes[k], **looks[k]) for k in sorted(seen)]
-    legend_below(figure, 4, handles=lines, fontsize=10, handlelength=4)
+    legend_below(figure, 4, handles=lines, fontsize=10, handlelength=3)
     return figure
 
 

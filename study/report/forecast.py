@@ -1,8 +1,8 @@
 """How long the whole study takes, on one machine or on many: from the measured cost of a step.
 
 The seconds a step of each method are measured (`python -m study.speed`, least of its rounds, 12
-slices); hours are reckoned from them: steps x seconds, for every row of Tables 1-3 on both data
-sets with three seeds. The printed batch of 24 is taken for twice the cost of 12.
+slices); hours are reckoned from them: steps x seconds, for every printed row of Tables 1-3 and
+full supervision, three seeds each. The printed batch of 24 is taken for twice the cost of 12.
 """
 
 import heapq

@@ -90,8 +90,7 @@ Where seeds, or structures, of a row lie far apart (mean test Dice, percent){exp
 """
 _EXPERIMENT = """, and an experiment: the
 same run with the corners that a rotation brings in labelled as background, which says background
-where nobody drew. Its Dice is of validation subjects; runs of another number format are named under
-"Labels that nobody drew", above"""
+where nobody drew. Its Dice is of validation subjects"""
 _SHORT = """## Short runs
 
 On validation subjects of ACDC. What fills a rotation's corners

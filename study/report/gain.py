@@ -78,7 +78,7 @@ def gain_in_brief(found: Sequence[Gain], overall: Mapping[str, str] | None = Non
     )
     return (
         f"**{where_it_lies(found)}**: in seed {found[0].seed}, {gains_told(found, overall)} "
-        f"are floods over {FAR:g} mm away. With only the largest connected part kept, PCE has "
+        f"are floods over {FAR:g} mm away; with only the largest connected part kept, PCE then has "
         f"{pce}, SCN {scn}."
     )
 

@@ -101,7 +101,7 @@ def glance(
     for axes, (name, labels) in zip(grid[0], panels.items(), strict=True):
         whole_slice(axes, image, truth.shape)
         rival = name in predictions and name not in ("pce", "scn", "full")
-        axes.set_title(title(name) + "\n(best baseline)" * rival, fontsize=12)
+        axes.set_title(title(name) + "\n(best on validation)" * rival, fontsize=12)
         if labels is not None:
             fill(axes, labels)
         if name in predictions:

@@ -134,16 +134,17 @@ def corners(
 def _by_method(found: Sequence[worth.Effect]) -> str:
     """Each method that moves, its mean over seeds, the most lifted first; SCN last."""
     ordered = sorted(found, key=lambda one: -one.gain)
-    said, kept = [], 0
+    said, kept = [], []
     for one in [one for one in ordered if one.method != "scn"]:
         if abs(one.gain) < LITTLE:
-            kept += 1
+            kept.append(len(one.seeds))
         else:
             before, after = one.means
             seeds = seeds_count(len(one.seeds))
             said.append(f"{title(one.method)} {before:.1f} to {after:.1f} ({seeds})")
     if kept:
-        said.append(f"{kept} other{'s' * (kept > 1)} by less than {LITTLE:g}")
+        once = f" ({seeds_count(1)}{' each' * (len(kept) > 1)})" * (max(kept) == 1)
+        said.append(f"{len(kept)} other{'s' * (len(kept) > 1)} by less than {LITTLE:g}{once}")
     said += [worth.gain_told(one) for one in found if one.method == "scn"]
     return ", ".join(said)
 

@@ -12,7 +12,7 @@ import pandas as pd
 from scnlib.records import Record
 from study.report import amounts, gain, headlines, left_out, own_rival, resolution
 from study.report.findings import ablation_steps
-from study.report.means import mean_dice
+from study.report.means import mean_dice, per_seed
 from study.report.paper import printed_mean
 from study.report.titles import OF_RIVALS, data_title, title
 from study.report.worth import effects
@@ -52,7 +52,8 @@ def level(records: Sequence[Record], fine: Sequence[Record] = ()) -> str:
         if "scn" in ours:
             printed = printed_mean(number, "scn")
             finer = mean_dice(fine, dataset).get("scn")
-            more = "" if finer is None else f"; {100 * finer:.1f}% at 256x256"
+            once = ", one seed" * (len(per_seed(fine, dataset).get("scn", ())) == 1)
+            more = "" if finer is None else f"; {100 * finer:.1f}% at 256x256{once}"
             where = f"on {data_title(dataset)} ({printed:.1f}% printed{more})"
             each.append(f"{100 * ours['scn']:.1f}% {where}")
     text = f"SCN has a mean Dice (overlap with the truth) of {' and '.join(each)}."

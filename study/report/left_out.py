@@ -2,7 +2,7 @@
 
 Departures from the protocol are validated and never tested. So the costs are compared on validation
 subjects, and instead of an interval over patients, which these runs have not, each has the range
-over all pairs of a seed of its own and one of the protocol's.
+over all pairs of a seed of its own and one of the protocol's, of the seeds that both have.
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ def _cost(
     seeds = ours.keys() & protocol.keys()
     if not seeds:
         return None
-    pairs = [a - b for a in ours.values() for b in protocol.values()]
+    pairs = [ours[one] - protocol[other] for one in seeds for other in seeds]
     mean = sum(ours[seed] - protocol[seed] for seed in seeds) / len(seeds)
     return Cost(name, mean, min(pairs), max(pairs), sorted(seeds))
 
@@ -108,9 +108,10 @@ def in_short(records: Sequence[Record], variants: Sequence[Record]) -> str:
     if not found:
         return ""
     shapes = without_shapes(found)
+    shapes += _by_pixels([*records, *variants]) if shapes else ""
     return (
         "**Which parts of SCN count** (points of Dice without one, ACDC, validation, range over "
-        f"pairs of seeds): {_listed(found)}.{shapes}{_by_pixels(variants) if shapes else ''}"
+        f"pairs of seeds): {_listed(found)}.{shapes}"
     )
 
 
@@ -126,17 +127,24 @@ def without_shapes(found: Sequence[Cost]) -> str:
     )
 
 
-def _by_pixels(variants: Sequence[Record]) -> str:
-    """What shapes add to a run without any where pixels vote; "" of fewer than two seeds.
+def _by_pixels(runs: Sequence[Record]) -> str:
+    """What shapes add to a run without any, by cells and by pixels; "" of fewer than two seeds.
 
     By default cells vote, and a cell that is mostly trusted takes no vote.
     """
-    fine, none = (best_by_seed(variants, "acdc", "scn", v) for v in ("pixelmasks", "noshape"))
-    gains = [fine[seed] - none[seed] for seed in fine.keys() & none.keys()]
-    if len(gains) < 2:
+    cells, fine, none = (
+        best_by_seed(runs, "acdc", "scn", name) for name in ("", "pixelmasks", "noshape")
+    )
+    seeds = cells.keys() & fine.keys() & none.keys()
+    if len(seeds) < 2:
         return ""
-    points = sum(gains) / len(gains)
-    return f" Shapes that vote by pixels, not cells, add {points:+.1f} ({seeds_count(len(gains))})."
+    by_cells, by_pixels = (
+        sum(dice[seed] - none[seed] for seed in seeds) / len(seeds) for dice in (cells, fine)
+    )
+    return (
+        f" To a run without shapes those of cells add {by_cells:+.1f}, those of pixels "
+        f"{by_pixels:+.1f} ({seeds_count(len(seeds))})."
+    )
 
 
 def _tested(records: Sequence[Record]) -> str:

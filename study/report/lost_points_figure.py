@@ -14,8 +14,8 @@ from study.report.lost_points import MENDINGS
 LABELS = {
     "far": "far: from the heart",
     "absent": "absent: slices without the structure",
-    "missed": "missed: slices where it is missed",
-    "border": "border: within a pixel of one",
+    "missed": "missed: slices with none predicted",
+    "border": "border: within a pixel of a border",
     "rest": "rest: elsewhere",
 }
 COLOURS = ("#000000", "#0072B2", "#56B4E9", "#BBBBBB", "#E69F00")

@@ -4,7 +4,7 @@ Tests are those of the tables: each of the study's own rows is a question of its
 adjusted for no other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,15 @@ def told_in_full(records: Sequence[Record]) -> str:
 def with_one_part(lost: pd.DataFrame, full: bool = True) -> str:
     """The rival against SCN where the largest part is kept in both, on each data set; or ""."""
     tests = lost_points.against_scn(lost).to_dict("records") if len(lost) else []
+    for row in tests:
+        mine: Any = lost[lost["dataset"] == row["dataset"]]
+        seeds = [{*mine[mine["method"] == name]["seed"]} for name in (row["method"], "scn")]
+        row["of_seeds"] = "" if seeds[0] == seeds[1] else " against ".join(map(_numbers, seeds))
     return _listed(tests, short=not full, unit="points" * full)
+
+
+def _numbers(seeds: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(seeds)))
 
 
 def _listed(tests: Sequence[Any], short: bool = True, unit: str = "") -> str:
@@ -73,7 +81,8 @@ def _distance(fine: Sequence[Any]) -> str:
     """Where tests at the printed size tell the two apart by 95HD; "" where none does."""
     told = [row for row in _of(fine, "box", "hd95_voxel") if row["verdict"] in ("better", "worse")]
     each = [
-        f"{row['verdict']} on {data_title(row['dataset'])} (p {row['p_holm']:.3f})" for row in told
+        f"{row['verdict']} on {data_title(row['dataset'])} (p {row['p_holm']:.3f}, {_seeds(row)})"
+        for row in told
     ]
     return f" Its 95HD at 256x256 is {', '.join(each)}." if each else ""
 
@@ -114,7 +123,9 @@ def _of(tests: Sequence[Any], method: str, metric: str) -> list[Any]:
 
 
 def _seeds(row: Any, short: bool = False) -> str:
-    """How many seeds are compared; `short` where it was said in full before."""
+    """How many seeds are compared, or which; `short` where it was said in full before."""
+    if row.get("of_seeds"):
+        return f"seeds {row['of_seeds']}"
     seeds = row["seeds"] if short else seeds_count(row["seeds"])
     same = row["seeds"] == row["reference_seeds"]
     against = f"{seeds_count(row['seeds'])} against {row['reference_seeds']}"

@@ -13,6 +13,7 @@ import numpy as np
 from scnlib.records import Record
 from study.places import FINE
 from study.report import markdown
+from study.report.findings import run_key
 from study.report.means import per_seed, seeds_text
 from study.report.paper import printed_mean
 from study.report.scores import number_text
@@ -69,8 +70,19 @@ def sizes_told(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
     beside = f" (at 128x128, {length(coarse, fine)})" if coarse else ""
     return (
         f"**At 256x256, with a tenth of the printed training** (profile `{FINE}`), mean Dice"
-        f"{beside}: {'; '.join(parts)}."
+        f"{beside}: {'; '.join(parts)}.{_other_formats(coarse, fine)}"
     )
+
+
+def _other_formats(coarse: Sequence[Record], fine: Sequence[Record]) -> str:
+    """The methods whose runs of one seed compute in other number formats at the two sizes."""
+    usual = {run_key(record): record.dtype for record in coarse}
+    mixed = {
+        f"{title(r.run.method)} on {data_title(r.run.dataset)} ({r.dtype} beside {there})"
+        for r in fine
+        if (there := usual.get(run_key(r), r.dtype)) != r.dtype
+    }
+    return f" Number formats differ as well for {', '.join(sorted(mixed))}." if mixed else ""
 
 
 def length(coarse: Sequence[Record], fine: Sequence[Record]) -> str:

@@ -18,7 +18,10 @@ STATED: dict[str, tuple[str, Callable[[Profile], str]]] = {
     "learning rate": ("0.001, StepLR", lambda one: f"{one.lr:g}, {_SCHEDULE[one.schedule]}"),
     "weights of PCE, PAP, RSR, CACL": ("1, 0.3, 0.25, 0.1", lambda _: _listed(LAMBDAS)),
     "tau's first value": ("0.85", lambda _: f"{OPTIONS.tau:g}"),
-    "backbone": ("each method's own", lambda _: "one U-Net for all"),
+    "backbone": (
+        "each method's own",
+        lambda _: "one U-Net for all (DMPLS: two decoders; Fddseg: two of it)",
+    ),
 }
 _SCHEDULE = {"step": "StepLR", "poly": "polynomial decay"}
 

@@ -74,7 +74,7 @@ def best(records: Sequence[Record]) -> list[str]:
             led = " (SCN is significantly better by ranks)" if led else " (significant)"
         named.append(text + led)
     return [
-        "**The best.** The paper says that SCN has the highest mean Dice and the lowest mean 95HD. "
+        "**The best.** The paper claims the best mean Dice and 95HD for SCN. "
         "Rows with a better mean over patients here, all seeds taken together (difference to SCN, "
         f"with its 95% bootstrap interval): {'; '.join(named) or 'none'}."
     ]

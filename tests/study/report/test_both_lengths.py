@@ -31,4 +31,8 @@ def test_a_choice_of_both_lengths_is_compared_over_the_seeds_of_each() -> None:
         "Of 2 choices that both were made with (ACDC, validation), 1 do the same within 2 points "
         "(none of these moves either by more); the others: SCN `norsr` +1.0 short and -10.0 whole."
     )
+    by_sgd = [*short("meloss", "short", 0.50), *short("meloss", "short+sgd001", 0.60)]
+    rows = [*short("meloss", "", 0.8, 0.9), *short("meloss_sgd", "", 0.75)]
+    (one,) = both_lengths(by_sgd, rows, [])  # in whole runs a row of its own
+    assert one.points == (pytest.approx(10), pytest.approx(-5))
     assert both_lengths(SHORT, [], []) == [] and lengths_table([]) == lengths_told([]) == ""

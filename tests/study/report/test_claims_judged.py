@@ -155,16 +155,21 @@ def test_the_best_mean_is_a_claim_for_dice_and_one_for_95hd():
     there = [record("scn", 0.8, dataset="mscmr"), record("mloss", 0.7, dataset="mscmr")]
     dice, hd95 = best([*runs, *there])
     assert dice.holds and hd95.holds
-    assert dice.here == "ahead of it: none; behind it and not told apart: MLoss on ACDC (one seed)"
+    assert dice.here == (
+        "ahead of it, PCE+CALE not counted: none; behind it and not told apart: MLoss on ACDC "
+        "(one seed)"
+    )
     assert "in the print, too" not in dice.cause
     assert hd95.cause.endswith("; in the print, too, ahead of it: MLoss and RLoss on ACDC")
     ahead = best([record("scn", 0.8), record("mloss", 0.81), *there])[0]
-    assert ahead.holds is False and ahead.here.startswith("ahead of it: MLoss on ACDC (one seed);")
+    assert ahead.holds is False and ahead.here.startswith(
+        "ahead of it, PCE+CALE not counted: MLoss on ACDC (one seed);"
+    )
     assert ahead.cause == "significant leads: 1"
     close = record("mloss", 0.8)
     close.metrics["dice"] += [0.01, 0.011, 0.012] * 3 + [-0.009] * 9
     (undecided, _) = best([record("scn", 0.8), close, *there])
-    assert undecided.holds is None and "ahead of it: MLoss on ACDC" in undecided.here
+    assert undecided.holds is None and "not counted: MLoss on ACDC" in undecided.here
 
 
 def test_a_fill_of_corners_that_lifts_a_row_is_among_its_causes():

@@ -27,8 +27,8 @@ def test_memory_steps_and_times_are_told_as_measured(tmp_path):
     (tmp_path / "box.json").write_text(json.dumps({"machine": "A box", "benchmarks": rows}))
     text = costs_told(tmp_path, [used("cpu", 1280), used("cpu", 1024), used("night", 2560)])
     assert text.splitlines() == [
-        "- Peak memory of a run of profile `cpu`: 1.00 to 1.25 GiB (runs: 2).",
-        "- Peak memory of a run of profile `night`: 2.50 to 2.50 GiB (runs: 1).",
+        "- Peak memory of the tables' runs of profile `cpu`: 1.00 to 1.25 GiB (runs: 2).",
+        "- Peak memory of the tables' runs of profile `night`: 2.50 to 2.50 GiB (runs: 1).",
         "- A box: a step of USTM costs 4.0 of PCE's at 256 pixels: beside the student's own, its "
         "teacher predicts 9 times a step.",
         "- A box: `import scnlib` 0.012 s, planning of `--profile cpu --dry-run` with nothing to "

@@ -231,7 +231,7 @@ def test_what_seeds_move_far_is_marked_in_its_own_unit() -> None:
     ]
     figure = comparison_figures.forest(pd.DataFrame(rows))
     assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [[], [], ["‡"], []]
-    assert figure.get_suptitle().endswith("; ‡ single seeds move the difference by over 5)")
+    assert figure.get_suptitle().endswith("; ‡ single seeds differ by over 5)")
 
 
 @pytest.mark.parametrize("far", [-0.7, 0.7])

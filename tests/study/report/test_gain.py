@@ -88,8 +88,8 @@ def test_the_gain_lies_where_most_of_it_lies():
     (text,) = in_brief([], far)
     assert text == (
         "**SCN's gain over PCE lies far from the heart**: in seed 2, 20.0 of 30.0 points on ACDC "
-        "are floods over 20 mm away. With only the largest connected part kept, PCE has 60.0%, "
-        "SCN 90.0%."
+        "are floods over 20 mm away; with only the largest connected part kept, PCE then has "
+        "60.0%, SCN 90.0%."
     )
     assert headline(far).startswith(text)
     near, none = ((0.5, 0.55, 0.6), (0.8, 0.8, 0.9)), ((0.8, 0.9, 0.9), (0.5, 0.5, 0.9))

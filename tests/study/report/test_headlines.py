@@ -66,7 +66,7 @@ def test_where_whole_runs_have_labelled_corners_short_ones_are_not_told():
     )
     still = [*labelled, *short("mloss", "background", 0.51)]
     assert corners(brief, whole, still).split("validation Dice: ")[1] == (
-        "ACDC, S2L 65.0 to 75.5 (2 seeds), 1 other by less than 2, SCN -1.0 (1 seed); "
+        "ACDC, S2L 65.0 to 75.5 (2 seeds), 1 other by less than 2 (1 seed), SCN -1.0 (1 seed); "
         "MSCMR, MELoss 60.0 to 87.0 (1 seed)."
     )
     adam = [*labelled, *short("rloss", "background", 0.8)]
@@ -97,8 +97,9 @@ def test_in_brief_a_finding_keeps_its_first_numbers():
         "SCN has a mean Dice (overlap with the truth) of 73.3% on ACDC (88.5% printed) and 63.3% "
         "on MSCMR (88.9% printed)."
     )
-    assert " on ACDC (88.5% printed; 78.3% at 256x256) and 63.3% on MSCMR (88.9% " in level(
-        runs, fine
+    assert (
+        " on ACDC (88.5% printed; 78.3% at 256x256, one seed) and 63.3% on MSCMR (88.9% "
+        in level(runs, fine)
     )
     assert sizes == (
         "**At 256x256** (in brackets at 128x128, 3,000 steps in place of 6,000; the same seeds) "

@@ -28,6 +28,8 @@ def test_a_cost_is_of_the_same_seeds_and_its_range_is_of_all_pairs() -> None:
     assert cost.name == "CACL's term" and cost.seeds == [0, 1]
     # Seed by seed +3 and -1; all pairs from 81 - 82 to 83 - 80.
     assert [cost.points, cost.low, cost.high] == pytest.approx([1.0, -1.0, 3.0])
+    lone = [validated(0.5, seed=2), validated(0.99, "cale", seed=3)]
+    assert costs([*PROTOCOL, *cale, *lone], [], "acdc") == [cost], "of the seeds of both alone"
 
 
 def both(dice: float, variant: str = "", method: str = "scn") -> list[Any]:
@@ -81,8 +83,10 @@ def test_shapes_that_vote_by_pixels_stand_beside_none_over_the_seeds_of_both() -
     runs = [*both(0.70, "norsr"), *both(0.80, "noshape")]
     by_pixels = [validated(dice, "scn", "pixelmasks", n) for n, dice in enumerate((0.81, 0.83, 1))]
     text = in_short(PROTOCOL, [*runs, *by_pixels])
-    assert text.endswith(" Shapes that vote by pixels, not cells, add +2.0 (2 seeds).")
-    assert "by pixels" not in in_short(PROTOCOL, [*runs, by_pixels[0]]), "one run is chance"
+    # SCN's two seeds have 80 and 82.
+    said = " To a run without shapes those of cells add +1.0, those of pixels +2.0 (2 seeds)."
+    assert text.endswith(said)
+    assert "of pixels" not in in_short(PROTOCOL, [*runs, by_pixels[0]]), "one run is chance"
 
 
 def test_where_no_part_costs_it_is_said() -> None:

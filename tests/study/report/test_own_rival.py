@@ -78,6 +78,8 @@ def test_the_own_rival_is_told_with_one_part_kept_on_each_data_set():
         "-20.00 [-20.00, -20.00] on ACDC (p 0.002: worse, 1 each), +0.00 [+0.00, +0.00] on MSCMR "
         "(p 1.000: no difference, 1 each)."
     )
+    others = pd.DataFrame([row | {"seed": 2 * (row["method"] == "scn")} for row in rows])
+    assert "(p 0.002: worse, seeds 0 against 2)" in with_one_part(others, full=False)
     told_of = with_one_part(pd.DataFrame(rows))
     assert "-20.00 points [-20.00, -20.00] on ACDC (p 0.002: worse, 1 seed each); " in told_of
 
@@ -93,7 +95,7 @@ def test_the_printed_size_is_told_too_where_both_were_run():
 def test_a_distance_that_tests_tell_apart_at_the_printed_size_is_told() -> None:
     runs = [record("scn", 0.7), record("box", 0.7)]
     fine = [record("scn", 0.7, profile="night"), record("box", 0.8, profile="night")]
-    said = " Its 95HD at 256x256 is better on ACDC (p 0.031)."
+    said = " Its 95HD at 256x256 is better on ACDC (p 0.031, 1 seed each)."
     assert rival_told(runs, NO_ROWS, fine).endswith(said)
     assert rival_in_brief(runs, NO_ROWS, fine).endswith(said)
     same = [fine[0], record("box", 0.7, profile="night")]
