@@ -3,5 +3,6 @@
 `study.speed.steps`    the steps that are timed: the field's plain one, and each method's
 `study.speed.limits`   convolutions alone, beside the processor's measured rate
 `study.speed.figure`   the table as a picture
-`study.speed.on_gpu`   all in one go on a borrowed GPU: kernels by time, the table, a run in slices
+`study.speed.on_gpu`   all in one go on a borrowed GPU: kernels by time, the table, a run in slices;
+                       with `carried` (what goes there and back) and `gpu_tables`
 """

@@ -32,16 +32,11 @@ Back home, where the test volumes are, each finished checkpoint is tested once a
     python -m study.speed.on_gpu finish --data DIR --out RESULTS OUT/scn-0.pt
 """
 
-import gc
 import json
 import logging
-import lzma
-import shutil
 import sys
-import tarfile
 import time
 from argparse import Namespace
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,96 +55,21 @@ from scnlib.step import STEPS
 from scnlib.training import Training
 from study.commands import described, exit_code
 from study.experiments import make_run
-from study.places import files_under
-from study.speed.steps import PLAIN, WAYS, by_kernel, method_step, plain_step, timed
+from study.speed.carried import DATA, divide, joined, pack, pieces_of, unpack
+from study.speed.gpu_tables import (
+    RESERVE,
+    benchmark,
+    benchmark_table,
+    profile,
+    profile_table,
+    report,
+)
 
-PIECE = "data.tar.xz"  # and a dot and a number
-DATA = "fingerprint.json"  # of the whole data set, which only home has
 COPY_SECONDS = 60.0
-RESERVE = 15.0  # seconds kept for the last copy
 START = 60.0  # seconds that reading the data and the first step may take
 KEPT_BYTES = 15 * 2**20  # of a piece of a checkpoint
 
 log = logging.getLogger(__name__)
-
-
-# --- packing, and unpacking there ---------------------------------------------------------------
-
-
-def pack(options: Namespace) -> None:
-    """Write the volumes to train and validate on as pieces of a tar.xz.
-
-    Raises as `load_split` for missing or bad volumes, before anything is written.
-    """
-    splits = [load_split(options.dataset, options.data, split) for split in ("train", "val")]
-    sources = sorted({Path(case.source) for cases in splits for case in cases})
-    options.to.mkdir(parents=True, exist_ok=True)
-    told, whole = options.to / DATA, options.to / PIECE
-    told.write_text(json.dumps(fingerprint(options.dataset, options.data)))
-    # A volume may be a link to another disk, which the machine has not.
-    with tarfile.open(whole, "w:xz", preset=6, dereference=True) as archive:
-        for path in dict.fromkeys(path for source in sources for path in _files(source)):
-            archive.add(path, path.relative_to(options.data))
-        archive.add(told, DATA)
-    divide(whole.read_bytes(), whole, int(options.piece_mb * 2**20))
-    told.unlink()
-    whole.unlink()
-
-
-def divide(content: bytes, path: Path, size: int) -> None:
-    """Write the content as files of at most `size` bytes, path.00, path.01, ..."""
-    parts = [content[start : start + size] for start in range(0, len(content), size)]
-    for number, part in enumerate(parts):
-        replace_bytes(path.with_name(f"{path.name}.{number:02}"), part)
-    for old in pieces_of(path)[len(parts) :]:
-        old.unlink()
-
-
-def pieces_of(path: Path) -> list[Path]:
-    """What `divide` has written, in order."""
-    return sorted(path.parent.glob(f"{path.name}.[0-9][0-9]"))
-
-
-def joined(path: Path) -> bytes:
-    """What `divide` was given; FileNotFoundError where no piece is."""
-    if not (found := pieces_of(path)):
-        raise FileNotFoundError(f"{path}.00: no such file: it was not made, or not carried over")
-    return b"".join(piece.read_bytes() for piece in found)
-
-
-def _files(source: Path) -> list[Path]:
-    """A volume's file; of NIfTI the split's whole folder, as masks are files of their own."""
-    if source.suffix == ".h5":
-        return [source]
-    split = source.parents[1]
-    found = [path for path in files_under(split, "*") if path.is_file()]
-    return found + list(split.parent.glob("dataset.toml"))
-
-
-def unpack(pieces: Path, work: Path) -> Path:
-    """The data's folder in `work`, unpacked from the pieces unless it is there.
-
-    Raises FileNotFoundError where there are no pieces, ValueError where one is missing or damaged.
-    """
-    data = work / "data"
-    if data.exists():
-        return data
-    whole, beside = work / PIECE, work / "unpacking"
-    whole.write_bytes(joined(pieces / PIECE))
-    shutil.rmtree(beside, ignore_errors=True)
-    # Python 3.11 knows the filter from 3.11.4 on; the archive is of our own making.
-    safe: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-    try:
-        with tarfile.open(whole) as archive:
-            archive.extractall(beside, **safe)
-    except (EOFError, lzma.LZMAError, tarfile.TarError) as error:
-        found = len(pieces_of(pieces / PIECE))
-        raise ValueError(
-            f"{pieces / PIECE}: {found} pieces do not make the archive ({error}): carry all of them"
-        ) from error
-    whole.unlink()
-    beside.rename(data)  # last: what is cut off here is unpacked again
-    return data
 
 
 # --- on the machine -----------------------------------------------------------------------------
@@ -187,7 +107,7 @@ def run(options: Namespace) -> None:
     }
     for name, (table, measure) in parts.items():
         if name not in options.skip:
-            _report(options.out / f"{name}.json", table, measure, end)
+            report(options.out / f"{name}.json", table, measure, end)
     if failed:
         raise ValueError(f"not finished: {'; '.join(failed)}")
 
@@ -204,77 +124,6 @@ def wanted(options: Namespace, text: str) -> Run:
         raise ValueError(f"{text!r}: write a run as METHOD:SEED, as in scn:0")
     get_method(method)
     return make_run(options.dataset, method, int(seed), options.profile, **dict(options.set))
-
-
-def _report(
-    path: Path,
-    table: list[tuple[str, str]],
-    measure: Callable[[str, str], dict[str, Any]],
-    end: float,
-) -> None:
-    """Write what is measured of each method and way, or its trouble, as it comes."""
-    content: dict[str, Any] = {"versions": provenance.versions(), "result": []}
-    before = json.loads(path.read_text())["result"] if path.exists() else []
-    measured = {(row["method"], row["asked"]): row for row in before if "trouble" not in row}
-    for method, way in table:
-        row: dict[str, Any] = {"method": method, "asked": way}
-        if time.monotonic() > end - RESERVE:
-            row = measured.get((method, way), row | {"trouble": "the time was over"})
-        else:
-            try:
-                row |= measure(method, way)
-            except Exception as error:  # the other rows have to be measured all the same
-                row["trouble"] = f"{type(error).__name__}: {error}"
-                log.exception("%s %s", method, way)
-        content["result"].append(row)
-        replace_text(path, json.dumps(content, indent=1) + "\n")
-        log.info("%s: %s", path.name, {name: row[name] for name in row if name != "kernels"})
-
-
-def profile_table(device: torch.device) -> list[tuple[str, str]]:
-    """Methods and ways whose kernels are timed."""
-    ways = ("compiled graph", "eager") if device.type == "cuda" else ("eager",)
-    return [("scn", way) for way in ways]
-
-
-def profile(options: Namespace, device: torch.device, method: str, way: str) -> dict[str, Any]:
-    """A step's kernels by time."""
-    step = method_step(method, options.size, options.batch, device, way)
-    for _ in range(5):
-        step()
-    rows = by_kernel(step, device)
-    total = round(sum(float(row["ms"]) for row in rows), 3)
-    return {"machine": provenance.hardware(device), "ms": total, "kernels": rows[:60]}
-
-
-def benchmark_table(device: torch.device) -> list[tuple[str, str]]:
-    """Methods and ways of the table of steps."""
-    if device.type != "cuda":
-        return [(method, "eager") for method in (PLAIN, "pce", "scn")]
-    rows = [(method, way) for method in ("scn", "pce") for way in WAYS[::-1]]
-    return [(PLAIN, "eager"), *rows]
-
-
-def benchmark(options: Namespace, device: torch.device, method: str, way: str) -> dict[str, Any]:
-    """A step's milliseconds, with its memory and the way that it took."""
-    on_gpu = device.type == "cuda"
-    if on_gpu:
-        gc.collect()
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(device)
-    began = time.monotonic()
-    if method == PLAIN:
-        step = plain_step(options.size, options.batch, device)
-    else:
-        step = method_step(method, options.size, options.batch, device, way)
-    took = step()
-    for _ in range(4 if on_gpu else 0):
-        took = step()
-    row: dict[str, Any] = {"machine": provenance.hardware(device), "way": took or "eager"}
-    row |= {"seconds_to_start": round(time.monotonic() - began, 1)}
-    row |= timed(step, device, repeats=5, inner=20 if on_gpu else 1)
-    tf32 = on_gpu and torch.backends.cudnn.allow_tf32  # what float32 convolutions are there
-    return row | {"peak_memory_mb": provenance.peak_memory_mb(device), "tf32": tf32}
 
 
 def train_in_budget(

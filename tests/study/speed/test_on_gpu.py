@@ -13,7 +13,7 @@ import torch
 
 from scnlib import checkpoint, records
 from scnlib.paths import REPOSITORY
-from study.speed import on_gpu
+from study.speed import carried, gpu_tables, on_gpu
 from tests.tiny_runs import cases
 
 TINY = "size=16 batch=4 iterations=6 validations=2 bf16=false".split()
@@ -27,7 +27,8 @@ THERE = {
 @pytest.fixture
 def borrowed(tmp_path: Path, few_subjects: None, monkeypatch: pytest.MonkeyPatch):
     """The run command on the phantom, with tiny sizes, and training of a few subjects."""
-    monkeypatch.setattr(on_gpu, "RESERVE", 0.0)
+    for module in (on_gpu, gpu_tables):
+        monkeypatch.setattr(module, "RESERVE", 0.0)
     monkeypatch.setattr(on_gpu, "START", 0.0)
     monkeypatch.setattr(on_gpu, "load_split", lambda dataset, root, split: cases(split))
 
@@ -73,7 +74,7 @@ def test_a_run_comes_back_in_slices_and_is_tested_at_home(
     monkeypatch.setattr(on_gpu.Training, "advance", advance)
     assert borrowed("two", *skip, "--runs", "scn:0", "pce:1", "--resume", str(out)) == 0
     assert json.loads((out / "scn-0.pt.json").read_text())["from"] == 4
-    pieces = on_gpu.pieces_of(out / "scn-0.pt")
+    pieces = carried.pieces_of(out / "scn-0.pt")
     assert len(pieces) > 2 and all(piece.stat().st_size <= 2**20 for piece in pieces)
 
     home = ["finish", "--out", str(tmp_path / "results")]
@@ -103,13 +104,13 @@ def test_trouble_in_the_benchmark_does_not_keep_the_training(
     def broken(*_: object) -> None:
         raise torch.OutOfMemoryError("4 GB are too few")
 
-    monkeypatch.setattr(on_gpu, "method_step", broken)
+    monkeypatch.setattr(gpu_tables, "method_step", broken)
     assert borrowed("work", "--runs", "pce:0") == 0
     (profiled,) = json.loads((tmp_path / "out" / "profile.json").read_text())["result"]
     assert profiled["trouble"] == "OutOfMemoryError: 4 GB are too few"
     plain, *others = json.loads((tmp_path / "out" / "benchmark.json").read_text())["result"]
     assert plain["least_ms"] > 0 and all("trouble" in row for row in others)
-    assert on_gpu.pieces_of(tmp_path / "out" / "pce-0.pt")
+    assert carried.pieces_of(tmp_path / "out" / "pce-0.pt")
 
 
 def test_trouble_in_one_run_does_not_keep_the_other(
@@ -130,7 +131,7 @@ def test_trouble_in_one_run_does_not_keep_the_other(
     assert "not finished: scn:0 (OutOfMemoryError: 4 GB" in capsys.readouterr().err
     assert json.loads((out / "pce-0.pt.json").read_text())["iteration"] == 6
     assert (out / "benchmark.json").exists()
-    (tmp_path / "scn.pt").write_bytes(on_gpu.joined(out / "scn-0.pt"))
+    (tmp_path / "scn.pt").write_bytes(carried.joined(out / "scn-0.pt"))
     assert checkpoint.contents(tmp_path / "scn.pt")[1].iteration == 2, "what there was came back"
 
 
@@ -177,7 +178,7 @@ def test_what_can_not_be_trained_is_said_before_any_time_is_spent(
 def test_a_word_of_the_profile_needs_no_quotes(borrowed, tmp_path: Path) -> None:
     skip = ["--skip", "profile", "benchmark"]
     assert borrowed("work", *skip, "--runs", "pce:0", "--set", *TINY, "optimiser=sgd") == 0
-    (tmp_path / "whole.pt").write_bytes(on_gpu.joined(tmp_path / "out" / "pce-0.pt"))
+    (tmp_path / "whole.pt").write_bytes(carried.joined(tmp_path / "out" / "pce-0.pt"))
     run, _, _ = checkpoint.contents(tmp_path / "whole.pt")
     assert run.profile.optimiser == "sgd"
 
@@ -190,7 +191,7 @@ def test_a_damaged_checkpoint_is_one_line(
         (b"", "scn-0.pt.00: no such file"),
         (b"cut off", "scn-0.pt: not a readable"),
     ):
-        on_gpu.divide(content, tmp_path / "scn-0.pt", 4)
+        carried.divide(content, tmp_path / "scn-0.pt", 4)
         assert on_gpu.main(words) == 1
         (error,) = capsys.readouterr().err.splitlines()
         assert why in error
@@ -199,9 +200,9 @@ def test_a_damaged_checkpoint_is_one_line(
 def test_pieces_are_joined_as_they_were_divided_and_old_ones_are_gone(tmp_path: Path) -> None:
     path = tmp_path / "kept.pt"
     for content, lengths in ((b"0123456789", [4, 4, 2]), (b"01234567", [4, 4]), (b"0", [1])):
-        on_gpu.divide(content, path, 4)
-        assert [len(piece.read_bytes()) for piece in on_gpu.pieces_of(path)] == lengths
-        assert on_gpu.joined(path) == content
+        carried.divide(content, path, 4)
+        assert [len(piece.read_bytes()) for piece in carried.pieces_of(path)] == lengths
+        assert carried.joined(path) == content
 
 
 def test_the_pieces_hold_what_is_trained_on_and_no_test_volume(
@@ -219,8 +220,8 @@ def test_the_pieces_hold_what_is_trained_on_and_no_test_volume(
             file["image"] = np.random.default_rng(0).random((30, 30))
         return [replace(cases("train")[0], source=str(folder / f"{split}.h5"))]
 
-    monkeypatch.setattr(on_gpu, "load_split", load_split)
-    monkeypatch.setattr(on_gpu, "fingerprint", lambda *_: {"sha256": "of the whole"})
+    monkeypatch.setattr(carried, "load_split", load_split)
+    monkeypatch.setattr(carried, "fingerprint", lambda *_: {"sha256": "of the whole"})
     to = tmp_path / "carried"
     words = ["--data", str(tmp_path / "data"), "--to", str(to), "--piece-mb", "0.005"]
     assert on_gpu.main(["pack", *words]) == 0
@@ -229,19 +230,19 @@ def test_the_pieces_hold_what_is_trained_on_and_no_test_volume(
     assert len(pieces) > 1 and all(piece.stat().st_size <= 0.005 * 2**20 for piece in pieces)
     work = tmp_path / "work"
     work.mkdir()
-    there = on_gpu.unpack(to, work)
-    assert json.loads((there / on_gpu.DATA).read_text()) == {"sha256": "of the whole"}
+    there = carried.unpack(to, work)
+    assert json.loads((there / carried.DATA).read_text()) == {"sha256": "of the whole"}
     for split in asked:
         name = f"ACDC/volumes/{split}.h5"
         assert (there / name).read_bytes() == (tmp_path / "data" / name).read_bytes()
         assert not (there / name).is_symlink()
-    assert on_gpu.unpack(tmp_path / "nowhere", work) == there  # it is there already
+    assert carried.unpack(tmp_path / "nowhere", work) == there  # it is there already
     pieces[-1].unlink()
     (tmp_path / "third").mkdir()
     with pytest.raises(ValueError, match=r"data\.tar\.xz: \d+ pieces do not make .* carry all of"):
-        on_gpu.unpack(to, tmp_path / "third")
+        carried.unpack(to, tmp_path / "third")
     with pytest.raises(FileNotFoundError, match=r"data\.tar\.xz\.00: no such file"):
-        on_gpu.unpack(tmp_path / "nowhere", tmp_path / "other")
+        carried.unpack(tmp_path / "nowhere", tmp_path / "other")
 
 
 def test_the_files_of_a_split_may_lie_in_a_linked_folder(tmp_path: Path) -> None:
@@ -252,7 +253,7 @@ def test_the_files_of_a_split_may_lie_in_a_linked_folder(tmp_path: Path) -> None
     (split / "images").symlink_to(tmp_path / "disk")
     (split.parent / "dataset.toml").touch()
     expected = [split / "images" / "a.nii.gz", split.parent / "dataset.toml"]
-    assert on_gpu._files(expected[0]) == expected
+    assert carried._files(expected[0]) == expected
 
 
 @pytest.mark.parametrize(
