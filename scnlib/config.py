@@ -108,9 +108,9 @@ class SCNOptions:
 class ComparedOptions:
     """Compared methods as in their public code, or otherwise: the study's default stands first."""
 
-    # S2L averages predictions from a tenth of the run on, from the first prediction; or, as there,
-    # from the start and from zero, so that nothing is sure before the eighth pass.
-    s2l_passes: Literal["late", "throughout"] = "late"
+    # S2L averages predictions from the start and from zero, as there: nothing is sure before the
+    # eighth pass. Or from a tenth of the run on, from the first prediction.
+    s2l_passes: Literal["throughout", "late"] = "throughout"
     # Pixels that no superpixel claims are background, as there; or unlabelled.
     fddseg_rest: Literal["background", "unlabelled"] = "background"
     # Labels and superpixels are mixed; or, as there in effect, there is no label where they differ.

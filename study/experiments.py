@@ -65,7 +65,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     # How much must be drawn, and how well: each other choice of `strokes` by its own name.
     **{how: {"profile": {"strokes": how}} for how in get_args(Strokes) if how != "all"},
     # As a compared method is in its public code, or is not, by that method's own options.
-    "throughout": {"compared": {"s2l_passes": "throughout"}},
+    "late": {"compared": {"s2l_passes": "late"}},
     "restunlabelled": {"compared": {"fddseg_rest": "unlabelled"}},
     "agreed": {"compared": {"fddseg_target": "agreed"}},
     "compensated": {"compared": {"rloss_weight": "compensated"}},

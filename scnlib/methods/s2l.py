@@ -8,14 +8,14 @@ pseudo-labels with consistency, MICCAI 2020; as WSL4MIS trains it on hearts.
 
 Choices:
 
-- pCE is alone for the first tenth of the run (6,000 of WSL4MIS's 60,000 iterations). Then come 40
-  passes over the training set, the first at once, evenly spaced, and at most one a step. A period
-  scaled down with the run would spend more time on passes than on training; so A's memory, some
-  five passes, is a ninth of the run in place of a hundredth.
-- A starts at the first prediction, so that it sums to 1 from then on: the first pseudo-labels are
-  those of one prediction. In the public code about 60 predictions are averaged before, from zero
-  (the authors' own: 20); with `s2l_passes="throughout"` passes come from the start, as often, and A
-  starts at 0, so that it can't pass 0.8 before the eighth.
+- pCE is alone for the first tenth of the run (6,000 of WSL4MIS's 60,000 iterations).
+- Passes over the training set are evenly spaced, at most one a step, 40 in the nine tenths after.
+  A period scaled down with the run would spend more time on passes than on training; so A's memory,
+  some five passes, is a ninth of the run in place of a hundredth.
+- A starts at zero with the run, as there, so that it can't pass 0.8 before the eighth pass. (There
+  some 60 passes come before the first pseudo-label; the authors' own code has 20.) With
+  `s2l_passes="late"` passes begin after the first tenth, and A with the first prediction, of which
+  alone the first pseudo-labels are.
 - A pass is made in evaluation mode (WSL4MIS: training mode, a slice at a time): dropout off,
   BatchNorm's statistics used and not changed, and no random number drawn.
 - A is turned with its slice, by the batch's affine, bilinearly as the image is; what a rotation

@@ -23,7 +23,6 @@ FILL = "background"  # the choice that is asked of every method
 AMOUNTS = tuple(how for how in get_args(Strokes) if how != "all")
 # What compared methods do otherwise in their public code.
 PUBLIC = {
-    "throughout": "averages from the first step, as in public code",
     "agreed": "no label where network and superpixels differ, as in public code",
     "swapped": "arguments as in public code, length without gradient",
     "halframp": "consistency weighs 0.29 in the end (0.26 in public code after 30,000 steps)",
@@ -35,6 +34,7 @@ OF_OTHERS = {
     "sgd001": "SGD at 0.01, as in public code",
     "compensated": "a border costs as much as at 256 pixels",
     "nolength": "without the length of borders",
+    "late": "averages from a tenth of the run on",
     "restunlabelled": "what no superpixel claims is unlabelled",
     **PUBLIC,
 }

@@ -232,7 +232,7 @@ def test_variants_that_cannot_be_joined_are_refused(variant: str, message: str) 
         ("cale", "nocacl", "lambda4"),
         ("cale", "warm", "temperature"),
         ("full", "imagemeans", "means_over"),
-        ("scn", "throughout", "s2l_passes"),
+        ("scn", "late", "s2l_passes"),
         ("s2l", "swapped", "mloss_form"),
         ("mloss", "halframp", "ustm_ramp"),
         ("dmpls_sgd", "compensated", "rloss_weight"),
@@ -324,7 +324,7 @@ def test_an_option_of_another_method_is_no_difference(method: str) -> None:
 
 def test_a_method_of_ones_own_may_be_built_on_any_option() -> None:
     assert make_run("phantom", "mine", variant="nopap").scn.lambda2 == 0
-    assert make_run("phantom", "mine", variant="throughout").compared.s2l_passes == "throughout"
+    assert make_run("phantom", "mine", variant="late").compared.s2l_passes == "late"
 
 
 def test_what_two_methods_have_of_their_own_is_told() -> None:

@@ -84,7 +84,7 @@ def test_passes_throughout_come_as_often_and_from_the_start(iterations: int, fir
 
 def test_average_from_zero_is_sure_of_nothing_before_the_eighth_pass() -> None:
     """Always as sure as can be of class 1: after n passes A is 1 - 0.8^n, above 0.8 from 8 on."""
-    method = stubbed(variant="throughout")
+    method = stubbed()
     batch = batch_of(torch.full((1, 2, 2), K))
     sums = []
     for n in range(1, 10):
@@ -96,7 +96,7 @@ def test_average_from_zero_is_sure_of_nothing_before_the_eighth_pass() -> None:
 
 
 def test_pseudo_labels_wait_for_the_end_of_the_warm_up() -> None:
-    method = stubbed(variant="throughout")
+    method = stubbed()
     method.average = torch.ones(1, K, 2, 2, dtype=torch.float16)
     batch = batch_of(torch.tensor([[[0, K], [K, K]]]))
     assert method.loss(batch, now(9))[1]["share_pseudo"] == 0
@@ -104,7 +104,7 @@ def test_pseudo_labels_wait_for_the_end_of_the_warm_up() -> None:
 
 
 def test_average_by_hand() -> None:
-    method = stubbed()
+    method = stubbed(variant="late")
     first = torch.full((3, 2, 2), 0.5)
     second = torch.tensor([0.75, 0.25, 1.0])[:, None, None].expand(3, 2, 2)
     for iteration in range(10):
@@ -171,7 +171,7 @@ def test_loss_by_hand() -> None:
 
 def test_pseudo_labels_turn_with_the_slice() -> None:
     """x' = -y, y' = x in the grid of the output: a quarter turn; and a slice of its own each."""
-    method = stubbed()
+    method = stubbed(variant="late")
     corner = torch.zeros(4, 4)
     corner[0, 1:3] = 1.0
     method.update(torch.stack([torch.zeros(4, 4), corner]))

@@ -76,7 +76,7 @@ def test_the_last_iteration_is_looked_at_however_few_there_are(few, tmp_path: Pa
 def test_what_another_run_has_left_is_not_taken_for_this_ones(few, tmp_path: Path):
     growth.watch(RUN, tmp_path, None, every=4)
     assert growth.watch(RUN, tmp_path, None, every=4).iterations.tolist() == [4], "read"
-    other = replace(RUN, compared=ComparedOptions(s2l_passes="throughout"))
+    other = replace(RUN, compared=ComparedOptions(s2l_passes="late"))
     growth.watch(other, tmp_path, None)  # has no part in it
     longer = tiny("scn", size=32, iterations=6)
     with pytest.raises(ValueError, match=r"growth\.json: of another .*iterations is 4, not 6"):

@@ -190,21 +190,21 @@ def test_a_fill_of_corners_that_lifts_a_row_is_among_its_causes():
 
 
 def test_another_way_of_public_code_that_lifts_a_row_is_among_its_causes():
-    runs = [record("fddseg", 0.2), record("s2l", 0.5)]
+    runs = [record("fddseg", 0.2), record("mloss", 0.5)]
     plain = [short(run.run.method, "", 0.2)[0] for run in runs]
     for run, validated in zip(runs, plain, strict=True):
         run.validation = validated.validation
     variants = [
         *short("fddseg", "agreed", 0.8),
-        *short("s2l", "throughout", 0.21),
-        *short("s2l", "sgd001", 0.9),  # the recipe is told as such
-        *short("s2l", "sgd001+throughout", 0.3),  # beside which this is no row's
+        *short("mloss", "swapped", 0.21),
+        *short("mloss", "sgd001", 0.9),  # the recipe is told as such
+        *short("mloss", "sgd001+swapped", 0.3),  # beside which this is no row's
     ]
     (rows,) = claims(runs, (), variants)
     said = "; departures of this study (validation): Fddseg 20.0 to 80.0% (seed 0) if no label "
     assert f"{said}where network and superpixels differ, as in public code" in rows.cause
     (told,) = (part for part in rows.cause.split("; ") if part.startswith("departures"))
-    assert "S2L" not in told
+    assert "MLoss" not in told
 
 
 def test_a_rival_ahead_on_validation_as_in_its_public_code_is_told_beside_the_best_mean():
