@@ -142,7 +142,8 @@ def make_run(
     Where `RECIPES` names the method, its fields of the profile come first.
 
     Raises `ValueError` naming the profiles or variants that exist, or the field that is wrong; and
-    for a variant that changes nothing for the method, as it would be reported as a measurement.
+    for a variant that changes nothing for a method of this package, as it would be reported as a
+    measurement.
     """
     if profile not in PROFILES:
         raise ValueError(f"unknown profile {profile!r}: choose one of {', '.join(PROFILES)}")

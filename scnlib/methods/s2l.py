@@ -8,12 +8,12 @@ pseudo-labels with consistency, MICCAI 2020; as WSL4MIS trains it on hearts.
 
 Choices:
 
-- pCE is alone for the first tenth of the run (6,000 of WSL4MIS's 60,000 iterations).
-- Passes over the training set are evenly spaced, at most one a step, 40 in the nine tenths after.
-  A period scaled down with the run would spend more time on passes than on training; so A's memory,
-  some five passes, is a ninth of the run in place of a hundredth.
-- A starts at zero with the run, as there, so that it can't pass 0.8 before the eighth pass. (There
-  some 60 passes come before the first pseudo-label; the authors' own code has 20.) With
+- pCE is alone for the first tenth of the run (6,000 of WSL4MIS's 60,000 iterations) at least.
+- Passes over the training set are evenly spaced, at most one a step, some 40 in the nine tenths
+  after. A period scaled down with the run would spend more time on passes than on training; so A's
+  memory, some five passes, is a ninth of the run in place of a hundredth.
+- A starts at zero with the run, as there, so that it can't pass 0.8 before the eighth pass: at 18%
+  of a run, where some 60 passes (the authors' own code: 20) have come by a tenth of it there. With
   `s2l_passes="late"` passes begin after the first tenth, and A with the first prediction, of which
   alone the first pseudo-labels are.
 - A pass is made in evaluation mode (WSL4MIS: training mode, a slice at a time): dropout off,
@@ -46,7 +46,7 @@ def warm_up(iterations: int) -> int:
     return -(-iterations // 10)
 
 
-def pass_due(iteration: int, iterations: int, throughout: bool = False) -> bool:
+def pass_due(iteration: int, iterations: int, throughout: bool) -> bool:
     """Whether a pass over the training set comes before this step (both from `Now`).
 
     The first is at the end of the warm-up; or, `throughout`, as long after the run's start as one
@@ -65,7 +65,8 @@ class S2L(PCE):
 
     memory: ClassVar[tuple[str, ...]] = ("average",)
 
-    average: Tensor  # (S, K, H, W) float16 probabilities; without elements before the first pass
+    # (S, K, H, W) float16, means of probabilities; without elements before the first pass.
+    average: Tensor
 
     def __init__(self, run: Run, classes: int, bf16: bool = False) -> None:
         super().__init__(run, classes, bf16)
@@ -79,7 +80,7 @@ class S2L(PCE):
 
     @torch.no_grad()
     def update(self, images: Tensor) -> None:
-        """One pass: A <- 0.2 P + 0.8 A for every slice of images (S, H, W); at first A <- P."""
+        """One pass: A <- 0.2 P + 0.8 A for every slice of (S, H, W); `late`, at first A <- P."""
         empty = self.average.numel() == 0
         if empty:
             S, H, W = images.shape

@@ -15,7 +15,7 @@ from study.lessons.growth import CALLED, SOURCES, Growth, shares
 from study.lessons.walkthrough import Slice
 from study.report.display import key, legend_below
 from study.report.figures import make_grid
-from study.report.glance import fill, truth_border, whole_slice
+from study.report.glance import colour_in, truth_border, whole_slice
 
 LOOKS = {  # no class has these colours
     "prediction": ("black", "-"),
@@ -79,7 +79,7 @@ def draw_strip(growth: Growth, chosen: Slice, number: int, most: int = 6) -> Fig
 def _paint(axes: Axes, image: np.ndarray, labels: np.ndarray, chosen: Slice) -> None:
     whole_slice(axes, image, image.shape)
     K = len(chosen.classes)
-    fill(axes, np.where(labels == K, 0, labels))
+    colour_in(axes, np.where(labels == K, 0, labels))
     truth_border(axes, chosen.label[0].numpy(), style="dotted")
 
 

@@ -26,7 +26,7 @@ from study.experiments import make_run
 from study.lessons.strokes import Drawing, scribbled_cases
 from study.report.display import key, scribble_colours
 from study.report.figures import make_grid
-from study.report.glance import fill, truth_border
+from study.report.glance import colour_in, truth_border
 from study.report.titles import title
 
 BATCH = 6
@@ -145,9 +145,9 @@ def _draw(
             axes.imshow(case.image[0], cmap="gray", vmin=0, vmax=1)
         _draw_strokes(line[0], case)
         for axes, found in zip(line[1:], predictions.values(), strict=False):
-            fill(axes, found[case.volume][0])
+            colour_in(axes, found[case.volume][0])
             truth_border(axes, case.label[0])
-        fill(line[-1], case.label[0])
+        colour_in(line[-1], case.label[0])
     for axes, name in zip(grid[0], ["strokes", *predictions, "truth"], strict=True):
         axes.set_title(name, fontsize=9)
     classes = cases[0].classes

@@ -53,7 +53,7 @@ def both_lengths(
     found = [
         BothLengths(one, whole[one.method, one.choice])
         for one in finest(effects(short, dataset))
-        if (one.method, one.choice) in whole
+        if one.alone and (one.method, one.choice) in whole
     ]
     return sorted(found, key=lambda both: -abs(both.points[1]))
 

@@ -15,7 +15,7 @@ from scnlib.records import Record
 from study.report.display import key, legend_below
 from study.report.failures import what_went_wrong, worst_slice, worst_volumes
 from study.report.figures import heart_box, make_grid, note_outside, share_outside
-from study.report.glance import fill, truth_border, whole_slice
+from study.report.glance import colour_in, truth_border, whole_slice
 from study.report.scores import SPREAD, seeds_mark
 from study.report.statistics import ALPHA
 from study.report.titles import data_title, in_order, title
@@ -175,7 +175,7 @@ def _failure(
 ) -> None:
     """A slice cropped to the heart, the prediction filled, the truth's border on it."""
     whole_slice(axes, image[box], truth[box].shape)
-    fill(axes, predicted[box], alpha=0.5)
+    colour_in(axes, predicted[box], alpha=0.5)
     truth_border(axes, truth[box])
     note_outside(axes, predicted, box)
 

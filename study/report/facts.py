@@ -95,7 +95,7 @@ def _choices(length: str, runs: Sequence[Record]) -> Iterator[Fact]:
         variants = (effect.base, "+".join(filter(None, (effect.base, effect.choice))))
         keys = {("acdc", effect.method, seed) for seed in effect.seeds}
         of = f" of {GRIDS[effect.base]}" if effect.base in GRIDS else ""
-        text = f"{length} runs{of}, {effect.choice}, {effect.method} on acdc, mean validation Dice"
+        text = f"{length} runs{of}, {effect.named}, {effect.method} on acdc, mean validation Dice"
         all_seeds = [r for r in _runs(runs, "acdc", effect.method) if r.run.variant in variants]
         used = [r for r in all_seeds if run_key(r) in keys]
         without, having = effect.means

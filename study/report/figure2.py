@@ -12,7 +12,7 @@ from scnlib.data.folders import ACDC
 from scnlib.records import Record
 from study.report.display import key
 from study.report.figures import make_grid
-from study.report.glance import fill, slice_dice, truth_border, whole_slice
+from study.report.glance import colour_in, slice_dice, truth_border, whole_slice
 from study.report.statistics import patient_values
 from study.report.titles import title
 
@@ -108,7 +108,7 @@ def _panel(axes: Axes, row: Row, name: str, size: float) -> None:
     shape = next(iter(row.predictions.values())).shape if row.predictions else (1, 1)
     whole_slice(axes, row.image, shape)
     if labels is not None:
-        fill(axes, labels)
+        colour_in(axes, labels)
     if name not in ("image", "truth") and row.truth is not None:  # thin walls would vanish under it
         truth_border(axes, row.truth)
     said = title(name)

@@ -22,11 +22,12 @@ def whole_fills(
 
 
 def fills(found: Sequence[Effect]) -> list[Effect]:
-    """Each method's effect of labelling the corners that a rotation brings in.
+    """Each method's effect of labelling the corners that a rotation brings in, and nothing else.
 
     Not at the printed grid of short runs, at which SCN has no rival.
     """
-    return [one for one in found if one.choice == FILL and one.base != PRINTED_GRID]
+    alone = [one for one in found if one.choice == FILL and one.alone]
+    return [one for one in alone if one.base != PRINTED_GRID]
 
 
 def why_unlabelled(found: Sequence[Effect]) -> str:

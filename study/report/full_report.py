@@ -231,7 +231,7 @@ def odd_rows(records: Sequence[Record], variants: Sequence[Record]) -> str:
 def _short_runs(short: Sequence[Record]) -> str:
     """The section on short runs, or nothing."""
     found = worth.effects(short)
-    others = sensitivity.other_choices(found)
+    others = worth.other_choices(found)
     if not others and not sensitivity.open_choices(found):
         return ""
     return _SHORT.format(

@@ -57,7 +57,7 @@ def telling_slice(record: Record, truths: Mapping[str, np.ndarray]) -> tuple[str
     return volume, z
 
 
-def fill(axes: Axes, labels: np.ndarray, alpha: float = 0.6) -> None:
+def colour_in(axes: Axes, labels: np.ndarray, alpha: float = 0.6) -> None:
     """Paint a label map (H, W) over the image in the classes' colours."""
     colours = [to_rgba("black", 0.0)]
     colours += [to_rgba(c, alpha) for c in class_colours(1 + int(labels.max()))]
@@ -101,9 +101,9 @@ def glance(
     for axes, (name, labels) in zip(grid[0], panels.items(), strict=True):
         whole_slice(axes, image, truth.shape)
         rival = name in predictions and name not in ("pce", "scn", "full")
-        axes.set_title(title(name) + "\n(best on validation)" * rival, fontsize=12)
+        axes.set_title(title(name) + "\n(best baseline)" * rival, fontsize=12)
         if labels is not None:
-            fill(axes, labels)
+            colour_in(axes, labels)
         if name in predictions:
             axes.set_xlabel(f"Dice {slice_dice(predictions[name], truth):.0f}%", fontsize=11)
     key(figure, classes, border=False)

@@ -7,7 +7,7 @@ from scnlib.records import Record
 from study.places import FINE
 from study.report.left_out import best_by_seed, costs, other_costs
 from study.report.means import difference, mean_dice, per_seed, seeds_text
-from study.report.titles import OF_RIVALS, RIVALS, ROWS, SHARED, data_title, in_order, title
+from study.report.titles import OF_RIVALS, OWN_RIVALS, ROWS, SHARED, data_title, in_order, title
 
 AIM = 88.5  # percent of Dice, SCN on ACDC's test patients
 BEHIND = 1.5  # points that SCN may have less than full supervision
@@ -73,7 +73,7 @@ def _without_a_run(fine: Sequence[Record]) -> str:
     """The tables' rows that were not trained at the printed size."""
     said = []
     for number, dataset in OF_RIVALS:
-        rows = [*ROWS[number], *RIVALS, *(ROWS[3] if dataset == "acdc" else ())]
+        rows = [*ROWS[number], *OWN_RIVALS, *(ROWS[3] if dataset == "acdc" else ())]
         missing = in_order(set(rows) - per_seed(fine, dataset).keys())
         if missing:
             said.append(f"{data_title(dataset)} {', '.join(map(title, missing))}")

@@ -74,9 +74,9 @@ code: the head of its file in `scnlib/methods`, and `ComparedOptions` in `scnlib
 
 {hours}
 
-All printed rows of Tables 1-3, both data sets, three seeds: hours reckoned, not measured, from the
-measured cost of a step (`python -m study.speed`), one training at a time on each machine. Only
-machines that were timed have rows.
+All printed rows of Tables 1-3 and full supervision, three seeds each: hours reckoned, not measured,
+from the measured cost of a step (`python -m study.speed`), one training at a time on each machine.
+Only machines that were timed have rows.
 
 {forecast}
 

@@ -13,7 +13,7 @@ from scipy import stats
 from study.experiments import PRINTED_GRID
 from study.report import markdown
 from study.report.means import seeds_count
-from study.report.worth import AMOUNTS, GRIDS, MEANING, Effect
+from study.report.worth import GRIDS, MEANING, Effect
 
 
 def open_choices(found: Sequence[Effect], grid: str = "") -> list[Effect]:
@@ -45,15 +45,6 @@ def finest(found: Sequence[Effect]) -> list[Effect]:
 
 def _of_scn(found: Sequence[Effect]) -> list[Effect]:
     return [one for one in found if one.method == "scn" and one.choice in MEANING]
-
-
-def other_choices(found: Sequence[Effect]) -> list[Effect]:
-    """The corners, and what compared methods do otherwise than their public code.
-
-    All but SCN's `open_choices` and the amounts of strokes.
-    """
-    kept = [one for one in found if one.choice not in AMOUNTS]
-    return [one for one in kept if one.method != "scn" or one.choice not in MEANING]
 
 
 def choices_table(found: Sequence[Effect]) -> str:

@@ -73,6 +73,7 @@ IN_WORDS = OF_OTHERS | MEANING
 COARSE_GRID = f"{SHORT}+stride4"
 # What SCN's choices are tried beside in short runs, the printed grid first.
 GRIDS = {PRINTED_GRID: "128 px, 32 x 32 cells", COARSE_GRID: "64 px, 16 x 16 cells"}
+BARE = ("", COARSE_GRID, PRINTED_GRID, SHORT)  # what a choice alone is tried beside
 LITTLE = 2.0  # points of Dice; what moves a rival by less is not told by number
 
 
@@ -84,6 +85,17 @@ class Effect(NamedTuple):
     choice: str
     before: dict[int, float]
     after: dict[int, float]
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other choice stands beside it."""
+        return self.base in BARE
+
+    @property
+    def named(self) -> str:
+        """The choice with those that it stands beside, as in "late+background"."""
+        grid = next(start for start in (*BARE[1:], "") if self.base.startswith(start))
+        return f"{self.base.removeprefix(grid)}+{self.choice}".strip("+")
 
     @property
     def seeds(self) -> list[int]:
@@ -143,7 +155,10 @@ def effects(short: Sequence[Record], dataset: str = "acdc") -> list[Effect]:
 def whole_effects(
     records: Sequence[Record], variants: Sequence[Record], dataset: str = "acdc"
 ) -> list[Effect]:
-    """What each choice alone does to each method in whole runs; arguments as in `whole_fills`."""
+    """What each choice alone does to each method in whole runs.
+
+    The protocol's runs stand beside the variants; short ones among these are left out.
+    """
     whole = [r for r in variants if not r.run.variant.startswith(SHORT)]
     return [one for one in effects([*records, *whole], dataset) if not one.base]
 
@@ -162,5 +177,14 @@ def effects_table(found: Sequence[Effect]) -> str:
         each = ", ".join(f"{change:+.1f}" for change in effect.changes)
         numbers = (f"{without:.1f}", f"{having:.1f}", f"{having - without:+.1f}", each)
         words = IN_WORDS.get(effect.choice, "")
-        rows.append((title(effect.method), f"`{effect.choice}`", words, *numbers))
+        rows.append((title(effect.method), f"`{effect.named}`", words, *numbers))
     return markdown.table(head, rows) if rows else ""
+
+
+def other_choices(found: Sequence[Effect]) -> list[Effect]:
+    """The corners, and what compared methods do otherwise than their public code.
+
+    All but SCN's `open_choices` and the amounts of strokes.
+    """
+    kept = [one for one in found if one.choice not in AMOUNTS]
+    return [one for one in kept if one.method != "scn" or one.choice not in MEANING]

@@ -48,6 +48,7 @@ from scnlib import checkpoint, provenance
 from scnlib.commandline import Parser
 from scnlib.config import Run
 from scnlib.data import fingerprint, load_split
+from scnlib.differences import differences
 from scnlib.files import replace_bytes, replace_text
 from scnlib.methods import get_method
 from scnlib.paths import REPOSITORY, RESULTS, run_folder, to_path
@@ -205,7 +206,7 @@ def finish(options: Namespace) -> None:
                 f"{name}: {done} of {run.profile.iterations} iterations: go on with it (--resume)"
             )
         which = (run.dataset, run.method, run.seed, run.profile.name, run.variant)
-        if options.out.resolve() == RESULTS.resolve() and run != make_run(*which):
+        if options.out.resolve() == RESULTS.resolve() and differences(run, make_run(*which)):
             raise ValueError(
                 f"{name}: departs from profile {run.profile.name} (--set): give another --out"
             )

@@ -11,12 +11,11 @@ from study.report.sensitivity import (
     choices_table,
     finest,
     open_choices,
-    other_choices,
     told_of_choices,
     told_of_left_out,
 )
 from study.report.sensitivity_figures import choices_picture, corners_picture
-from study.report.worth import effects
+from study.report.worth import effects, other_choices
 from tests.study.report.test_worth import RUNS, short
 
 

@@ -4,8 +4,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pytest import approx
 
 from study.experiments import PRINTED_GRID, VARIANTS
+from study.report.both_lengths import both_lengths
+from study.report.fill import fills
 from study.report.worth import MEANING, OF_OTHERS, effects, effects_table
 
 
@@ -73,3 +76,18 @@ def test_the_table_has_a_row_an_effect_with_each_seed() -> None:
         in text
     )
     assert effects_table([]) == ""
+
+
+def test_a_choice_beside_another_one_is_named_with_it_and_is_none_alone() -> None:
+    """S2L's corners beside `late` are not its corners, in short runs and where lengths meet."""
+    chain = [*short("s2l", "short+late", 0.50), *short("s2l", "short+late+background", 0.90)]
+    runs = [*RUNS, *chain, *short("s2l", "short+background", 0.40)]
+    told = {one.named: one.changes[0] for one in effects(runs) if one.method == "s2l"}
+    assert told == {"background": approx(10), "late": approx(20), "late+background": approx(40)}
+    assert [one.changes for one in fills(effects(runs)) if one.method == "s2l"] == [[approx(10)]]
+    assert "| S2L | `late+background` | corners are background | 50.0 |" in effects_table(
+        effects(runs)
+    )
+    whole = [*short("s2l", "", 0.5), *short("s2l", "background", 0.6)]
+    (both,) = both_lengths(runs, whole[:1], whole[1:])
+    assert both.short.named == "background" and both.points == (approx(10), approx(10))

@@ -156,6 +156,11 @@ def test_a_run_that_departs_from_its_profile_is_no_row_of_the_study(
     assert on_gpu.main(["finish", *words]) == 1
     assert "departs from profile demo (--set)" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
+    (tmp_path / "whole.pt").write_bytes(carried.joined(tmp_path / "out" / "pce-0.pt"))
+    run, _, _ = checkpoint.contents(tmp_path / "whole.pt")
+    today = replace(run, compared=replace(run.compared, s2l_passes="late"))
+    monkeypatch.setattr(on_gpu, "make_run", lambda *which: today)
+    assert on_gpu.main(["finish", *words]) == 0, "another method's option is no departure"
 
 
 @pytest.mark.parametrize(
