@@ -32,13 +32,14 @@ def slice_rows(runs: Mapping[str, Record], cases: Mapping[str, Case]) -> list[Ro
 
 
 def slice_pictures(
-    runs: Mapping[str, Record], cases: Mapping[str, Case], dataset: str
+    runs: Mapping[str, Record], cases: Mapping[str, Case], records: Sequence[Record], dataset: str
 ) -> dict[str, tuple[Figure, str]]:
     """File name to figure and alternative text: one slice at a glance, Fig. 2, and all methods.
 
+    runs, cases: as in `slice_rows`; records: every seed's, by which the best baseline is chosen.
     Without images the predictions stand on a dark ground, and there is no glance.
     """
-    rows, few = slice_rows(runs, cases), few_methods(runs)
+    rows, few = slice_rows(runs, cases), few_methods(runs, records, dataset)
     if not rows:
         return {}
     classes = next(iter(cases.values())).classes if cases else HEART

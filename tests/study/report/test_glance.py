@@ -10,17 +10,21 @@ from study.report import committed, glance, pictures
 from tests.study.report.test_tables import record
 
 
-def run(best: float | None) -> Any:
-    return cast(Any, SimpleNamespace(validation={"best": best and {"dice": best}}))
+def run(method: str, best: float | None, seed: int = 0, dataset: str = "acdc") -> Any:
+    which = SimpleNamespace(method=method, dataset=dataset, seed=seed, variant="")
+    return cast(Any, SimpleNamespace(run=which, validation={"best": best and {"dice": best}}))
 
 
-def test_the_best_baseline_is_the_one_of_the_best_validation():
-    runs = {"pce": run(0.9), "scn": run(0.95), "cale": run(0.96), "full": run(0.99)}
-    assert glance.best_baseline(runs) is None
-    runs |= {"s2l": run(0.7), "mloss": run(0.8), "rloss": run(None), "dmpls_sgd": run(0.85)}
-    assert glance.best_baseline(runs) == "mloss"
-    assert glance.few_methods(runs) == ["pce", "mloss", "scn", "full"]
-    assert glance.few_methods({"scn": run(0.9)}) == ["scn"]
+def test_the_best_baseline_is_the_one_of_the_best_validation_over_its_seeds():
+    records = [run("pce", 0.9), run("scn", 0.95), run("cale", 0.96), run("full", 0.99)]
+    assert glance.best_baseline(records, "acdc") is None
+    records += [run("s2l", 0.7), run("mloss", 0.8), run("rloss", None), run("dmpls_sgd", 0.85)]
+    assert glance.best_baseline(records, "acdc") == "mloss"
+    records += [run("ustm", 0.9), run("ustm", 0.5, seed=1), run("fddseg", 0.9, dataset="mscmr")]
+    assert glance.best_baseline(records, "acdc") == "mloss", "a good seed is not a good method"
+    runs = {record.run.method: record for record in records}
+    assert glance.few_methods(runs, records, "acdc") == ["pce", "mloss", "scn", "full"]
+    assert glance.few_methods({"scn": run("scn", 0.9)}, records, "acdc") == ["scn"]
 
 
 def test_the_telling_slice_is_at_the_lower_quartile_of_those_with_all_structures():
@@ -47,7 +51,7 @@ def test_the_glance_names_each_panel_and_its_dice():
 
 
 def test_without_a_run_of_scn_there_are_no_pictures():
-    assert pictures.slice_pictures({"pce": run(0.5)}, {}, "acdc") == {}
+    assert pictures.slice_pictures({"pce": run("pce", 0.5)}, {}, [], "acdc") == {}
     assert pictures.dataset_of_figure2([]) == "acdc"
     assert pictures.dataset_of_figure2([record("scn", 0.5, dataset="phantom")]) == "phantom"
 
