@@ -83,14 +83,25 @@ def class_values(net: TrainedSCN, layout: Layout | None) -> dict[str, int]:
     }
 
 
-def claim(path: Path, out: Path, images: Sequence[Path]) -> Path:
-    """Where the label map of `path` goes. Raises ValueError if another image is in its way."""
-    target = out / f"{stem(path)}{SUFFIX}.nii.gz"
-    if rivals := [other for other in images if other != path and stem(other) == stem(path)]:
-        raise ValueError(f"{path}: {rivals[0]} would be written to {target} too; use two --out")
-    if target.resolve() in {image.resolve() for image in images}:
-        raise ValueError(f"{path}: {target} is one of the images; choose another --out")
-    return target
+def targets_of(images: Sequence[Path], out: Path) -> dict[Path, Path | str]:
+    """Where the label map of each image goes; or, where another image is in its way, why not."""
+    by_stem: dict[str, list[Path]] = {}
+    for path in images:
+        by_stem.setdefault(stem(path), []).append(path)
+    sources = {path.resolve() for path in images}
+    found: dict[Path, Path | str] = {}
+    for name, paths in by_stem.items():
+        target = out / f"{name}{SUFFIX}.nii.gz"
+        taken = target.resolve() in sources
+        for path in paths:
+            rival = next((other for other in paths if other != path), None)
+            if rival:
+                found[path] = f"{path}: {rival} would be written to {target} too; use two --out"
+            elif taken:
+                found[path] = f"{path}: {target} is one of the images; choose another --out"
+            else:
+                found[path] = target
+    return found
 
 
 def parse(arguments: Sequence[str] | None = None) -> Namespace:
@@ -123,17 +134,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     done, failed = 0, []
     try:
-        for path in job.images:
-            if not attempt(job, path):
+        for path, target in job.targets.items():
+            if not attempt(job, path, target):
                 failed.append(path)
             done += 1
     except KeyboardInterrupt:
-        text = f"stopped after {done} of {len(job.images)}: the same command goes on there"
+        text = f"stopped after {done} of {len(job.targets)}: the same command goes on there"
         print(text, file=sys.stderr)
         return 130
     if failed:
         text = one_line(
-            f"failed: {len(failed)} of {len(job.images)}: {', '.join(map(str, failed))}"
+            f"failed: {len(failed)} of {len(job.targets)}: {', '.join(map(str, failed))}"
         )
         print(text, file=sys.stderr)
     return int(bool(failed or job.faults))
@@ -146,9 +157,8 @@ class Task(NamedTuple):
     weights: Path
     values: dict[str, int]
     axis: int
-    images: list[Path]
+    targets: dict[Path, Path | str]  # of each image, see `targets_of`
     faults: list[str]  # of folders
-    out: Path
     overwrite: bool
 
 
@@ -171,7 +181,8 @@ def prepare(options: Namespace) -> Task:
     written = ", ".join(f"{name} {value}" for name, value in values.items())
     print(f"{len(images)} images; values written: {written}", flush=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Task(net.to(device), weights, values, axis, images, faults, out, options.overwrite)
+    targets = targets_of(images, out)
+    return Task(net.to(device), weights, values, axis, targets, faults, options.overwrite)
 
 
 def _weights(options: Namespace) -> Path:
@@ -182,10 +193,11 @@ def _weights(options: Namespace) -> Path:
     return weights_file(*where)
 
 
-def attempt(job: Task, path: Path) -> bool:
-    """Segment one image and say so; False, and why, if that fails."""
+def attempt(job: Task, path: Path, target: Path | str) -> bool:
+    """Segment one image and say so; False, and why, if that fails or there is no target."""
     try:
-        target = claim(path, job.out, job.images)
+        if isinstance(target, str):
+            raise ValueError(target)
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file")
         origin = origin_of(path, job.weights, job.values, job.axis)

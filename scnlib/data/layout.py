@@ -93,6 +93,10 @@ class Entries(BaseModel, extra="forbid", strict=True, frozen=True):
     def _differ(cls, names: list[str]) -> list[str]:
         if len(set(names)) < len(names):
             raise ValueError("a name stands twice")
+        if "mean" in names:
+            raise ValueError("mean is what scores have for all structures")
+        if {name.lower() for name in names[1:]} & {"background", "bg"}:
+            raise ValueError("background is not the first")
         return names
 
     @field_validator("label_map", "scribble_map")

@@ -36,14 +36,22 @@ def fingerprint(dataset: str, root: Path | None) -> dict[str, Any]:
 
 
 def file_sums(dataset: str, folder: Path) -> dict[str, str]:
-    """File's path in the folder -> sha256 of its content, for all files a reader would take."""
+    """File's path in the folder -> sha256 of its content, for all files a reader would take.
+
+    Of MSCMR for all that are there, as a published set has no others.
+    """
     if dataset in ACDC:
         from scnlib.data.acdc import read_arrays, spacings  # h5py is for these alone
 
         files = [p for p in sorted(folder.glob("*.h5")) if p.stem in spacings()]
         return {path.name: _array_sum(*read_arrays(path)) for path in files}
-    parts = ("train", "val", "TestSet", "test")
-    files = [p for part in parts for p in sorted(folder.glob(f"{part}/*/*")) if is_nifti(p)]
+    if dataset == "mscmr":
+        parts = ("train", "val", "TestSet", "test")
+        files = [p for part in parts for p in sorted(folder.glob(f"{part}/*/*")) if is_nifti(p)]
+    else:
+        from scnlib.data.nifti import files_taken  # which asks this module for what is published
+
+        files = files_taken(folder)
     return {
         path.relative_to(folder).as_posix().removesuffix(".gz"): _bytes_sum(decompressed(path))
         for path in files

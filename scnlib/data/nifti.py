@@ -132,6 +132,19 @@ def split_files(
     ]
 
 
+def files_taken(folder: Path) -> list[Path]:
+    """The images, scribbles and masks of all splits that are read; nothing is said of others."""
+    found = []
+    for split in SPLITS:
+        images, labels = (
+            {stem(p): p for p in sorted((_place(folder, split) / part).glob("*")) if is_nifti(p)}
+            for part in ("images", "labels")
+        )
+        for name, path in images.items():
+            found += [path, *_counterparts(name, labels, split).values()]
+    return found
+
+
 def _note_plain(
     folder: Path, labels: dict[str, Path], pairs: dict[str, dict[Annotation, Path]]
 ) -> None:

@@ -46,7 +46,10 @@ def find_images(places: Sequence[Path]) -> tuple[list[Path], Left, list[str]]:
         images += taken
     if not images:
         raise ValueError("; ".join(faults))
-    return list(dict.fromkeys(images)), left, faults
+    once: dict[Path, Path] = {}  # of one file by two paths, the first
+    for path in images:
+        once.setdefault(path.resolve(), path)
+    return list(once.values()), left, faults
 
 
 def reason(path: Path) -> str:

@@ -70,7 +70,7 @@ def find_faults(folder: Path, profile: str = "") -> tuple[Faults, list[str]]:
 
 def check_names(folder: Path, faults: Faults) -> None:
     """The data set's name, and folders that nothing reads."""
-    name = folder.resolve().name
+    name = folder.name if folder.name not in ("", "..") else folder.resolve().name
     if not is_name(name):
         faults.error(
             f"{folder}: rename it: letters, digits, - and _ only, and none of {', '.join(TAKEN)}"
@@ -222,6 +222,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+    except OSError as error:  # of a folder or description, without which nothing can be said
+        where = error.filename or options.folder
+        print(f"error: {where}: {error.strerror or error}: allow reading it", file=sys.stderr)
+        return 1
     for text, kind in faults.lines.items():
         print(f"{kind}: {text}")
     print(*summary, sep="\n")

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scnlib.commandline import Parser
+from scnlib.commandline import Parser, print_any_name
 from scnlib.paths import REPOSITORY, to_path
 
 DEMO_METHODS = ["pce", "cale", "scn", "full"]
@@ -205,6 +205,7 @@ def name_the_user() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line asks; the exit code says whether all of it worked."""
+    print_any_name()
     options = parse(arguments)
     name_the_user()
     if options.test:

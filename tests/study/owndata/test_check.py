@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from scnlib.data import load_split
+from scnlib.data.manifest import file_sums
 from study.owndata import check
 from tests.scnlib.data.test_nifti import IMAGE, MASK, SCRIBBLE, TOML, ZOOMS, save, tree
 from tests.scnlib.test_predict import LIES
@@ -289,3 +290,49 @@ def test_a_name_the_runner_would_not_take_and_no_folder_are_errors(tmp_path: Pat
     for name, complaint in [("acdc", "built-in"), ("my set", "rename it"), ("gone", "no such")]:
         code, lines = report(tmp_path / name, capsys)
         assert code == 1 and line(lines, "error", f"{tmp_path / name}: ", complaint)
+
+
+def test_a_link_is_judged_by_its_own_name(folder: Path, tmp_path: Path, capsys):
+    target = folder.rename(tmp_path / "Raw Hearts (2024)")
+    (tmp_path / "mine").symlink_to(target)
+    assert report(tmp_path / "mine", capsys)[0] == 0
+
+
+@pytest.mark.parametrize("what", ["dataset.toml", "train/images"])
+def test_what_may_not_be_read_is_told_in_a_line(folder: Path, capsys, monkeypatch, what: str):
+    def denied(self: Path, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_text" if what.endswith("toml") else "iterdir", denied)
+    assert check.main([str(folder)]) == 1
+    error = capsys.readouterr().err
+    assert error.endswith(": Permission denied: allow reading it\n") and error.count("\n") == 1
+
+
+def test_a_file_that_no_reader_takes_is_in_no_sum(folder: Path, capsys):
+    """A training goes on where a spare scribble was put beside the others."""
+    before = file_sums("clinic", folder)
+    spare = folder / TRAIN.replace("_scribble", "_scribble_old")
+    spare.write_bytes(b"")
+    (folder / "train" / "old").mkdir()
+    (folder / "train" / "old" / "bad.nii.gz").write_bytes(b"")
+    assert file_sums("clinic", folder) == before and before[TRAIN.removesuffix(".gz")]
+    code, lines = report(folder, capsys)
+    assert code == 0 and line(lines, "warning", spare.name, "left aside")
+    save(folder / TRAIN, np.where(SCRIBBLE == 1, 2, SCRIBBLE))
+    assert file_sums("clinic", folder) != before
+
+
+@pytest.mark.parametrize(
+    ("classes", "why"),
+    [
+        ('["mean", "RV"]', "mean is what"),
+        ('["background", "RV", "mean"]', "mean is what"),
+        ('["RV", "MYO", "LV", "background"]', "background is not the first"),
+        ('["RV", "BG"]', "background is not the first"),
+    ],
+)
+def test_a_class_that_scores_would_mistake_is_an_error(folder: Path, capsys, classes, why):
+    (folder / "dataset.toml").write_text(f"classes = {classes}\n")
+    code, lines = report(folder, capsys)
+    assert code == 1 and line(lines, "error", "dataset.toml", why)
