@@ -146,6 +146,12 @@ def _whole(
         near = [[k for k in known if abs(k - v) <= 0.505 * step] for v in found.tolist()]
         if all(len(values) == 1 for values in near):
             return np.array([k for (k,) in near])[places].reshape(array.shape)
+    if not np.isfinite(array).all():
+        raise ValueError(
+            f"{source}: {kind} holds nan or infinite values: write the value of unlabelled there"
+            if kind == "scribble"
+            else f"{source}: {kind} holds nan or infinite values: export it again"
+        )
     raise ValueError(
         f"{source}: {kind} holds values that are not whole numbers: "
         "resample label maps by nearest neighbour"

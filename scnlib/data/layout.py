@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,7 +50,10 @@ def parse_layout(path: Path, fault: Fault) -> Layout | None:
         return None
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows adds a mark
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        fault(ValueError(f"{path}: not in UTF-8: save it as plain text in that encoding"))
+        return None
+    except tomllib.TOMLDecodeError as error:
         fault(ValueError(f"{path}: not valid TOML ({one_line(error)}): correct it"))
         return None
     try:
@@ -58,14 +62,16 @@ def parse_layout(path: Path, fault: Fault) -> Layout | None:
         wrong = _explain(error, given)
     for sentence in wrong.values():
         fault(ValueError(f"{path}: {sentence}"))
-    if wrong.keys() & {"classes", "label_map", "scribble_map", "unlabelled"}:
+    of_values = {"classes", "label_map", "scribble_map", "unlabelled"}
+    if of_values & {_nearest(entry) for entry in wrong}:
         return None
     return Entries.model_validate({k: v for k, v in given.items() if k not in wrong}).layout()
 
 
 Name = Annotated[str, Field(pattern=r"\S")]
 # The keys of a table are strings in TOML.
-ValueMap = dict[Annotated[int, Strict(False)], Name]
+IN_32_BITS = Field(ge=-(2**31), lt=2**31)  # what a label map can be written with
+ValueMap = dict[Annotated[int, Strict(False), IN_32_BITS], Name]
 MAPS = "must map whole numbers to names in classes"
 
 
@@ -82,6 +88,8 @@ class Entries(BaseModel, extra="forbid", strict=True, frozen=True):
     unlabelled: int = Field(
         default_factory=lambda known: len(known["classes"]),
         validate_default=True,
+        ge=-(2**31),
+        lt=2**31,
         description="must be a whole number that is no class's value in scribbles",
     )
     slice_axis: int = Field(2, ge=0, le=2, description="must be 0, 1 or 2")
@@ -142,6 +150,11 @@ class Entries(BaseModel, extra="forbid", strict=True, frozen=True):
         return Layout(tuple(self.classes), labels, scribbles, **rest)
 
 
+def _nearest(entry: str) -> str:
+    """The known entry that is meant, itself or misspelt; "" if none is like it."""
+    return next(iter(get_close_matches(entry, Entries.model_fields, n=1)), "")
+
+
 def _explain(error: ValidationError, given: Mapping[str, Any]) -> dict[str, str]:
     """Entry -> what is wrong with it and what it must be; of several faults the first."""
     wrong: dict[str, str] = {}
@@ -150,7 +163,9 @@ def _explain(error: ValidationError, given: Mapping[str, Any]) -> dict[str, str]
         if fault["type"] == "default_factory_not_called":
             continue  # for want of classes, which are told
         if fault["type"] == "extra_forbidden":
-            wrong[entry] = f"unknown entry {entry}: known are {sorted(Entries.model_fields)}"
+            hint = f", perhaps {_nearest(entry)}" if _nearest(entry) else ""
+            known = sorted(Entries.model_fields)
+            wrong[entry] = f"unknown entry {entry}{hint}: known are {known}"
             continue
         must = Entries.model_fields[entry].description
         why = fault.get("ctx", {}).get("error", fault["msg"])

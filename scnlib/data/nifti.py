@@ -207,7 +207,8 @@ def _slices_first(axis: int) -> list[int]:
 def _files(folder: Path, fault: Fault) -> dict[str, Path]:
     """Stem -> NIfTI file of a folder, sorted."""
     if not folder.is_dir():
-        fault(FileNotFoundError(f"{folder}: no such folder: it should hold .nii.gz files"))
+        what = "NAME_scribble.nii.gz of each image" if folder.name == "labels" else ".nii.gz files"
+        fault(FileNotFoundError(f"{folder}: no such folder: it should hold {what}"))
         return {}
     files: dict[str, Path] = {}
     strays = []

@@ -51,7 +51,8 @@ def load_volume(path: Path) -> Volume:
     Trailing axes of length 1 are dropped. Where the header's voxel sizes contradict its affine,
     the affine's are taken, with a warning. Raises FileNotFoundError, or ValueError naming the file.
     """
-    image = load_image(path)
+    data = decompressed(path)
+    image = _checked_image(path, data)
     try:
         array = np.asanyarray(image.dataobj)
     except Exception as error:  # numpy and nibabel let errors of every kind through here
@@ -64,15 +65,24 @@ def load_volume(path: Path) -> Volume:
     scaled = stored.kind in "iu" and array.dtype.kind == "f"
     step = abs(float(getattr(image.dataobj, "slope", 0.0))) if scaled else 0.0
     affine = np.asarray(image.affine, dtype=float)
-    return Volume(array, _spacing(image, affine, path), affine, step)
+    return Volume(array, _spacing(image, _written_sizes(image, data), path), affine, step)
 
 
-def _spacing(image: nib.Nifti1Image, affine: np.ndarray, path: Path) -> np.ndarray:
-    """Voxel sizes in mm, (3,): the header's, or the affine's where the two differ; nan if none."""
+def _written_sizes(image: nib.Nifti1Image, data: bytes) -> np.ndarray:
+    """The first three voxel sizes as they stand in a file: nibabel makes 1 of a 0."""
+    header = type(image.header).from_fileobj(io.BytesIO(data), check=False)
+    return np.abs(np.asarray(header["pixdim"][1:4], dtype=float))
+
+
+def _spacing(image: nib.Nifti1Image, written: np.ndarray, path: Path) -> np.ndarray:
+    """Voxel sizes in mm, (3,): the header's, or its affine's where the two differ; nan if none."""
     sizes = np.asarray(image.header.get_zooms()[:3], dtype=float)
     sizes = np.pad(sizes, (0, 3 - len(sizes)), constant_values=np.nan)
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if (lengths > 0).all() and not np.allclose(sizes, lengths, rtol=0.01):
+    sizes = np.where(written > 0, sizes, np.nan)
+    lengths = np.linalg.norm(np.asarray(image.affine, dtype=float)[:3, :3], axis=0)
+    # Without an sform the affine is made of the very sizes.
+    of_its_own = int(image.header["sform_code"]) > 0
+    if of_its_own and (lengths > 0).all() and not np.allclose(sizes, lengths, rtol=0.01):
         log.warning(
             "%s: voxel sizes %s in the header contradict its affine: %s taken from there",
             *(path, sizes.round(4).tolist(), lengths.round(4).tolist()),
@@ -89,7 +99,11 @@ def load_image(path: Path) -> nib.Nifti1Image:
 
     Raises as load_volume does.
     """
-    image = _parse(path, decompressed(path))
+    return _checked_image(path, decompressed(path))
+
+
+def _checked_image(path: Path, data: bytes) -> nib.Nifti1Image:
+    image = _parse(path, data)
     voxels: Any = image.dataobj
     begin = int(voxels.offset)
     if begin < type(image.header).single_vox_offset:  # nibabel takes 0 as it stands
@@ -106,11 +120,10 @@ def load_image(path: Path) -> nib.Nifti1Image:
 def decompressed(path: Path) -> bytes:
     """The bytes of a file, decompressed if they are gzip.
 
-    Raises FileNotFoundError, or ValueError naming an empty or damaged file, or one that holds more
-    than MOST_BYTES (no more than that is ever in memory).
+    Raises FileNotFoundError, or ValueError naming a folder, an empty or damaged file, or one that
+    holds more than MOST_BYTES (no more than that is ever in memory).
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    check_is_file(path)
     check_bytes(path)
     data = path.read_bytes()
     if not data:
@@ -125,6 +138,18 @@ def decompressed(path: Path) -> bytes:
             raise ValueError(f"{path}: damaged gzip data ({why}): copy it again") from error
     _check_count(len(data), path)
     return data
+
+
+def check_is_file(path: Path) -> None:
+    """Raises ValueError for a folder or a device, FileNotFoundError for what is not there."""
+    if path.is_file():
+        return
+    if path.exists():
+        kind = "a folder" if path.is_dir() else "a pipe or a device"
+        raise ValueError(f"{path}: {kind} where a file should be: move it out, or give its files")
+    if path.is_symlink():
+        raise FileNotFoundError(f"{path}: a link to {path.readlink()}, which is not there")
+    raise FileNotFoundError(f"{path}: no such file")
 
 
 def check_bytes(path: Path) -> None:

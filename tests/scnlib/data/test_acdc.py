@@ -85,7 +85,7 @@ def test_an_image_outside_the_unit_range_is_scaled(tmp_path: Path, caplog):
         (changed("label", 7), "unknown values"),
         (changed("label", 4), "this is a scribble"),
         (changed("label", 0.5, float), "not whole numbers"),
-        (changed("label", np.nan, float), "not whole numbers"),
+        (changed("label", np.nan, float), "mask holds nan or infinite"),
         (changed("scribble", 5), "unknown values"),
         (changed("scribble", -1, int), "unknown values"),
         ({"scribble": arrays()["label"]}, "without an unlabelled pixel"),

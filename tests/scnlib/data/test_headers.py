@@ -133,6 +133,24 @@ def test_where_voxel_sizes_contradict_the_affine_the_affine_holds(tmp_path: Path
     assert not caplog.records
 
 
+@pytest.mark.parametrize("zero", [0, 1, 2])
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_voxel_size_of_zero_is_unknown_and_not_1_mm(tmp_path: Path, caplog, zero: int, version):
+    kind, size_at, size, code_at, code = {
+        1: (nib.Nifti1Image, 80, "<f", 254, "<h"),
+        2: (nib.Nifti2Image, 112, "<d", 348, "<i"),
+    }[version]
+    data, path = bytearray(kind(IMAGE, AFFINE).to_bytes()), tmp_path / "a.nii"
+    struct.pack_into(size, data, size_at + zero * struct.calcsize(size), 0)
+    path.write_bytes(data)
+    assert read_nifti(path).spacing == pytest.approx((ZOOMS[2], *ZOOMS[:2]))  # the affine's
+    struct.pack_into(code, data, code_at, 0)
+    path.write_bytes(data)
+    caplog.clear()
+    assert np.isnan(read_nifti(path).spacing).all()
+    assert f"{path}: no valid voxel sizes in the header" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("offset", "form", "values", "complaint"),
     [

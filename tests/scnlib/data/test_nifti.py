@@ -1,6 +1,8 @@
 """NIfTI: MSCMR's layout, own data with a dataset.toml, and files that are not what they seem."""
 
 import gzip
+import os
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -8,7 +10,8 @@ import numpy as np
 import pytest
 
 from scnlib.data import load_split, read_nifti
-from scnlib.data.cases import require
+from scnlib.data.cases import MSCMR, require
+from scnlib.data.nifti import nifti_split
 
 SHAPE = (9, 7, 3)  # as stored: x, y, slices
 ZOOMS = (0.75, 0.8, 5.0)
@@ -101,6 +104,35 @@ def test_empty_damaged_and_foreign_files_are_refused_by_name(tmp_path: Path):
         read_nifti(tmp_path / "nowhere.nii.gz")
 
 
+def test_what_is_no_file_is_called_what_it_is(tmp_path: Path):
+    (tmp_path / "a.nii").mkdir()
+    (tmp_path / "b.nii").symlink_to("gone.nii")
+    os.mkfifo(tmp_path / "c.nii")
+    for name, kind, words in (
+        ("a", ValueError, "a folder where a file should be"),
+        ("b", FileNotFoundError, "a link to gone.nii, which is not there"),
+        ("c", ValueError, "a pipe or a device where a file should be"),
+    ):
+        with pytest.raises(kind, match=rf"/{name}\.nii: {words}"):
+            read_nifti(tmp_path / f"{name}.nii")
+
+
+def test_nan_in_labels_is_called_so(tmp_path: Path):
+    image = save(tmp_path / "image.nii.gz", IMAGE)
+    for kind, words in (("scribble", "write the value of unlabelled"), ("label", "export it")):
+        holes = np.where(SCRIBBLE == 4, np.nan, SCRIBBLE).astype(np.float32)
+        path = save(tmp_path / f"{kind}.nii.gz", holes)
+        with pytest.raises(ValueError, match=rf"{kind}\.nii\.gz: .* nan or infinite .*{words}"):
+            read_nifti(image, *((path, None) if kind == "scribble" else (None, path)))
+
+
+def test_a_split_without_labels_says_what_they_are_called(tmp_path: Path):
+    root = tree(tmp_path)
+    shutil.rmtree(root / "train" / "labels")
+    with pytest.raises(FileNotFoundError, match=r"labels: no such folder: .*NAME_scribble\.nii"):
+        nifti_split(root, "train", MSCMR)
+
+
 @pytest.mark.parametrize(
     ("kind", "array", "complaint"),
     [
@@ -111,7 +143,7 @@ def test_empty_damaged_and_foreign_files_are_refused_by_name(tmp_path: Path):
         ("label", MASK.swapaxes(0, 1), "share one grid"),
         ("label", MASK + 5, "unknown values"),
         ("label", MASK + np.float32(0.5), "not whole numbers"),
-        ("scribble", np.where(MASK == 0, np.nan, 4.0), "not whole numbers"),
+        ("scribble", np.where(MASK == 0, np.nan, 4.0), "scribble holds nan or infinite"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused_by_name(tmp_path: Path, kind, array, complaint):

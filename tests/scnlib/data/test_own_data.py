@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scnlib.data import fingerprint, load_split, sets_in
-from scnlib.data.layout import read_layout
+from scnlib.data.layout import parse_layout, read_layout
 from tests.scnlib.data.test_nifti import IMAGE, MASK, SCRIBBLE, TOML, save, slices_first, tree
 
 
@@ -183,7 +183,10 @@ def swap(one: Path, other: Path) -> None:
         ("classes = [", "not valid TOML"),
         ('classes = ["a"]', "two or more"),
         ('classes = ["a", "a"]', "different names"),
-        (TOML + "unlabeled = 4", "unknown entry unlabeled: known are .*unlabelled"),
+        (
+            TOML + "unlabeled = 4",
+            "unknown entry unlabeled, perhaps unlabelled: known are .*unlabelled",
+        ),
         (TOML + "unlabelled = 3", "no class's value"),
         (TOML + 'unlabelled = "4"', "whole number"),
         (TOML + "unlabelled = 0", "0 is one"),
@@ -196,6 +199,8 @@ def swap(one: Path, other: Path) -> None:
         (TOML + '[label_map]\nzero = "background"', "label_map = .* must map"),
         (TOML + "label_map = [0, 1]", "label_map = .* must map"),
         (TOML + "[label_map]\n0 = 1", "label_map = .* must map"),
+        (TOML + f'[label_map]\n{2**70} = "background"', "label_map = .* less than 2147483648"),
+        (TOML + f"unlabelled = {2**70}", "unlabelled = .* less than 2147483648"),
     ],
 )
 def test_a_wrong_description_is_refused_by_entry(tmp_path: Path, toml: str, complaint: str):
@@ -203,6 +208,20 @@ def test_a_wrong_description_is_refused_by_entry(tmp_path: Path, toml: str, comp
     path.write_text(toml)
     with pytest.raises(ValueError, match=rf"dataset\.toml: .*{complaint}"):
         read_layout(path)
+
+
+def test_a_description_in_another_encoding_says_which_it_should_have(tmp_path: Path):
+    path = tmp_path / "dataset.toml"
+    path.write_text(TOML, encoding="utf-16")
+    with pytest.raises(ValueError, match=r"dataset\.toml: not in UTF-8: save it"):
+        read_layout(path)
+
+
+def test_values_are_not_read_by_a_description_with_an_unknown_entry(tmp_path: Path):
+    # "unlabeled" would leave 4 as the value of unmarked pixels, and every scribble be refused.
+    path, faults = tmp_path / "dataset.toml", []
+    path.write_text(TOML + "unlabeled = 9")
+    assert parse_layout(path, faults.append) is None and len(faults) == 1
 
 
 def test_a_folder_without_description_says_how_to_write_one(tmp_path: Path):
