@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import signal
 import sys
 
 
@@ -17,6 +18,21 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str):
         """Print the message and leave with code 2."""
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
+def end_in_silence() -> None:
+    """Let Ctrl-C and a closed pipe (`| head`) end the program at once, without a traceback.
+
+    For the seconds in which its libraries load; `hear_ctrl_c` comes after them.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "SIGPIPE"):  # not on Windows
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def hear_ctrl_c() -> None:
+    """Let Ctrl-C raise KeyboardInterrupt, also in a script's `&`, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def print_any_name() -> None:

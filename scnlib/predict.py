@@ -16,18 +16,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+if __name__ == "__main__":
+    from scnlib.commandline import end_in_silence
+
+    end_in_silence()
+
 import nibabel as nib
 import numpy as np
 import torch
 
-from scnlib.commandline import Parser, print_any_name
+from scnlib.commandline import Parser, hear_ctrl_c, print_any_name
 from scnlib.data.cases import MSCMR, Layout
 from scnlib.data.checks import one_line
 from scnlib.data.folders import ACDC
 from scnlib.data.layout import read_layout
 from scnlib.data.nifti import read_nifti
 from scnlib.data.selection import SUFFIX, find_images
-from scnlib.data.volume import load_image, stem
+from scnlib.data.volume import check_is_file, load_image, stem
 from scnlib.inference import label_volume
 from scnlib.label_files import is_written, like, origin_of, write_labels
 from scnlib.paths import WEIGHTS, results_root, run_folder, to_path, weights_file
@@ -174,7 +179,7 @@ def prepare(options: Namespace) -> Task:
         print(f"left aside: {path}: {why}")
     for text in faults:
         print(one_line(f"error: {text}"), file=sys.stderr)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     axis = (layout or MSCMR).slice_axis if options.slice_axis is None else options.slice_axis
     run = net.run
     print(f"SCN, trained on {run.dataset} at {run.profile.size}x{run.profile.size}: {weights}")
@@ -183,6 +188,16 @@ def prepare(options: Namespace) -> Task:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     targets = targets_of(images, out)
     return Task(net.to(device), weights, values, axis, targets, faults, options.overwrite)
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder of the label maps; ValueError where a file is in its way."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ValueError(
+            f"{out}: a file is where this folder should be: choose another --out"
+        ) from error
 
 
 def _weights(options: Namespace) -> Path:
@@ -198,8 +213,7 @@ def attempt(job: Task, path: Path, target: Path | str) -> bool:
     try:
         if isinstance(target, str):
             raise ValueError(target)
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: no such file")
+        check_is_file(path)
         origin = origin_of(path, job.weights, job.values, job.axis)
         if not job.overwrite and is_written(target, origin):
             print(f"{path} -> {target}: there already", flush=True)
@@ -220,4 +234,5 @@ def attempt(job: Task, path: Path, target: Path | str) -> bool:
 
 
 if __name__ == "__main__":
+    hear_ctrl_c()
     sys.exit(main())

@@ -15,6 +15,7 @@ from scnlib.config import Run
 from scnlib.files import replace_bytes
 from scnlib.methods.base import Method
 from scnlib.methods.scn import SCN
+from scnlib.paths import WEIGHTS
 
 ABOUT = "about"  # the one name in the file's metadata: several come in any order
 
@@ -54,16 +55,18 @@ def load_weights(path: Path) -> tuple[Run, tuple[str, ...], dict[str, Tensor]]:
     Raises `ValueError` naming the file if it is missing or not such a file.
     """
     if not path.exists():
-        raise ValueError(
-            f"{path}: no weights there; train scn with seed 0 on this data set "
-            "first, or give the --profile and --results that it was trained with"
-        )
+        raise ValueError(f"{path}: {_why_absent(path.parent)}")
+    if path.is_dir():
+        raise ValueError(f"{path}: a folder; give a file of weights, as {path / WEIGHTS}")
     try:
         with safe_open(path, framework="pt") as file:
             told = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: not a safetensors file ({error}); fetch it again") from error
+        raise ValueError(
+            f"{path}: not a safetensors file ({error}); give a run's {WEIGHTS}, or fetch it again "
+            "if this is one"
+        ) from error
     try:
         about = json.loads(told[ABOUT])
         run, names = Run.from_json(json.dumps(about["run"])), about["classes"]
@@ -75,9 +78,23 @@ def load_weights(path: Path) -> tuple[Run, tuple[str, ...], dict[str, Tensor]]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"{path}: does not name its classes; train it again with this version")
     if about.get("sha256") != sum_of(said_of(about), weights):
-        raise ValueError(f"{path}: changed since it was saved; restore it, or train it again")
+        raise ValueError(
+            f"{path}: changed since it was saved; restore it, or train again elsewhere (--out)"
+        )
     weights = {k: v.float() if v.dtype == torch.half else v for k, v in weights.items()}
     return run, tuple(names), weights
+
+
+def _why_absent(folder: Path) -> str:
+    if (folder / "record.json").exists():  # training there anew would find it done
+        return (
+            "the record of this run is there and its weights are not; restore them, or train again "
+            "elsewhere (--out)"
+        )
+    return (
+        "no weights there; train scn with seed 0 on this data set first, or give the --profile and "
+        "--results that it was trained with"
+    )
 
 
 def said_of(about: Mapping[str, Any]) -> str:

@@ -2,7 +2,11 @@
 
 import sys
 
-from study.owndata.check import main
+from scnlib.commandline import end_in_silence, hear_ctrl_c
 
 if __name__ == "__main__":
+    end_in_silence()  # while what follows loads
+    from study.owndata.check import main
+
+    hear_ctrl_c()
     sys.exit(main())

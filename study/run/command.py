@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scnlib.commandline import Parser, print_any_name
+from scnlib.commandline import Parser, hear_ctrl_c, print_any_name
 from scnlib.paths import REPOSITORY, to_path
 
 DEMO_METHODS = ["pce", "cale", "scn", "full"]
@@ -210,11 +210,12 @@ def main(arguments: list[str] | None = None) -> int:
     name_the_user()
     if options.test:
         return run_tests()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while the libraries load
     from study.run.running import again, plan_study, run_study
 
-    # SIGTERM ends all as Ctrl-C does, kernels too. SIGINT as well, since a script's `&` ignores it.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.default_int_handler)
+    hear_ctrl_c()
+    # It ends all as Ctrl-C does, kernels too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         runs, jobs = plan_study(resolve(options))
         return 0 if options.dry_run else run_study(options, runs, jobs)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -461,15 +462,58 @@ def test_nothing_is_overwritten_unless_asked(tmp_path: Path, clinic: Path, capsy
 
 def test_weights_that_do_not_serve_are_one_line(tmp_path: Path, capsys):
     path = write(tmp_path / "a.nii.gz")
+    clean, ended = tmp_path / "clean", tmp_path / "ended"
+    for folder in (clean, ended):
+        folder.mkdir()
+    (ended / "record.json").touch()
     for file, words in [
         (tmp_path / "gone.safetensors", "no weights there"),
-        (path, "not a safetensors file"),
+        (path, "give a run's weights.safetensors"),
+        (clean, "a folder; give a file of weights"),
+        (ended / "weights.safetensors", "the record of this run is there and its weights are not"),
         (weights(tmp_path, method="pce"), "not SCN's weights"),
     ]:
         assert scn(path, "--out", tmp_path / "out", "--weights", file) == 1
         (text,) = capsys.readouterr().err.splitlines()
         assert text.startswith(f"error: {file}: ") and words in text
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path: Path, clinic: Path, capsys):
+    path = write(tmp_path / "a.nii.gz")
+    (tmp_path / "out").touch()
+    for out in (tmp_path / "out", tmp_path / "out" / "deeper"):
+        assert scn(path, "--out", out, "--weights", clinic) == 1
+        (text,) = capsys.readouterr().err.splitlines()
+        assert text.startswith(f"error: {out}: a file is where this folder should be")
+
+
+@pytest.mark.parametrize("program", ["scnlib.predict", "study.owndata", "study.run.command"])
+def test_ctrl_c_while_the_libraries_load_leaves_no_traceback(tmp_path: Path, program: str):
+    for name in ("numpy", "nbformat"):  # stands for the first library that is loaded
+        (tmp_path / f"{name}.py").write_text("import os\nos.kill(os.getpid(), 2)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", program],
+        cwd=REPOSITORY,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_a_closed_pipe_ends_it_without_a_traceback(tmp_path: Path, clinic: Path):
+    paths = [write(tmp_path / f"{name}.nii.gz") for name in "ab"]
+    words = [*map(str, paths), "--out", str(tmp_path / "out"), "--weights", str(clinic)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "scnlib.predict", *words],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", -signal.SIGPIPE)
 
 
 def test_committed_weights_serve_without_data(tmp_path: Path):
