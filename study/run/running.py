@@ -17,6 +17,7 @@ from study.run.unchanged import inputs, is_unchanged, mark_of, remember
 
 WITH_SUMS = ("acdc", "mscmr")  # of the published files
 FIRST = 3  # warnings that are shown
+ROOM = 200  # MiB, of a checkpoint and an executed notebook
 LOCK_WAIT = 5.0  # seconds; the kernels of a killed run end within 3
 
 
@@ -222,9 +223,17 @@ def _say_failures(options: Namespace, failed: list[Job]) -> int:
     for job in failed:
         why = failure(job.output) or "it left no new notebook"
         _say(f"  {job.name}: {why}\n    see {job.output}")
+    if full := _nearly_full(options.out):
+        _say(full)
     _say(f"What finished is kept. Mend the cause and run {again(options)} again: it goes on there,")
     _say("a training from its last checkpoint.")
     return 1
+
+
+def _nearly_full(folder: Path) -> str:
+    """What to say of a disk with no room for a checkpoint: the notebooks may not have said it."""
+    free = shutil.disk_usage(folder).free >> 20
+    return f"The disk of {folder} has {free} MiB left: make room there." if free < ROOM else ""
 
 
 def again(options: Namespace) -> str:

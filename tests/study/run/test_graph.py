@@ -45,9 +45,19 @@ def test_a_failed_run_does_not_stop_the_others_and_the_next_start_goes_on(
 def test_training_again_in_the_demos_own_folder_says_how_to_keep_what_is_done(capsys):
     failed: Any = [mock.Mock(output=Path("nowhere.ipynb"))]
     for own, words in ((True, "run the command without --retrain again"), (False, "the same")):
-        options = mock.Mock(retrain=True, is_default_out=own)
+        options = mock.Mock(retrain=True, is_default_out=own, out=Path())
         assert running._say_failures(options, failed) == 1
         assert words in capsys.readouterr().err
+
+
+def test_a_full_disk_is_named_where_it_ended(tmp_path, monkeypatch, capsys):
+    failed: Any = [mock.Mock(output=tmp_path / "nowhere.ipynb")]
+    options = mock.Mock(retrain=False, out=tmp_path)
+    for free, told in ((3 << 20, True), (300 << 20, False)):
+        monkeypatch.setattr(running.shutil, "disk_usage", lambda _, n=free: mock.Mock(free=n))
+        assert running._say_failures(options, failed) == 1
+        text = capsys.readouterr().err
+        assert (f"The disk of {tmp_path} has 3 MiB left: make room there." in text) == told
 
 
 def test_each_training_has_a_gpu_of_its_own_and_other_notebooks_none(tmp_path, monkeypatch):
