@@ -13,7 +13,7 @@ from PIL import Image
 from scnlib.files import replace_bytes
 from study.lessons.growth import CALLED, SOURCES, Growth, shares
 from study.lessons.walkthrough import Slice
-from study.report.display import key, legend_below
+from study.report.display import key, legend_below, plain
 from study.report.figures import make_grid
 from study.report.glance import colour_in, truth_border, whole_slice
 
@@ -43,7 +43,7 @@ def draw_shares(growth: Growth) -> Figure:
             axes.grid(alpha=0.3)
         line[0].set_ylabel(f"{quantity} (%)")
     for axes, name in zip(grid[0], names, strict=True):
-        axes.set_title(name)
+        axes.set_title(plain(name))
     grid[0][0].set_ylim(-3, 103)
     grid[1][len(names) // 2].set_xlabel("iteration")
     handles, labels = grid[0][0].get_legend_handles_labels()

@@ -171,7 +171,7 @@ def draw_affinity(chosen: Slice, both: Sequence[Maps], cells: dict[str, int]) ->
             axis.imshow(row, cmap="cividis", alpha=0.65, extent=box, norm=norm)
             look: Any = {"color": COLOURS[chosen.classes.index(name)], "markeredgecolor": "black"}
             axis.plot(*_middle(cell, (h, w), (H, W)), "o", markersize=5, **look)
-            axis.set_title(f"{name}: largest value {row.max():.2f}", fontsize=10)
+            axis.set_title(f"{display.plain(name)}: largest value {row.max():.2f}", fontsize=10)
     heat = ScalarMappable(norm, "cividis")
     figure.colorbar(heat, ax=[axis for line in axes for axis in line], shrink=0.7, label="C")
     return figure
@@ -193,7 +193,7 @@ def draw_masks(chosen: Slice, maps: Maps, cells: dict[str, int], threshold: floa
             interpolate(m.float().reshape(1, 1, h, w), (H, W))[0, 0]
             for m in ((row - low) / (high - low), mask)
         ]
-        titles = (f"{name}: scaled", f"mask of {_cells(int(mask.sum()))}")
+        titles = (f"{display.plain(name)}: scaled", f"mask of {_cells(int(mask.sum()))}")
         for line, values, title in zip(axes, fine, titles, strict=True):
             line[i].imshow(values.numpy(), cmap="cividis", vmin=0, vmax=1)
             truth_border(line[i], chosen.label[0].numpy())

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from scnlib.data.cases import Case
 from scnlib.records import Record
-from study.report.display import key, legend_below
+from study.report.display import key, legend_below, plain
 from study.report.failures import what_went_wrong, worst_slice, worst_volumes
 from study.report.figures import heart_box, make_grid, note_outside, share_outside
 from study.report.glance import colour_in, truth_border, whole_slice
@@ -160,7 +160,7 @@ def _worst(axes: Axes, record: Record, case: Case, found: dict[str, Any]) -> tup
     if share_outside(predicted[z], box) > BEYOND:
         box = (slice(None), slice(None))
     _failure(axes, case.image[z], predicted[z], truth[z], box)
-    name = volume.replace("_", "\n", 1)
+    name = plain(volume).replace("_", "\n", 1)
     axes.set_title(f"{name}, slice {z + 1}\nDice {score:.0f}%", fontsize=8)
     words = what_went_wrong(predicted, truth, k, dict(enumerate(case.classes)))
     return volume, score, z + 1, words

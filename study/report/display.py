@@ -38,6 +38,11 @@ def dark_edge(width: float) -> Any:
     return [withStroke(linewidth=width + 0.9, foreground="black"), Normal()]
 
 
+def plain(text: str) -> str:
+    """A name from outside as a text of a figure: what stands between two $ is a formula there."""
+    return text.replace("$", r"\$")
+
+
 def key(
     figure: Figure,
     classes: Sequence[str],
@@ -51,7 +56,7 @@ def key(
     """
     colours = scribble_colours(len(classes))
     handles = [
-        Patch(facecolor=colours[k], edgecolor="black", linewidth=0.6, label=classes[k])
+        Patch(facecolor=colours[k], edgecolor="black", linewidth=0.6, label=plain(classes[k]))
         for k in (range(1, len(classes)) if shown is None else sorted(shown))
     ]
     handles += more

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scnlib.data.cases import HEART
 from scnlib.data.folders import ACDC
 from scnlib.records import Record
-from study.report.display import key
+from study.report.display import key, plain
 from study.report.figures import make_grid
 from study.report.glance import colour_in, slice_dice, truth_border, whole_slice
 from study.report.statistics import patient_values
@@ -97,7 +97,8 @@ def figure2(
             axes.set_axis_off()
         for axes, name in zip(panels, names, strict=False):
             _panel(axes, row, name, 9 if side > 2 else 7)
-        panels[0].set_ylabel(row.title.replace("_", "\n", 1), fontsize=8)  # subject, then frame
+        name = plain(row.title).replace("_", "\n", 1)  # subject, then frame
+        panels[0].set_ylabel(name, fontsize=8)
     key(figure, classes)
     return figure
 

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 
 from scnlib.data.cases import Case
 from scnlib.records import Record
-from study.report.display import dark_edge, key, legend_below, scribble_colours
+from study.report.display import dark_edge, key, legend_below, plain, scribble_colours
 from study.report.titles import data_title, in_order, title
 
 # Of the losses' curves: of the colour-blind palette what is not like a class's colour.
@@ -80,7 +80,7 @@ def slices(case: Case, numbers: Sequence[int], box: tuple[slice, slice], dataset
             look: Any = {"cmap": ListedColormap(colours), "interpolation": "nearest"}
             look |= {"vmin": -0.5, "vmax": len(colours) - 0.5}
             axes.imshow(cut, **look, alpha=1.0 if name == "scribble" else 0.55)
-    figure.suptitle(f"{data_title(dataset)}: {case.volume}", fontsize=10)
+    figure.suptitle(f"{data_title(dataset)}: {plain(case.volume)}", fontsize=10)
     key(figure, case.classes, border=False, shown=seen)
     return figure
 
@@ -111,7 +111,7 @@ def histograms(cases: Sequence[Case], title: str) -> Figure:
                 seen.add(k)
         axes.set(title=f"{title}: {name}", xlabel="intensity (0 to 1)", xlim=(0, 1.02))
     grid[0, 0].set_ylabel("density")
-    lines = [Line2D([], [], label=classes[k], **looks[k]) for k in sorted(seen)]
+    lines = [Line2D([], [], label=plain(classes[k]), **looks[k]) for k in sorted(seen)]
     legend_below(figure, 4, handles=lines, fontsize=10, handlelength=3)
     return figure
 

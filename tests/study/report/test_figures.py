@@ -3,6 +3,7 @@
 import errno
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -168,6 +169,18 @@ def test_slices_name_their_data_set_and_the_classes_that_are_seen(
     assert titles_ == [f"slice 1: {name}" for name in ["image", *panels]]
     assert legend(figure) == named
     assert figure.get_suptitle() == "MSCMR: p1_ED"
+
+
+def test_a_name_between_dollars_is_no_formula() -> None:
+    wrong = r"$\nothing$"  # as a formula it ends the drawing with an error
+    odd = replace(case(RV_AND_GROUND, LV_MASK), subject=wrong, classes=("a", wrong, "c", wrong))
+    whole = (slice(None), slice(None))
+    for figure in (figures.slices(odd, [0], whole, "own"), figures.histograms([odd], "own")):
+        figure.draw_without_rendering()
+    raw = Figure()
+    raw.text(0, 0, wrong)
+    with pytest.raises(ValueError, match="nothing"):
+        raw.draw_without_rendering()
 
 
 def test_histograms_share_axes_and_leave_out_what_there_is_not() -> None:
