@@ -166,29 +166,27 @@ def _recipes(records: Sequence[Record], variants: Sequence[Record]) -> list[str]
 def _corners(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
     """What it is worth to label the corners that a rotation brings in, on validation subjects."""
     found = {name: fill.whole_fills(records, variants, name) for name in NAMES}
+    said = []
+    for name, effects in found.items():
+        if effects:
+            text = f"On {data_title(name)} {'; '.join(map(fill.filled, effects))}."
+            lead = fill.lead_over_pce({one.method: one for one in effects})
+            said.append(f"{text} {lead}".strip())
+    if not said:
+        return []
     compared = {
-        (name, one.method, seed): (one.before[seed], one.after[seed])
+        (name, one.method, seed)
         for name, effects in found.items()
         for one in effects
         for seed in one.seeds
     }
-    if not compared:
-        return []
-    parts = [
-        f"{row_title(1, method)} on {data_title(dataset)} {after:.2f}% instead of {before:.2f}% "
-        f"(seed {seed})"
-        for (dataset, method, seed), (before, after) in compared.items()
-    ]
-    text = (
-        "**Labels that nobody drew.** With the corners that a rotation brings in labelled as "
-        "background, as in S2L's public code, best Dice on validation subjects: "
-        f"{'; '.join(parts)}."
-    )
-    for name, effects in found.items():
-        if lead := fill.lead_over_pce({one.method: one for one in effects}):
-            text += f" On {data_title(name)} {lead}"
     labelled = [r for r in variants if r.run.variant == worth.FILL]
-    return [text + _other_formats(records, labelled, compared)]
+    return [
+        "**Labels that nobody drew.** With the corners that a rotation brings in labelled as "
+        "background, as in S2L's public code, mean best Dice on validation subjects, in percent, "
+        f"goes from the first number to the second. {' '.join(said)}"
+        f"{_other_formats(records, labelled, compared)}"
+    ]
 
 
 def _other_formats(
@@ -208,18 +206,21 @@ def _other_formats(
 def _choices(records: Sequence[Record], variants: Sequence[Record]) -> list[str]:
     """How much of SCN hangs on what the paper leaves open, on validation subjects."""
     changed = [r for r in variants if r.run.method == "scn" and r.run.variant != worth.FILL]
-    table = findings.variants_table(records, changed) if changed else pd.DataFrame()
-    parts = [
-        f"{row['changed']} on {data_title(row['data set'])} {row['validation Dice (%)']:.2f}% "
-        f"({row['difference']:+.2f} points, seed {row['seed']})"
-        for row in table.dropna().to_dict("records")
-    ]
-    if not parts:
+    table: Any = findings.variants_table(records, changed) if changed else pd.DataFrame()
+    if not len(table := table.dropna()):
         return []
+    parts = []
+    for (choice, dataset), rows in table.groupby(["changed", "data set"], sort=False):
+        each = rows["difference"]
+        by_seed = f": {', '.join(f'{points:+.2f}' for points in each)}" if len(each) > 1 else ""
+        parts.append(
+            f"{choice} on {data_title(dataset)} {rows['validation Dice (%)'].mean():.2f}% "
+            f"({each.mean():+.2f} points, {seeds_text(rows['seed'].tolist())}{by_seed})"
+        )
     return [
-        "**Open choices.** SCN's best Dice on validation subjects with one of them changed, or "
-        "two where a comma joins them, beside "
-        f"the default with the same seed: {'; '.join(parts)}.{_between_seeds(records, 'scn')}"
+        "**Open choices.** SCN's mean best Dice on validation subjects with one of them changed, "
+        "or two where a comma joins them, beside "
+        f"the default with the same seeds: {'; '.join(parts)}.{_between_seeds(records, 'scn')}"
     ]
 
 
