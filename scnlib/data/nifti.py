@@ -137,7 +137,7 @@ def files_taken(folder: Path) -> list[Path]:
     found = []
     for split in SPLITS:
         images, labels = (
-            {stem(p): p for p in sorted((_place(folder, split) / part).glob("*")) if is_nifti(p)}
+            {stem(path): path for path in _niftis(_place(folder, split) / part)}
             for part in ("images", "labels")
         )
         for name, path in images.items():
@@ -202,6 +202,11 @@ def _displaced(one: Volume, other: Volume) -> bool:
 
 def _slices_first(axis: int) -> list[int]:
     return [axis, *(a for a in range(3) if a != axis)]
+
+
+def _niftis(folder: Path) -> list[Path]:
+    """The NIfTI files of a folder, sorted; none where there is no such folder."""
+    return [path for path in sorted(folder.glob("*")) if is_nifti(path)]
 
 
 def _files(folder: Path, fault: Fault) -> dict[str, Path]:
@@ -274,8 +279,6 @@ def _other_splits(folder: Path, split: str, layout: Layout) -> dict[str, Names]:
     places = {other: _place(folder, other) / "images" for other in SPLITS if other != split}
     return {
         # Another split's faults are told when that one is read.
-        other: identify(
-            filter(is_nifti, sorted(place.glob("*"))), layout.volume_name, lambda _: None
-        )
+        other: identify(_niftis(place), layout.volume_name, lambda _: None)
         for other, place in places.items()
     }

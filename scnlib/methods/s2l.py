@@ -49,8 +49,8 @@ def warm_up(iterations: int) -> int:
 def pass_due(iteration: int, iterations: int, throughout: bool) -> bool:
     """Whether a pass over the training set comes before this step (both from `Now`).
 
-    The first is at the end of the warm-up; or, `throughout`, as long after the run's start as one
-    pass is after another.
+    `throughout`, the first is as long after the run's start as one pass is after another; else it
+    is at the end of the warm-up.
     """
     late = iterations - warm_up(iterations)
     since, rest = (iteration, iterations) if throughout else (iteration - iterations + late, late)
