@@ -118,8 +118,9 @@ class ComparedOptions:
     # The smaller window of a smaller image weighs less; or a boundary costs as much as at 256.
     rloss_weight: Literal["fixed", "compensated"] = "fixed"
     # The original's level set and the regions' length; the level set alone; or, as in its public
-    # code at first, the level set of swapped arguments, with a length that trains nothing.
-    mloss_form: Literal["original", "no length", "swapped"] = "original"
+    # code, the level set of swapped arguments, with a length that trains nothing (at first) or one
+    # that does (later).
+    mloss_form: Literal["original", "no length", "swapped", "swapped, with length"] = "original"
     # The consistency's weight grows over the run; or, as there in a run of 30,000 steps, over twice
     # its length (60,000 steps, however long the run).
     ustm_ramp: Literal["run", "twice"] = "run"

@@ -71,6 +71,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "compensated": {"compared": {"rloss_weight": "compensated"}},
     "nolength": {"compared": {"mloss_form": "no length"}},
     "swapped": {"compared": {"mloss_form": "swapped"}},
+    "swappedlength": {"compared": {"mloss_form": "swapped, with length"}},
     "halframp": {"compared": {"ustm_ramp": "twice"}},
     # Does the map's grid hold SCN back (at 128 pixels, stride 4 has the cells that stride 8 has at
     # 256), or PAP's labels, which this grid blurs along the borders?

@@ -14,7 +14,8 @@ m_c is an image's mean of I, weighted by P_c. Choices:
 - WSL4MIS passes the two arguments in swapped order: its level set asks the bright pixels for one
   common prediction, whatever it is, and its variation term is the image's and trains nothing (in
   later versions the prediction's). Here they stand as in the original paper; `mloss_form="swapped"`
-  is as there, and "no length" tells the two changes apart.
+  is as there at first, "swapped, with length" as there later, and "no length" tells the changes
+  apart.
 - Padding by a rotation is left out (`valid`).
 """
 
@@ -35,11 +36,9 @@ class MLoss(PCE):
         logits = self.net(batch.image).logits
         pce = partial_cross_entropy(logits, batch.scribble)
         form, P = self.run.compared.mloss_form, logits.softmax(dim=1)
-        if form == "swapped":
-            shape = swapped_level_set(P, batch.image, valid=batch.valid)
-        else:
-            length = batch.image.shape[2] / 256 if form == "original" else 0.0
-            shape = mumford_shah(P, batch.image, valid=batch.valid, length=length)
+        length = batch.image.shape[2] / 256 if form in ("original", "swapped, with length") else 0.0
+        arguments = {"valid": batch.valid, "length": length, "swapped": form.startswith("swapped")}
+        shape = mumford_shah(P, batch.image, **arguments)
         return pce + WEIGHT * shape, {"pce": pce.detach(), "mumford_shah": shape.detach()}
 
 
@@ -76,13 +75,13 @@ def level_set(probabilities: Tensor, image: Tensor, *, valid: Tensor | None = No
 def swapped_level_set(
     probabilities: Tensor, image: Tensor, *, valid: Tensor | None = None
 ) -> Tensor:
-    r"""1/N sum over pixels and classes of I (P_c - m_c)^2, m_c an image's I-weighted mean of P_c.
+    r"""Sum over pixels and classes of I (P_c - m_c)^2, m_c an image's I-weighted mean of P_c.
 
     Source: the call in WSL4MIS, which gives the functional the image for the prediction and the
     prediction for the image. Arguments as in `mumford_shah`.
     """
-    P, image, used = masked(probabilities, image, valid)
-    return _scatter(image, P) / used.sum().clamp(min=1)
+    P, image, _ = masked(probabilities, image, valid)
+    return _scatter(image, P)
 
 
 def _scatter(weight: Tensor, value: Tensor) -> Tensor:
@@ -115,6 +114,7 @@ def mumford_shah(
     *,
     valid: Tensor | None = None,
     length: float = 1.0,
+    swapped: bool = False,
 ) -> Tensor:
     r"""Mumford-Shah functional: 1/N (level set + length x total variation of P).
 
@@ -125,7 +125,8 @@ def mumford_shah(
         image: (B, 1, H, W) float; another shape is a `ValueError` (see `scnlib.methods.mloss`).
         valid: (B, H, W) bool.
         length: weight of the variation term.
+        swapped: whether the level set is `swapped_level_set`.
     """
     N = probabilities[:, 0].numel() if valid is None else valid.sum().clamp(min=1)
-    variation = total_variation(probabilities, valid=valid)
-    return (level_set(probabilities, image, valid=valid) + length * variation) / N
+    level = (swapped_level_set if swapped else level_set)(probabilities, image, valid=valid)
+    return (level + length * total_variation(probabilities, valid=valid)) / N

@@ -25,6 +25,7 @@ AMOUNTS = tuple(how for how in get_args(Strokes) if how != "all")
 PUBLIC = {
     "agreed": "no label where network and superpixels differ, as in public code",
     "swapped": "arguments as in public code, length without gradient",
+    "swappedlength": "arguments as in public code, length as in its later versions",
     "halframp": "consistency weighs 0.29 in the end (0.26 in public code after 30,000 steps)",
 }
 # All that is asked of every method, or of compared ones.

@@ -32,7 +32,16 @@ def no_length(P: Tensor, given: Batch) -> Tensor:
 
 
 def swapped(P: Tensor, given: Batch) -> Tensor:
-    return 0.786432 * mloss.swapped_level_set(P, given.image, valid=given.valid)
+    return 0.786432 * mloss.swapped_level_set(P, given.image, valid=given.valid) / count(given)
+
+
+def swapped_with_length(P: Tensor, given: Batch) -> Tensor:
+    length = 0.125 * mloss.total_variation(P, valid=given.valid) / count(given)
+    return swapped(P, given) + 0.786432 * length
+
+
+def count(given: Batch) -> Tensor:
+    return given.valid.sum()
 
 
 def compensated(P: Tensor, given: Batch) -> Tensor:
@@ -53,6 +62,7 @@ def soft_dice(P: Tensor, given: Batch) -> Tensor:
         ("mloss", "", mumford_shah),
         ("mloss", "nolength", no_length),
         ("mloss", "swapped", swapped),
+        ("mloss", "swappedlength", swapped_with_length),
         ("rloss", "", gated_crf),
         ("rloss", "compensated", compensated),
         ("meloss", "", entropy),

@@ -99,7 +99,8 @@ def test_swapped_level_set_by_hand() -> None:
     P[:, :, :, 0] = 0.5  # dark
     check(swapped_level_set(P, BRIGHT), 0)
     P[0, :, 0, 3] = torch.tensor([1.0, 0.0])  # bright: one of four says class 0, so 3/4 is the mean
-    check(swapped_level_set(P, BRIGHT), 2 * (3 * (1 / 4) ** 2 + (3 / 4) ** 2) / 8)
+    check(swapped_level_set(P, BRIGHT), 2 * (3 * (1 / 4) ** 2 + (3 / 4) ** 2))
+    check(mumford_shah(P, BRIGHT, length=0, swapped=True), 2 * 12 / 16 / 8)
     valid = torch.ones(1, 2, 4, dtype=torch.bool)
     valid[0, 0, 3] = False
     check(swapped_level_set(P, BRIGHT, valid=valid), 0)
