@@ -78,8 +78,22 @@ def amounts_told(found: Sequence[Effect], where: str, full: bool = True) -> str:
     noise = f" Seeds with all strokes lie apart by {', '.join(chance)} points." if several else ""
     return (
         f"**With a tenth of each stroke** ({where}, short runs{_SIDE}, validation, {seeds}) Dice "
-        f"changes: {', '.join(parts)}.{noise * full}"
+        f"changes: {', '.join(parts)}.{(_of_faults(found) + noise) * full}"
     )
+
+
+def _of_faults(found: Sequence[Effect]) -> str:
+    """Points that worse strokes cost each method, a sentence a fault."""
+    grouped = by_method(found).values()
+    told = []
+    for choice, words in FAULTS.items():
+        ways = [(effects[choice], _common(effects)) for effects in grouped if choice in effects]
+        each = [
+            f"{title(one.method)} {_mean(one.after, seeds) - _mean(one.before, seeds):+.1f}"
+            for one, seeds in ways
+        ]
+        told += [f" With {words}: {', '.join(each)} points."] if each else []
+    return "".join(told)
 
 
 def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:

@@ -45,6 +45,7 @@ class Claim(NamedTuple):
     here: str
     holds: bool | None  # None: undecided
     cause: str
+    level: bool = False  # of how high Dice is; else it compares methods
 
 
 def claims(
@@ -64,12 +65,17 @@ def claims(
     return [*found, *_gains(records, fine), *_best(records, moved), *_significance(records)]
 
 
-def claims_told(found: Sequence[Claim]) -> str:
-    """How many claims hold, in a sentence; "" without one."""
-    counts = [[claim.holds for claim in found].count(holds) for holds in VERDICTS]
+def claims_told(found: Sequence[Claim], where: str = "At this size") -> str:
+    """How many claims hold `where`, of each kind, in a sentence; "" without one."""
     verbs = (("holds", "hold"), ("does not", "do not"), ("is undecided", "are undecided"))
-    said = [f"{n} {verb[n != 1]}" for n, verb in zip(counts, verbs, strict=True)]
-    return f"Of {len(found)} claims of the paper, at this size, {', '.join(said)}." if found else ""
+    said = []
+    kinds = (("the paper's", "claims on how high Dice is", True), ("its", "comparisons", False))
+    for whose, kind, level in kinds:
+        judged = [claim.holds for claim in found if claim.level == level]
+        counts = zip([judged.count(holds) for holds in VERDICTS], verbs, strict=True)
+        each = ", ".join(f"{n} {verb[n != 1]}" for n, verb in counts)
+        said += [f"of {whose} {len(judged)} {kind} {each}"] if judged else []
+    return f"{where}, {'; '.join(said)}." if said else ""
 
 
 def _levels(records: Sequence[Record], fine: Sequence[Record], moved: Effects) -> list[Claim]:
@@ -97,6 +103,7 @@ def _levels(records: Sequence[Record], fine: Sequence[Record], moved: Effects) -
                     if method == "scn"
                     else causes.why_pce(far_apart, lone)
                     + causes.labelled_corners(moved[dataset], ["pce"]),
+                    level=True,
                 )
             )
     return found
@@ -145,6 +152,7 @@ def _rivals(records: Sequence[Record], fine: Sequence[Record], moved: Effects) -
                 + (f"; far above the print, unexplained: {', '.join(above)}" if above else "")
                 + (f"; means of unlike parts: {'; '.join(why)}" if why else "")
                 + causes.printed_in_doubt(number, list(apart)),
+                level=True,
             )
         )
     return found
@@ -200,16 +208,16 @@ def _gains(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
         both = [r for r in records if r.run.dataset == "acdc" and r.run.method in (one, two)]
         both = [r for r in both if r.run.seed in step.seeds]
         (row,) = compare(both, one, metrics=["dice"]).to_dict("records")
-        decided = row["low"] * row["high"] > 0
+        decided = row["verdict"] in ("better", "worse")
         each = ", ".join(f"{100 * (dice[two][s] - dice[one][s]):+.2f}" for s in step.seeds)
         which = seeds_text(step.seeds) + (f": {each}" if len(step.seeds) > 1 else "")
         found.append(
             Claim(
                 f"{step.two} is {'above' if step.printed > 0 else 'below'} {step.one} on ACDC "
                 f"({step.printed:+.2f} points)",
-                f"{step.gain:+.2f} points ({which}); over patients {interval(row, 100, 'points')}"
-                + _step_at_printed_size(sized.get((step.one, step.two))),
-                bool(step.gain * step.printed > 0) if decided else None,
+                f"{step.gain:+.2f} points ({which}); over patients {interval(row, 100, 'points')}, "
+                f"p {row['p_holm']:.3f}" + _step_at_printed_size(sized.get((step.one, step.two))),
+                (row["verdict"] == "better") == (step.printed > 0) if decided else None,
                 "the printed gain is smaller than what seeds differ by here"
                 if abs(step.printed) < CLOSE
                 else "",

@@ -93,17 +93,24 @@ def above_scn(found: Sequence[Effect]) -> dict[str, str]:
     return said
 
 
-def lead_over_pce(found: dict[str, Effect]) -> str:
-    """SCN's lead over PCE without and with labelled corners, over the seeds of both."""
-    if not {"pce", "scn"} <= found.keys():
-        return ""
-    pce, scn = found["pce"], found["scn"]
-    seeds = sorted(set(pce.seeds) & set(scn.seeds))
-    if not seeds:
-        return ""
+def leads_over_pce(found: dict[str, Effect]) -> tuple[float, float, list[int]]:
+    """SCN's lead over PCE without and with labelled corners, and the seeds of both that it is of.
+
+    nan without such seeds.
+    """
+    pce, scn = found.get("pce"), found.get("scn")
+    seeds = sorted(set(pce.seeds) & set(scn.seeds)) if pce and scn else []
+    if not (pce and scn and seeds):
+        return float("nan"), float("nan"), []
     before, after = (
-        np.mean([getattr(scn, when)[seed] - getattr(pce, when)[seed] for seed in seeds])
-        for when in ("before", "after")
+        float(np.mean([mine[seed] - theirs[seed] for seed in seeds]))
+        for mine, theirs in ((scn.before, pce.before), (scn.after, pce.after))
     )
+    return before, after, seeds
+
+
+def lead_over_pce(found: dict[str, Effect]) -> str:
+    """The same in a sentence; "" where there are no seeds of both."""
+    before, after, seeds = leads_over_pce(found)
     with_them = f"{before:.1f} points without and {after:.1f} with them"
-    return f"SCN's lead over PCE is {with_them} ({seeds_text(seeds)})."
+    return f"SCN's lead over PCE is {with_them} ({seeds_text(seeds)})." if seeds else ""

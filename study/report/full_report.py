@@ -59,8 +59,8 @@ On drawn hearts: a demonstration, no evidence.
 _FINE = """## At the printed resolution
 
 Mean Dice and 95HD on test subjects of the same methods and seeds, trained at 256x256 (profile
-`{profile}`) and at 128x128 (the tables above), {length}: what more pixels and what more steps are
-worth is not told apart.
+`{profile}`, [in full](../{profile}/REPORT.md)) and at 128x128 (the tables above), {length}:
+what more pixels and what more steps are worth is not told apart.
 
 {table}
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from scnlib.records import Record
 from study.report.lost_points import FAR, against_scn, losses
-from study.report.means import difference, per_seed
+from study.report.means import difference, per_seed, seeds_text
 from study.report.statistics import compare
 from study.report.titles import NAMES, data_title, in_print, title
 from study.report.verdicts import tests_against_scn
@@ -17,15 +17,15 @@ RUIN = 5.0  # points of Dice; a prior that costs a run more has taken the heart 
 
 
 class Gain(NamedTuple):
-    """What SCN gains over PCE on a data set in one seed: points of mean Dice, how many of them lie
-    far from the heart, and the Dice of both (percent) with only the largest part kept."""
+    """What SCN gains over PCE on a data set: points of mean Dice, how many of them lie far from the
+    heart, the Dice of both (percent) with only the largest part kept, and of which seeds it is."""
 
     dataset: str
     points: float
     far: float
     pce: float
     scn: float
-    seed: int
+    seeds: list[int]
 
 
 def floods(records: Sequence[Record], lost: pd.DataFrame, full: bool = False) -> str:
@@ -77,37 +77,35 @@ def gain_in_brief(found: Sequence[Gain], overall: Mapping[str, str] | None = Non
         " and ".join(f"{getattr(gain, method):.1f}%" for gain in found) for method in ("pce", "scn")
     )
     return (
-        f"**{where_it_lies(found)}**: in seed {found[0].seed}, {gains_told(found, overall)} "
-        f"are floods over {FAR:g} mm away; with only the largest connected part kept, PCE then has "
+        f"**{where_it_lies(found)}**: {gains_told(found, overall)} are floods"
+        f" over {FAR:g} mm away; with only the largest connected part kept, PCE then has "
         f"{pce}, SCN {scn}."
     )
 
 
 def gains_of(rows: pd.DataFrame) -> list[Gain]:
-    """SCN's gain in the first seed among the rows, where a data set has that seed of both."""
-    if rows.empty:
-        return []
-    seed = min(rows["seed"].tolist())
-    first: Any = rows[rows["seed"] == seed]
+    """SCN's gain on each data set, over the seeds of which the rows have both methods."""
     found = []
-    for dataset in NAMES:
-        mine = first[first["dataset"] == dataset]
-        if {"pce", "scn"} <= set(mine["method"]):
-            table = losses(mine, dataset)
+    for dataset in NAMES if len(rows) else ():
+        mine: Any = rows[rows["dataset"] == dataset]
+        pces, scns = (set(mine.loc[mine["method"] == name, "seed"]) for name in ("pce", "scn"))
+        if seeds := sorted(pces & scns):
+            table = losses(mine[mine["seed"].isin(seeds)], dataset)
             pce, scn = table.loc[title("pce")], table.loc[title("scn")]
             points, far = scn["Dice"] - pce["Dice"], pce["far"] - scn["far"]
-            found.append(Gain(dataset, points, far, pce["with heart"], scn["with heart"], seed))
+            found.append(Gain(dataset, points, far, pce["with heart"], scn["with heart"], seeds))
     return found
 
 
 def gains_told(found: Sequence[Gain], overall: Mapping[str, str] | None = None) -> str:
-    """Of the points gained on each data set, how many lie far from the heart.
+    """Of the points gained on each data set, how many lie far from the heart, and in which seeds.
 
     `overall` is what `of_all_seeds` says by data set.
     """
     return ", ".join(
-        f"{gain.far:.1f} of {gain.points:.1f} points on {data_title(gain.dataset)}"
-        f"{(overall or {}).get(gain.dataset, '')}"
+        f"{gain.far:.1f} of {gain.points:.1f}{' points' * (gain is found[0])} on "
+        f"{data_title(gain.dataset)} "
+        f"({_which(gain.seeds)}{(overall or {}).get(gain.dataset, '')})"
         for gain in found
     )
 
@@ -119,19 +117,23 @@ def where_it_lies(found: Sequence[Gain]) -> str:
 
 
 def of_all_seeds(records: Sequence[Record], found: Sequence[Gain]) -> dict[str, str]:
-    """In brackets, for each data set where several seeds of both tell otherwise: SCN's points over
-    PCE in all of them, and which place PCE's seed has that the gain is of."""
+    """For each data set where more seeds of both tell otherwise: SCN's points over PCE in all of
+    them, and which place PCE's seed has where the gain is of one."""
     said = {}
     for one in found:
         gain, shared = difference(records, one.dataset, "pce", "scn")
-        if len(shared) < 2 or abs(gain - one.points) < LITTLE:
+        if len(shared) <= len(one.seeds) or abs(gain - one.points) < LITTLE:
             continue
         seeds, rank = per_seed(records, one.dataset)["pce"], ""
-        if one.seed in seeds:
-            above = sum(dice > seeds[one.seed] for dice in seeds.values())
-            rank = f"PCE's {f'number {above + 1}' if above else 'best'} of {len(seeds)} seeds; "
-        said[one.dataset] = f" ({rank}over all the gain is {gain:.1f})"
+        if len(one.seeds) == 1 and one.seeds[0] in seeds:
+            above = sum(dice > seeds[one.seeds[0]] for dice in seeds.values())
+            rank = f", PCE's {f'number {above + 1}' if above else 'best'} of {len(seeds)}"
+        said[one.dataset] = f"{rank}; {gain:.1f} over all"
     return said
+
+
+def _which(seeds: Sequence[int]) -> str:
+    return f"{len(seeds)} seeds" if len(seeds) > 1 else seeds_text(seeds)
 
 
 def ruined(rows: pd.DataFrame) -> tuple[list[str], int]:

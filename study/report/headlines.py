@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 
 from scnlib.records import Record
-from study.report import fill, left_out, own_rival, resolution, worth
+from study.report import fill, left_out, own_rival, resolution, sensitivity, worth
 from study.report.amounts import amounts_told
 from study.report.findings import AblationStep, ablation_steps
 from study.report.gain import floods
-from study.report.means import difference, mean_dice, seeds_count
+from study.report.means import difference, mean_dice, seeds_count, seeds_text
 from study.report.paper import printed_mean
 from study.report.titles import NAMES, OF_RIVALS, SHARED, data_title, in_order, row_title, title
 from study.report.verdicts import UNITS, ahead_of_scn, proven_leads, tests_against_scn
@@ -42,6 +42,7 @@ def headlines(
         own_rival.rival_told(records, lost, fine),
         left_out.in_short(records, variants),
         corners(short, records, variants, full=True),
+        _open_choices(short),
         amounts_told(worth.effects(short), data_title("acdc")),
         rows_ahead(records),
         resolution.sizes_told(records, fine),
@@ -65,6 +66,13 @@ def _in_short(records: Sequence[Record]) -> str:
     if gains := gains_by_part(ablation_steps(records), digits=2):
         said.append(f"On ACDC the parts add, in points: {gains}.")
     return " ".join(said)
+
+
+def _open_choices(short: Sequence[Record]) -> str:
+    """Whether another choice of what the paper leaves open is better, at the finest grid tried."""
+    found = worth.effects(short)
+    grids = sensitivity.grids_of(found)
+    return sensitivity.beyond_chance(found, grids[0]) if grids else ""
 
 
 def rows_ahead(records: Sequence[Record], full: bool = True) -> str:
@@ -113,13 +121,13 @@ def corners(
     whole = {name: fill.whole_fills(records, rows, name) for name in NAMES}
     brief = fill.fills(worth.effects([r for r in short if r.run.method not in SHARED]))
     say = _run_by_run if full else _by_method
-    told = [f"{data_title(name)}, {say(one)}" for name, one in whole.items() if one]
+    told = [f"{data_title(name)}, {say(one)}{_lead(one)}" for name, one in whole.items() if one]
     if not told and not brief:
         return ""
     what = "; ".join(told) if told else f"short runs on ACDC: {_moved(brief)}"
     text = (
-        "**To label a rotation's empty corners as background** (S2L's public code does, this study "
-        f"does not) changes validation Dice: {what}."
+        "**To label a rotation's empty corners as background** (as S2L's public code does) changes "
+        f"validation Dice: {what}."
     )
     left = any(r.run.method in SHARED and r.run.variant == worth.FILL for r in variants)
     text += " The rows (Adam) are in the full report." * (full and left and bool(told))
@@ -129,6 +137,15 @@ def corners(
         for method, values in fill.above_scn(found).items()
     ]
     return text + (f" SCN is then behind {', '.join(above)}." if above else "")
+
+
+def _lead(found: Sequence[worth.Effect]) -> str:
+    """What is left of SCN's lead over PCE, and of which seeds where SCN has others."""
+    effects = {one.method: one for one in found}
+    before, after, seeds = fill.leads_over_pce(effects)
+    alike = seeds and effects["scn"].seeds == effects["pce"].seeds
+    of_seeds = "" if alike else f" ({seeds_text(seeds)})"
+    return f", its lead over PCE {before:.1f} to {after:.1f}{of_seeds}" if seeds else ""
 
 
 def _by_method(found: Sequence[worth.Effect]) -> str:
@@ -144,7 +161,7 @@ def _by_method(found: Sequence[worth.Effect]) -> str:
             said.append(f"{title(one.method)} {before:.1f} to {after:.1f} ({seeds})")
     if kept:
         once = f" ({seeds_count(1)}{' each' * (len(kept) > 1)})" * (max(kept) == 1)
-        said.append(f"{len(kept)} other{'s' * (len(kept) > 1)} by less than {LITTLE:g}{once}")
+        said.append(f"{len(kept)} other{'s' * (len(kept) > 1)} by under {LITTLE:g}{once}")
     said += [worth.gain_told(one) for one in found if one.method == "scn"]
     return ", ".join(said)
 

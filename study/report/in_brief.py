@@ -67,18 +67,21 @@ def _at_both_sizes(records: Sequence[Record], fine: Sequence[Record]) -> str:
         for pair in resolution.pairs(records, fine)
         if pair.method in AT_BOTH_SIZES and not np.isnan(pair.dice[1])
     ]
-    said = []
-    for dataset in dict.fromkeys(pair.dataset for pair in pairs):
-        mine = [pair for pair in pairs if pair.dataset == dataset]
-        each = [
-            f"{_inside(title(pair.method))} {pair.dice[0]:.1f}% ({pair.dice[1]:.1f}%)"
-            for pair in mine
-        ]
-        said.append(f"on {data_title(dataset)} {', '.join(each)}")
-    if not said:
+    if not pairs:
         return ""
-    brackets = f"in brackets at 128x128, {resolution.length(records, fine)}; the same seeds"
-    return f"**At 256x256** ({brackets}) Dice is {'; '.join(said)}."
+    dice = [(pair, *(f"{value:.1f}%" for value in pair.dice)) for pair in pairs]
+    hd95 = [(p, *(f"{v:.1f}" for v in p.hd95)) for p in pairs if p.method in ("scn", "full")]
+    brackets = f"in brackets at 128x128, {resolution.length(records, fine)}"
+    distances = f"; 95HD {_by_set(hd95)}" if hd95 else ""
+    return f"**At 256x256** ({brackets}) Dice is {_by_set(dice)}{distances}."
+
+
+def _by_set(found: Sequence[tuple[resolution.BothSizes, str, str]]) -> str:
+    """Each method's numbers at both sizes, the small one's in brackets, a data set at a time."""
+    sets: dict[str, list[str]] = {}
+    for pair, fine, coarse in found:
+        sets.setdefault(pair.dataset, []).append(f"{_inside(title(pair.method))} {fine} ({coarse})")
+    return "; ".join(f"on {data_title(name)} {', '.join(each)}" for name, each in sets.items())
 
 
 def _inside(name: str) -> str:

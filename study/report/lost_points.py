@@ -257,4 +257,17 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
         f"{scn['Dice']:.1f}). Of PCE {seeds_count(int(row['seeds']))}, of SCN "
         f"{row['reference_seeds']}. Difference by patients {interval(row, 100)}, "
         f"p = {row['p_holm']:.2g} with Holm's adjustment: {row['verdict']}.",
+        *_to_full(table),
+    ]
+
+
+def _to_full(table: pd.DataFrame) -> list[str]:
+    """What SCN loses more than full supervision, fault by fault; nothing without the latter."""
+    if title("full") not in table.index:
+        return []
+    scn, full = table.loc[title("scn")], table.loc[title("full")]
+    each = ", ".join(f"{name} {scn[name] - full[name]:+.1f}" for name in MENDINGS)
+    return [
+        f"To full supervision SCN lacks {full['Dice'] - scn['Dice']:.1f} points: {each} (of SCN "
+        f"{seeds_count(int(scn['seeds']))}, of full supervision {full['seeds']:.0f})."
     ]

@@ -38,12 +38,16 @@ def rival_in_brief(
 ) -> str:
     """The same without the means, which the tables have; "" where the rival has not been run."""
     tests = compare(records).to_dict("records")
-    if not (listed := _listed(tests, short=False)):
+    if not (apart := _listed(tests, seeds=False)):
         return ""
-    kept = with_one_part(lost, full=False)
-    kept = f" With one part kept in both: {kept}." if kept else ""
-    text = f"{_named(tests)} has, in points to SCN, {listed}.{kept}{_on_validation(records, fine)}"
-    return text + _distance(compare(fine).to_dict("records") if fine else [])
+    kept = ", ".join(
+        f"{100 * row['mean_difference']:+.2f} on {data_title(row['dataset'])} "
+        f"(p {row['p_holm']:.3f}{_verdict(row)})"
+        for row in _of(_kept(lost), "box", "dice")
+    )
+    part = f" With one part kept in both: {kept}." if kept else ""
+    text = f"{_named(tests)} has, in points to SCN, {apart}.{part}{_on_validation(records, fine)}"
+    return text + _distance(compare(fine).to_dict("records") if fine else [], seeds=False)
 
 
 def told_in_full(records: Sequence[Record]) -> str:
@@ -56,7 +60,7 @@ def told_in_full(records: Sequence[Record]) -> str:
 
 def with_one_part(lost: pd.DataFrame, full: bool = True) -> str:
     """The rival against SCN where the largest part is kept in both, on each data set; or ""."""
-    tests = lost_points.against_scn(lost).to_dict("records") if len(lost) else []
+    tests = _kept(lost)
     for row in tests:
         mine: Any = lost[lost["dataset"] == row["dataset"]]
         seeds = [{*mine[mine["method"] == name]["seed"]} for name in (row["method"], "scn")]
@@ -64,24 +68,30 @@ def with_one_part(lost: pd.DataFrame, full: bool = True) -> str:
     return _listed(tests, short=not full, unit="points" * full)
 
 
+def _kept(lost: pd.DataFrame) -> list[Any]:
+    """Tests against SCN where the largest part is kept in both."""
+    return lost_points.against_scn(lost).to_dict("records") if len(lost) else []
+
+
 def _numbers(seeds: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(seeds)))
 
 
-def _listed(tests: Sequence[Any], short: bool = True, unit: str = "") -> str:
-    """The rival's points to SCN, each with its interval, p and the seeds; these `short` or not."""
+def _listed(tests: Sequence[Any], short: bool = True, unit: str = "", seeds: bool = True) -> str:
+    """The rival's points to SCN, each with interval, p and `seeds`; these `short` or not."""
     return ("; " if unit else ", ").join(
         f"{interval(row, 100, unit)} on {data_title(row['dataset'])} "
-        f"(p {row['p_holm']:.3f}{_verdict(row)}, {_seeds(row, short)})"
+        f"(p {row['p_holm']:.3f}{_verdict(row)}{f', {_seeds(row, short)}' * seeds})"
         for row in _of(tests, "box", "dice")
     )
 
 
-def _distance(fine: Sequence[Any]) -> str:
+def _distance(fine: Sequence[Any], seeds: bool = True) -> str:
     """Where tests at the printed size tell the two apart by 95HD; "" where none does."""
     told = [row for row in _of(fine, "box", "hd95_voxel") if row["verdict"] in ("better", "worse")]
     each = [
-        f"{row['verdict']} on {data_title(row['dataset'])} (p {row['p_holm']:.3f}, {_seeds(row)})"
+        f"{row['verdict']} on {data_title(row['dataset'])} (p {row['p_holm']:.3f}"
+        f"{f', {_seeds(row)}' * seeds})"
         for row in told
     ]
     return f" Its 95HD at 256x256 is {', '.join(each)}." if each else ""

@@ -37,12 +37,12 @@ Written from the records by `python -m study.report.readme`.
 [abbreviations](../README.md#findings). What holds:
 
 - a mean within {close} of the print, and of a row of several methods each of them;
-- a gain, whatever its size, over the seeds that both have, with the printed sign and an interval
-  over patients without zero;
-- the best mean, where no rival has a better one; a lead, where it is significant (signed-rank test
-  over patients, Holm's adjustment over the paper's rows).
+- a gain, whatever its size, over the seeds that both have, with the printed sign and significant
+  (p < 0.05, signed-rank test over patients: one comparison, not adjusted);
+- the best mean, where no rival has a better one; a lead, where it is significant (the same test,
+  with Holm's adjustment over the paper's rows).
 
-Undecided: a gain whose interval has zero; a best mean where rivals lead, none of them
+Undecided: a gain that is not significant; a best mean where rivals lead, none of them
 significantly; a mean whose seeds lie over {spread} apart with the print between them, and a lone
 seed of a method whose seeds lie so far apart on the other data set. Chance between seeds is in no
 interval and no p.{patients}

@@ -75,11 +75,12 @@ def _points(one: Effect | None) -> str:
 def told_of_choices(found: Sequence[Effect]) -> str:
     """Which choices chance alone would hardly bring about, by grid; "" without any."""
     return "\n\n".join(
-        [*(_beyond_chance(found, grid) for grid in grids_of(found)), *_both_grids(found)]
+        [*(beyond_chance(found, grid) for grid in grids_of(found)), *_both_grids(found)]
     )
 
 
-def _beyond_chance(found: Sequence[Effect], grid: str) -> str:
+def beyond_chance(found: Sequence[Effect], grid: str) -> str:
+    """Which choices at a grid of `grids_of` chance alone would hardly bring about."""
     ranked = open_choices(found, grid)
     usual = default_dice(ranked)
     beyond = [one for one in ranked if abs(one.beside) > chance(usual, len(one.apart))]

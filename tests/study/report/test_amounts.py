@@ -51,7 +51,8 @@ def test_the_sentence_tells_of_those_with_a_tenth():
     text = amounts_told(effects(RUNS), "ACDC")
     assert "(ACDC, short runs at 64x64, validation, seed 0)" in text
     told = "changes: SCN 70.0 to 60.0."
-    assert text.endswith(f"{told} Seeds with all strokes lie apart by SCN 20.0 points.")
+    worse = " With 5% of the strokes wrong: PCE -20.0 points."
+    assert text.endswith(f"{told}{worse} Seeds with all strokes lie apart by SCN 20.0 points.")
     assert amounts_told(effects(RUNS), "ACDC", full=False).endswith(told)
     assert amounts_told(effects(RUNS[:3]), "ACDC") == ""
 

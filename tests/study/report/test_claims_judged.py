@@ -20,15 +20,22 @@ def test_a_level_holds_within_a_point_of_the_print():
 
 
 @pytest.mark.parametrize(("scn", "holds"), [(0.71, True), (0.69, False), (0.70, None)])
-def test_a_gain_is_decided_by_its_sign_where_its_interval_is_on_one_side(scn: float, holds):
+def test_a_gain_is_decided_by_its_sign_where_it_is_significant(scn: float, holds):
     found = claims([record("pce", 0.4), record("cale", 0.7), record("scn", scn)])
     gains = {c.claim: c for c in found if "is above" in c.claim}
     cale = gains["PCE+CALE is above PCE on ACDC (+20.33 points)"]
-    over = "over patients +30.00 points [+30.00, +30.00]"
+    over = "over patients +30.00 points [+30.00, +30.00], p 0.031"
     assert cale.holds and cale.here == f"+30.00 points (seed 0); {over}"
     both = gains["PCE+CALE+CACL is above PCE+CALE on ACDC (+0.16 points)"]
     assert both.holds is holds
     assert all(c.cause for c in found if not c.holds)
+
+
+def test_a_gain_is_undecided_where_the_test_is_though_the_interval_is_on_one_side() -> None:
+    runs = [record("cale", 0.7), record("scn", 0.6)]
+    runs[1].metrics.loc[runs[1].metrics["subject"] == "p0", "dice"] += 0.11
+    (gain,) = (c for c in claims(runs) if "is above" in c.claim)
+    assert gain.holds is None and "[-10.00, -4.50], p 0.062" in gain.here
 
 
 def test_a_gains_seeds_are_told_where_there_are_several() -> None:
@@ -86,8 +93,11 @@ def test_the_verdicts_are_counted():
     holding = [claim.holds for claim in found]
     assert [holding.count(holds) for holds in (True, False, None)] == [1, 3, 3]
     assert claims_told(found) == (
-        "Of 7 claims of the paper, at this size, 1 holds, 3 do not, 3 are undecided."
+        "At this size, of the paper's 2 claims on how high Dice is 0 hold, 2 do not, 0 are "
+        "undecided; of its 5 comparisons 1 holds, 1 does not, 3 are undecided."
     )
+    alone = "1 claims on how high Dice is 0 hold, 1 does not, 0 are undecided."
+    assert claims_told(found[:1]) == f"At this size, of the paper's {alone}"
 
 
 def test_without_records_nothing_is_claimed():

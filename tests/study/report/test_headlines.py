@@ -66,7 +66,7 @@ def test_where_whole_runs_have_labelled_corners_short_ones_are_not_told():
     )
     still = [*labelled, *short("mloss", "background", 0.51)]
     assert corners(brief, whole, still).split("validation Dice: ")[1] == (
-        "ACDC, S2L 65.0 to 75.5 (2 seeds), 1 other by less than 2 (1 seed), SCN -1.0 (1 seed); "
+        "ACDC, S2L 65.0 to 75.5 (2 seeds), 1 other by under 2 (1 seed), SCN -1.0 (1 seed); "
         "MSCMR, MELoss 60.0 to 87.0 (1 seed)."
     )
     adam = [*labelled, *short("rloss", "background", 0.8)]
@@ -102,8 +102,8 @@ def test_in_brief_a_finding_keeps_its_first_numbers():
         in level(runs, fine)
     )
     assert sizes == (
-        "**At 256x256** (in brackets at 128x128, 3,000 steps in place of 6,000; the same seeds) "
-        "Dice is on ACDC PCE 78.3% (43.3%), SCN 78.3% (73.3%)."
+        "**At 256x256** (in brackets at 128x128, 3,000 steps in place of 6,000) "
+        "Dice is on ACDC PCE 78.3% (43.3%), SCN 78.3% (73.3%); 95HD on ACDC SCN 4.3 (5.3)."
     )
     assert parts == (
         "**What SCN's parts are worth** on ACDC, in points: they add CALE +40.0 (+20.3 printed), "
