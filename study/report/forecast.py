@@ -16,6 +16,7 @@ from study.experiments import PROFILES, without_recipe
 from study.report import markdown
 from study.report.titles import ROWS
 from study.speed.figure import step_costs
+from study.speed.parts import PARTS
 from study.speed.steps import PLAIN
 
 SEEDS_EACH = 3
@@ -58,6 +59,25 @@ def steps_told(folder: Path) -> str:
             rows.append((content["machine"], str(size), *times, share, rate))
     head = ("machine", "side", "SCN (s)", "plain/SCN", "SCN/PCE", "convolutions (%)", "rate (%)")
     return markdown.table(head, rows, numbers=True) if rows else ""
+
+
+def parts_told(folder: Path) -> str:
+    """A table in Markdown: how much longer SCN's step is without each part of the fast one, percent
+    of the whole step, a machine and size a column. Empty without such a benchmark.
+    """
+    columns: dict[str, dict[str, str]] = {}
+    for content in benchmarks(folder).values():
+        costs = step_costs(content)
+        for row in [row for row in content["benchmarks"] if "part" in row]:
+            whole = float(costs.loc["scn", row["size"]])
+            column = columns.setdefault(f"{content['machine']}, {row['size']} px", {})
+            column[row["part"]] = f"{100 * (row['least_s'] / whole - 1):+.0f}"
+    found = [part for part in PARTS if any(part in column for column in columns.values())]
+    rows = [
+        (part, PARTS[part], *(column.get(part, "") for column in columns.values()))
+        for part in found
+    ]
+    return markdown.table(("part", "in its place", *columns), rows) if rows else ""
 
 
 def benchmarks(folder: Path) -> dict[str, dict[str, Any]]:

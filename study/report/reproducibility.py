@@ -19,7 +19,7 @@ from study.experiments import RECIPES
 from study.report import field, markdown
 from study.report.claims_judged import CLOSE, VERDICTS, Claim, claims, claims_told
 from study.report.costs import costs_told
-from study.report.forecast import forecast, steps_told
+from study.report.forecast import forecast, parts_told, steps_told
 from study.report.left_undone import left_undone
 from study.report.scores import SPREAD
 from study.report.stated import stated_table
@@ -87,6 +87,10 @@ how fast these run, in percent of a product of large matrices in the same type.
 
 {steps}
 
+How much longer SCN's step takes without a part of the fast one (`scnlib/kernels.py`), in percent:
+
+{parts}
+
 {costs}
 
 ## How the machinery was tried
@@ -153,6 +157,7 @@ def reproducibility_text(
         hours=hours([*records, *variants, *folds, *fine]),
         forecast=forecast(benchmarks),
         steps=steps_told(benchmarks) or "Not measured yet.",
+        parts=parts_told(benchmarks) or "Not measured yet.",
         costs=costs_told(benchmarks, [*records, *fine]),
         reliability="\n".join(reliability),
         checklist=markdown.table(

@@ -8,7 +8,7 @@ import pytest
 
 from scnlib.methods import METHODS
 from study.experiments import PROFILES, RECIPES
-from study.report.forecast import forecast, hours_by_run, makespan, steps_told
+from study.report.forecast import forecast, hours_by_run, makespan, parts_told, steps_told
 
 
 def measured(seconds: float, leave_out: str = "") -> dict[str, Any]:
@@ -45,6 +45,20 @@ def test_a_step_is_told_beside_the_plain_one_and_pces(tmp_path: Path) -> None:
     rows.append({"name": "convolutions[scn-128]", **rates})
     (tmp_path / "a.json").write_text(json.dumps(content))
     assert steps_told(tmp_path).endswith("| a processor | 128 | 3.00 | 2.00 | 1.50 | 50 | 25 |")
+
+
+def test_a_part_is_told_by_what_a_step_costs_without_it(tmp_path: Path) -> None:
+    assert parts_told(tmp_path) == ""
+    whole = {"name": "step[scn-128]", "method": "scn", "size": 128, "least_s": 2.0}
+    without = whole | {"name": "without[dropout-128]", "part": "dropout", "least_s": 2.5}
+    content = {"machine": "a processor", "benchmarks": [whole]}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert parts_told(tmp_path) == ""
+    content["benchmarks"].append(without)
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    head, _, row = parts_told(tmp_path).splitlines()
+    assert "| a processor, 128 px |" in head
+    assert row.startswith("| dropout | nn.Dropout") and row.endswith("| +25 |")
 
 
 def test_the_longest_run_is_taken_first() -> None:
