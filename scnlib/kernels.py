@@ -90,25 +90,6 @@ def _blocks(P: Tensor) -> Iterator[tuple[int, slice]]:
         yield from ((b, slice(row, min(row + high, N))) for row in range(0, N, high))
 
 
-def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps (B, K, h, w) to `size` (H, W), bilinear between cell centres: F.interpolate's.
-
-    Interpolation is linear along each axis, so it is two matrix products, and their gradient two
-    products again, where the library's adds up one pixel at a time.
-    """
-    rows, columns = (
-        _bilinear_weights(n, m, x.device, x.dtype) for n, m in zip(x.shape[-2:], size, strict=True)
-    )
-    return rows @ x @ columns.T
-
-
-def _bilinear_weights(cells: int, pixels: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """What each pixel takes from each cell of an axis, (pixels, cells), rows summing to 1."""
-    unit = torch.eye(cells, dtype=torch.float64, device=device)  # a 1 in one cell after the other
-    weights = F.interpolate(unit[:, None], pixels, mode="linear", align_corners=False)
-    return weights[:, 0].T.to(dtype)  # (pixels, cells)
-
-
 class _Cosines(torch.autograd.Function):
     """Cosines over T to the scribbled pixels' class means, and their gradient, image by image.
 

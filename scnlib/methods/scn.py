@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from scnlib.confidence import ConfidenceThreshold, Pseudo, confident_pixels
 from scnlib.config import Run
 from scnlib.correlation import correlation_map, propagate_features, to_grid, to_image
-from scnlib.kernels import enlarge
 from scnlib.losses import (
     contrastive_loss,
     partial_cross_entropy,
@@ -92,7 +91,7 @@ class SCN(PCE):
         source = source.detach() if o.detach_propagated else source
         mixed = propagate_features(f, source, *other, scale_inside=o.scale_inside)
         mixed = mixed if o.propagate == "probabilities" else mixed.softmax(dim=1)
-        return enlarge(mixed, (P.shape[2], P.shape[3]))
+        return to_image(mixed, (P.shape[2], P.shape[3]))
 
     @torch.no_grad()
     def rows(self, encoder: list[Tensor], cells: Tensor) -> Tensor:

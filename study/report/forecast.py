@@ -16,7 +16,7 @@ from study.experiments import PROFILES, without_recipe
 from study.report import markdown
 from study.report.titles import ROWS
 from study.speed.figure import step_costs
-from study.speed.parts import PARTS
+from study.speed.parts import FAST_PARTS
 from study.speed.steps import PLAIN
 
 SEEDS_EACH = 3
@@ -67,14 +67,12 @@ def parts_told(folder: Path) -> str:
     """
     columns: dict[str, dict[str, str]] = {}
     for content in benchmarks(folder).values():
-        costs = step_costs(content)
         for row in [row for row in content["benchmarks"] if "part" in row]:
-            whole = float(costs.loc["scn", row["size"]])
             column = columns.setdefault(f"{content['machine']}, {row['size']} px", {})
-            column[row["part"]] = f"{100 * (row['least_s'] / whole - 1):+.0f}"
-    found = [part for part in PARTS if any(part in column for column in columns.values())]
+            column[row["part"]] = f"{100 * (row['ratio'] - 1):+.0f}"
+    found = [part for part in FAST_PARTS if any(part in column for column in columns.values())]
     rows = [
-        (part, PARTS[part], *(column.get(part, "") for column in columns.values()))
+        (part, FAST_PARTS[part], *(column.get(part, "") for column in columns.values()))
         for part in found
     ]
     return markdown.table(("part", "in its place", *columns), rows) if rows else ""

@@ -69,18 +69,19 @@ def _at_both_sizes(records: Sequence[Record], fine: Sequence[Record]) -> str:
     ]
     if not pairs:
         return ""
-    dice = [(pair, *(f"{value:.1f}%" for value in pair.dice)) for pair in pairs]
-    hd95 = [(p, *(f"{v:.1f}" for v in p.hd95)) for p in pairs if p.method in ("scn", "full")]
+    dice = _by_set([(p.dataset, p.method, p.dice) for p in pairs], "%")
+    far = [(p.dataset, p.method, p.hd95) for p in pairs if p.method in ("scn", "full")]
     brackets = f"in brackets at 128x128, {resolution.length(records, fine)}"
-    distances = f"; 95HD {_by_set(hd95)}" if hd95 else ""
-    return f"**At 256x256** ({brackets}) Dice is {_by_set(dice)}{distances}."
+    distances = f"; 95HD {_by_set(far)}" if far else ""
+    return f"**At 256x256** ({brackets}) Dice is {dice}{distances}."
 
 
-def _by_set(found: Sequence[tuple[resolution.BothSizes, str, str]]) -> str:
+def _by_set(found: Sequence[tuple[str, str, tuple[float, float]]], unit: str = "") -> str:
     """Each method's numbers at both sizes, the small one's in brackets, a data set at a time."""
     sets: dict[str, list[str]] = {}
-    for pair, fine, coarse in found:
-        sets.setdefault(pair.dataset, []).append(f"{_inside(title(pair.method))} {fine} ({coarse})")
+    for dataset, method, (fine, coarse) in found:
+        numbers = f"{fine:.1f}{unit} ({coarse:.1f}{unit})"
+        sets.setdefault(dataset, []).append(f"{_inside(title(method))} {numbers}")
     return "; ".join(f"on {data_title(name)} {', '.join(each)}" for name, each in sets.items())
 
 

@@ -9,17 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from scnlib.correlation import to_image
 from scnlib.kernels import ElementDropout
 
 # Part -> what stands in its place where it is left out.
-PARTS = {
+FAST_PARTS = {
     "bfloat16": "float32",
     "dropout": "nn.Dropout, a 64-bit word an element",
     "attention": "F.scaled_dot_product_attention",
     "contrast": "CACL as torch's operations, one after the other",
     "upsampling": "F.interpolate in the decoder, its gradient with gaps in memory",
-    "enlarging": "F.interpolate of C P",
     "optimiser": "Adam, weight by weight",
 }
 _Adam = torch.optim.Adam
@@ -27,14 +25,13 @@ _Adam = torch.optim.Adam
 
 @contextmanager
 def left_out(part: str) -> Iterator[None]:
-    """Steps made and run inside are without one of `PARTS`; KeyError for another name."""
+    """Steps made and run inside are without one of `FAST_PARTS`; KeyError for another name."""
     with {
         "bfloat16": patch("study.speed.steps.bf16_supported", lambda device: False),
         "dropout": patch.object(ElementDropout, "forward", nn.Dropout.forward),
         "attention": patch("scnlib.correlation.attention", _attention),
         "contrast": patch("scnlib.losses.by_hand", lambda x: False),
         "upsampling": patch("scnlib.unet.twice_as_large", _twice_as_large),
-        "enlarging": patch("scnlib.methods.scn.enlarge", to_image),
         "optimiser": patch("torch.optim.Adam", _unfused),
     }[part]:
         yield

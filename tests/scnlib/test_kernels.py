@@ -10,8 +10,8 @@ from torch.autograd import gradcheck
 from torch.nn import functional as F
 
 from scnlib import kernels
-from scnlib.correlation import correlation_map, propagate, propagate_features, to_image
-from scnlib.kernels import ElementDropout, cosines, enlarge, twice_as_large
+from scnlib.correlation import correlation_map, propagate, propagate_features
+from scnlib.kernels import ElementDropout, cosines, twice_as_large
 from scnlib.losses import class_means, class_similarity
 from tests.drawn import random_map
 
@@ -85,16 +85,6 @@ def test_gradient_of_propagation_without_the_map(
     f = random_map(0, B=1).requires_grad_()
     P = random_map(1, B=1).softmax(dim=1).requires_grad_()
     assert gradcheck(propagate_features, (f, P))
-
-
-@pytest.mark.parametrize("size", [(8, 12), (5, 7), (2, 3)])
-def test_enlarging_by_products_is_to_image(size: tuple[int, int]) -> None:
-    x = random_map(0).requires_grad_()
-    torch.testing.assert_close(enlarge(x, size), to_image(x, size))
-    weights = torch.rand(*x.shape[:2], *size, dtype=x.dtype)
-    (expected,) = torch.autograd.grad((to_image(x, size) * weights).sum(), x)
-    (found,) = torch.autograd.grad((enlarge(x, size) * weights).sum(), x)
-    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

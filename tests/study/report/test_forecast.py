@@ -50,7 +50,7 @@ def test_a_step_is_told_beside_the_plain_one_and_pces(tmp_path: Path) -> None:
 def test_a_part_is_told_by_what_a_step_costs_without_it(tmp_path: Path) -> None:
     assert parts_told(tmp_path) == ""
     whole = {"name": "step[scn-128]", "method": "scn", "size": 128, "least_s": 2.0}
-    without = whole | {"name": "without[dropout-128]", "part": "dropout", "least_s": 2.5}
+    without = {"name": "without[dropout-128]", "part": "dropout", "size": 128, "ratio": 1.25}
     content = {"machine": "a processor", "benchmarks": [whole]}
     (tmp_path / "a.json").write_text(json.dumps(content))
     assert parts_told(tmp_path) == ""

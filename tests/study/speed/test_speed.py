@@ -10,7 +10,6 @@ import torch
 import study.speed.__main__ as speed
 from scnlib import correlation, losses, unet
 from scnlib.kernels import ElementDropout
-from scnlib.methods import scn
 from study.speed import figure, limits, parts, steps
 
 CPU = torch.device("cpu")
@@ -43,17 +42,17 @@ def test_a_methods_step_is_its_own(method: str) -> None:
     assert found and all(a["ms"] >= b["ms"] for a, b in itertools.pairwise(found))
 
 
-@pytest.mark.parametrize("part", parts.PARTS)
+@pytest.mark.parametrize("part", parts.FAST_PARTS)
 def test_a_part_that_is_left_out_alone_is_torchs_and_comes_back(part: str) -> None:
     def used() -> list[Any]:
         names = [steps.bf16_supported, ElementDropout.forward, correlation.attention]
-        return [*names, losses.by_hand, unet.twice_as_large, scn.enlarge, torch.optim.Adam]
+        return [*names, losses.by_hand, unet.twice_as_large, torch.optim.Adam]
 
     before = used()
     with parts.left_out(part):
         changed = [one is not other for one, other in zip(used(), before, strict=True)]
         assert steps.method_step("scn", 16, 4, CPU, "eager")() == "eager"
-    assert changed == [name == part for name in parts.PARTS]
+    assert changed == [name == part for name in parts.FAST_PARTS]
     assert used() == before
 
 
