@@ -117,11 +117,15 @@ def _forest_key(figure: Figure) -> None:
 
 
 def failures(
-    runs: Mapping[str, Record], cases: Mapping[str, Case], count: int = 3
+    runs: Mapping[str, Record],
+    cases: Mapping[str, Case],
+    count: int = 3,
+    what: str = "each method's worst test volumes (seed 0; Dice: of the volume)",
 ) -> tuple[Figure, pd.DataFrame]:
     """Each method's worst test volumes: a picture of each, and in words what went wrong.
 
-    runs by method name, with predictions; cases by volume, with labels. A picture is the slice with
+    runs by method, or by any other name, with predictions; cases by volume, with labels; `what`
+    stands above. A picture is the slice with
     most wrong pixels of the volume's worst structure, cropped to the heart; it says how much of the
     prediction lies beyond; where that is over `BEYOND`, the slice is whole. Two methods stand in a
     line. The table has method, volume, Dice (%), slice (from 1) and what went wrong.
@@ -142,7 +146,7 @@ def failures(
     first = next(iter(cases.values()))
     dataset = next(iter(runs.values())).run.dataset
     figure.suptitle(
-        f"{data_title(dataset)}: each method's worst test volumes (seed 0; Dice: of the volume)",
+        f"{data_title(dataset)}: {what}",
         fontsize=11,
     )
     key(figure, first.classes)

@@ -140,7 +140,7 @@ def _png(figure: Figure, dpi: int) -> bytes:
 
 def _jpeg(picture: Image) -> bytes:
     small = io.BytesIO()
-    picture.save(small, format="jpeg", quality=70, optimize=True, progressive=True)
+    picture.save(small, format="jpeg", quality=60, optimize=True, progressive=True)
     return small.getvalue()
 
 

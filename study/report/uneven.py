@@ -52,6 +52,24 @@ def odd_means(
     return found
 
 
+def odd_runs(records: Sequence[Record], dataset: str) -> dict[str, Record]:
+    """The runs behind `odd_means`, "(Adam)" too, that kept predictions, by title and seed.
+
+    Where the seeds lie apart all of them, where the structures do the first one.
+    """
+    found: dict[str, Record] = {}
+    for method, kind in odd_means(records, dataset, adam=True):
+        kept = [
+            r
+            for r in sorted(records, key=lambda r: r.run.seed)
+            if (r.run.dataset, r.run.method) == (dataset, method) and "predictions.h5" in r.files
+        ]
+        for record in kept if kind == REASONS[0] else kept[:1]:
+            # With a no-break space: a name's words stand one below the other beside its pictures.
+            found[f"{title(method)}, seed\N{NO-BREAK SPACE}{record.run.seed}"] = record
+    return found
+
+
 def seeds_far_apart(records: Sequence[Record], dataset: str) -> dict[str, list[float]]:
     """Dice in percent, seed by seed, of the methods whose seeds lie over `SPREAD` apart."""
     dice = {

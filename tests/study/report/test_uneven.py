@@ -1,7 +1,7 @@
 """Rows whose mean is of seeds, or of structures, that have little in common."""
 
 from study.report.full_report import odd_rows
-from study.report.uneven import REASONS, uneven_told
+from study.report.uneven import REASONS, odd_runs, uneven_told
 from tests.study.report.test_claims import validated
 from tests.study.report.test_tables import record
 
@@ -21,6 +21,22 @@ def test_a_structure_that_failed_alone_is_seen():
     assert text.endswith(
         "S2L on ACDC 53.3, 83.3. By structure (RV, MYO, LV): MELoss on MSCMR 10.0, 80.0, 90.0."
     )
+
+
+def test_the_runs_behind_an_odd_mean_are_those_with_predictions():
+    runs = [record("s2l", 0.5), record("s2l", 0.8, seed=2), record("s2l", 0.7, seed=1)]
+    runs += [record("meloss", 0.8, seed=1), record("meloss", 0.8), record("scn", 0.7)]
+    for run in runs:
+        run.files = {"predictions.h5": ""}
+    runs[2].files = {}
+    for run in runs[3:5]:
+        run.summary["dice"]["RV"] = 0.1
+    assert odd_runs(runs, "acdc") == {
+        "S2L, seed\N{NO-BREAK SPACE}0": runs[0],
+        "S2L, seed\N{NO-BREAK SPACE}2": runs[1],
+        "MELoss (Adam), seed\N{NO-BREAK SPACE}0": runs[4],
+    }
+    assert odd_runs(runs, "mscmr") == {}
 
 
 def test_the_experiment_stands_beside_the_row():
