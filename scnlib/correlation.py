@@ -102,7 +102,10 @@ def to_grid(x: Tensor, size: tuple[int, int]) -> Tensor:
     """
     H, W = x.shape[-2:]
     if H % size[0] or W % size[1]:
-        raise ValueError(f"a {H} x {W} image has no whole cells on a {size[0]} x {size[1]} grid")
+        raise ValueError(
+            f"a {H} x {W} image has no whole cells on a {size[0]} x {size[1]} grid: "
+            "choose a stride that divides its sides"
+        )
     return F.avg_pool2d(x, (H // size[0], W // size[1]))
 
 

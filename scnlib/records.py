@@ -84,11 +84,13 @@ class Record:
         """
         path = self.folder / "predictions.h5"
         if not path.exists():
-            raise ValueError(f"{path}: not there; this run kept no predictions")
+            raise ValueError(
+                f"{path}: not there; this run kept no predictions: train it again elsewhere (--out)"
+            )
         # Of its bytes: HDF5 would lock the file, which not every file system can.
         with h5py.File(io.BytesIO(path.read_bytes()), "r") as file:
             if volume not in file:
-                raise ValueError(f"{path}: holds no volume {volume}")
+                raise ValueError(f"{path}: holds no volume {volume}: take one of its metrics.csv")
             return np.asarray(file[volume])
 
 
@@ -134,7 +136,7 @@ def read(folder: str | Path) -> Record:
     folder = Path(folder)
     path = folder / "record.json"
     if not path.exists():
-        raise ValueError(f"{path}: no such record; the run has not finished")
+        raise ValueError(f"{path}: no such record; the run has not finished: let it run to its end")
     try:
         record = Record(**schema.from_text(path.read_text(encoding="utf-8")), folder=folder)
     except EarlierError as error:

@@ -137,6 +137,10 @@ class Training:
         checkpoint.save(self.folder, self.run, self.state, self.parts, self.generator)
         self.saved = time.monotonic()
 
+    def tell(self) -> None:
+        """Write how far the run is, for whoever watches."""
+        write_progress(self.folder, self.state, self.run.profile.iterations)
+
     # --- one step ---------------------------------------------------------------------------
 
     @property
@@ -196,7 +200,7 @@ class Training:
         seconds = self.state.seconds + time.monotonic() - began
         self.state.curve.append({**begin, **row, "seconds": round(seconds, 3)})
         self.counted = 0
-        write_progress(self.folder, self.state, self.run.profile.iterations)
+        self.tell()
 
     # --- validation -------------------------------------------------------------------------
 
@@ -216,7 +220,7 @@ class Training:
         if np.isfinite(mean) and not (state.best and state.best["dice"] >= mean):
             kept = self.method.kept()
             state.best = {"iteration": state.iteration, "dice": mean, "weights": kept}
-        write_progress(self.folder, state, profile.iterations)
+        self.tell()
 
     # --- the end ----------------------------------------------------------------------------
 

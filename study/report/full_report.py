@@ -83,8 +83,8 @@ tables above, or background. {why}
 """
 _ODD = """## Rows of unlike parts
 
-Where seeds, or structures, of a row lie far apart (mean test Dice, percent){experiment}. Notebook 04b,
-section 3, shows them.
+Where seeds, or structures, of a row lie far apart (mean test Dice, percent){experiment}.
+Notebook 04b, section 3, shows them.
 
 {table}
 

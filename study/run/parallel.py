@@ -175,6 +175,11 @@ class SharedTraining(Training):
         if dist.get_rank() == 0:
             super().save()
 
+    def tell(self) -> None:
+        """Write how far the run is, in the first process."""
+        if dist.get_rank() == 0:
+            super().tell()
+
 
 def train_shared(run: Run, folder: Path, root: Path | None = None) -> Record | None:
     """`scnlib.training.train` in each process of a group; the record in the first one.
