@@ -29,9 +29,7 @@ def label_volume(predict: Predict, image: np.ndarray, size: int, batch: int) -> 
                     f"logits must be ({len(slices)}, K, {size}, {size}), got {tuple(logits.shape)}"
                 )
             if not logits.isfinite().all():
-                raise ValueError(
-                    "the logits are not finite: train it again at a lower learning rate"
-                )
+                raise ValueError("the logits are not finite: train again at a lower learning rate")
             probabilities = logits.float().softmax(dim=1)
             fine = to_image(probabilities, (height, width))
             labels.append(fine.max(dim=1).indices.to(torch.uint8).cpu())

@@ -31,6 +31,17 @@ def test_two_processes_compute_what_one_does(tmp_path: Path) -> None:
     assert record.step == "eager on 2 processes" and record.summary["volumes"] == 2
 
 
+def test_only_the_first_process_writes(monkeypatch) -> None:
+    training = object.__new__(parallel.SharedTraining)  # without a run: writing would be an error
+    monkeypatch.setattr(parallel.dist, "get_rank", lambda: 1)
+    training.save()
+    training.tell()
+    monkeypatch.setattr(parallel.dist, "get_rank", lambda: 0)
+    for write in (training.save, training.tell):
+        with pytest.raises(AttributeError):
+            write()
+
+
 def test_a_tilde_is_the_home_folder_of_each_process(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("RANK", "0")
