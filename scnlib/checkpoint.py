@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from scnlib.config import Run
-from scnlib.data.checks import one_line
 from scnlib.differences import differences
+from scnlib.errors import first_line, one_line
 from scnlib.files import replace_bytes, replace_text
 
 CHECKPOINT = "checkpoint.pt"
@@ -96,8 +96,8 @@ def contents(path: Path) -> tuple[Run, State, dict[str, Any]]:
         content = torch.load(archive, map_location="cpu", weights_only=True)
         return Run.from_json(content["run"]), State(**content["state"]), content
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        first = str(error).splitlines()[0] if str(error) else "it ends early"
-        raise ValueError(f"{path}: not a readable checkpoint ({first}); delete it") from error
+        why = first_line(error)
+        raise ValueError(f"{path}: not a readable checkpoint ({why}); delete it") from error
     except (ValueError, TypeError, KeyError) as error:
         raise _of_other_code(path, error) from error
 
@@ -159,7 +159,7 @@ def changed_data(path: Path, run: Run, then: dict[str, Any], now: dict[str, Any]
 
 
 def _of_other_code(path: Path, error: Exception) -> ValueError:
-    why = one_line(str(error))
+    why = one_line(error)
     return ValueError(
         f"{path}: of another version of this code ({why}); delete it, or go back to that one"
     )

@@ -27,12 +27,12 @@ import torch
 
 from scnlib.commandline import Parser, hear_ctrl_c, print_any_name
 from scnlib.data.cases import MSCMR, Layout
-from scnlib.data.checks import one_line
 from scnlib.data.folders import ACDC
 from scnlib.data.layout import read_layout
 from scnlib.data.nifti import read_nifti
 from scnlib.data.selection import SUFFIX, find_images
 from scnlib.data.volume import check_is_file, load_image, stem
+from scnlib.errors import one_line
 from scnlib.inference import label_volume
 from scnlib.label_files import is_written, like, origin_of, write_labels
 from scnlib.paths import WEIGHTS, results_root, run_folder, to_path, weights_file

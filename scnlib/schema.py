@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from scnlib.config import EarlierError, Run
+from scnlib.errors import first_line
 
 VERSION = 2
 
@@ -66,7 +67,7 @@ def why(error: Exception) -> str:
         return f"{place}: {first['msg']}" if place else str(first["msg"])
     if isinstance(error, KeyError):
         return f"no {error}"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    return first_line(error)
 
 
 def _sum(content: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from scnlib.allocator import keep_freed_memory
 from scnlib.data.batches import TrainingSet
+from scnlib.errors import first_line
 from scnlib.methods.base import Method, Now
 
 STEPS = ("auto", "eager", "compiled", "graph")
@@ -144,8 +145,8 @@ class StaticStep(EagerStep):
         try:
             return action()
         except Exception as error:  # whatever it is: if it is no refusal, it comes again at once
-            why = (str(error).strip() or type(error).__name__).splitlines()[0]
-            log.warning("this machine can't %s (%s): going on in a plainer way", what, why)
+            text = "this machine can't %s (%s): going on in a plainer way"
+            log.warning(text, what, first_line(error))
             log.info("what it said:", exc_info=True)
         self.optimiser.zero_grad(set_to_none=True)
         self.method.load_state_dict(before)

@@ -26,9 +26,3 @@ def exit_code(action: Callable[[], object]) -> int:
         print("stopped", file=sys.stderr)
         return 130
     return 0
-
-
-def first_line(error: object) -> str:
-    """The first line of an error's text that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else "no message"

@@ -21,11 +21,11 @@ from scnlib.data.checks import (
     check_shape,
     check_size,
     log,
-    one_line,
     slice_axis_of,
     to_classes,
 )
 from scnlib.data.contrast import FEW, to_unit_range
+from scnlib.errors import one_line
 
 KEYS = ("image", "scribble", "label")
 LEAST_CONTRAST = 0.2  # from the 1st to the 99th percentile; the published images have 0.97 or more

@@ -24,11 +24,6 @@ def stop(error: Exception) -> None:
     raise error
 
 
-def one_line(error: Exception | str) -> str:
-    """The text of an error without its line breaks."""
-    return " ".join(str(error).split())
-
-
 def check_image(array: np.ndarray, source: str) -> np.ndarray:
     """The array as it is.
 

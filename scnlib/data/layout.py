@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, Strict, ValidationError, ValidationInfo, field_validator
 
 from scnlib.data.cases import Layout
-from scnlib.data.checks import Fault, one_line, stop
+from scnlib.data.checks import Fault, stop
+from scnlib.errors import one_line
 
 EXAMPLE = 'classes = ["background", "RV", "MYO", "LV"], unlabelled = 4, slice_axis = 2'
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import nibabel as nib
 import numpy as np
 
-from scnlib.data.checks import MOST_VOXELS, check_size, log, one_line
+from scnlib.data.checks import MOST_VOXELS, check_size, log
+from scnlib.errors import one_line
 
 GZIP = b"\x1f\x8b"
 MILLIMETRES = {1: 1000.0, 3: 0.001}  # NIfTI's codes for metre and micron; all else counts as mm

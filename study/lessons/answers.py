@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from study.commands import first_line
+from scnlib.errors import first_line
 
 
 def array(answer: Any) -> np.ndarray:

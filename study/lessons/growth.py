@@ -28,8 +28,8 @@ from torch import Tensor
 
 from scnlib.checkpoint import CHECKPOINT
 from scnlib.config import EarlierError, Run
-from scnlib.data.checks import one_line
 from scnlib.differences import differences
+from scnlib.errors import one_line
 from scnlib.files import held, replace_bytes, replace_text, sha256
 from scnlib.methods.scn import SCN
 from scnlib.paths import to_path

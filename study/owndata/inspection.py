@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from scnlib.data.cases import Layout
-from scnlib.data.checks import Annotation, one_line, to_classes
+from scnlib.data.checks import Annotation, to_classes
 from scnlib.data.nifti import check_grid, read_nifti
 from scnlib.data.volume import load_volume
+from scnlib.errors import one_line
 
 Result = TypeVar("Result")
 NO_LAYOUT = Layout((), {}, {}, unlabelled=0)  # an own set of which no value is known

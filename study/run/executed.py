@@ -7,9 +7,9 @@ from typing import Any
 
 import nbformat
 
+from scnlib.errors import first_line
 from scnlib.files import replace_text
 from scnlib.paths import REPOSITORY
-from study.commands import first_line
 
 PICTURE = re.compile(r"(image/(?!svg)|application/pdf|audio/|video/).*")  # kept as base64
 # Also in quotes, as widgets hold their data; what begins as a path does is none.

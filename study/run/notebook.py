@@ -12,8 +12,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from scnlib.errors import first_line
 from scnlib.paths import REPOSITORY, to_path
-from study.commands import described, exit_code, first_line
+from study.commands import described, exit_code
 from study.run.executed import failure, tidy
 from study.run.lock import lock
 from study.run.parameters import typed

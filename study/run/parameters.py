@@ -7,7 +7,7 @@ from typing import Any
 
 import nbformat
 
-from study.commands import first_line
+from scnlib.errors import first_line
 
 
 def declared(notebook: Path) -> dict[str, Any]:
