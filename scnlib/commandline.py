@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
 def end_in_silence() -> None:
     """Let Ctrl-C and a closed pipe (`| head`) end the program at once, without a traceback.
 
-    For the seconds in which its libraries load; `hear_ctrl_c` comes after them.
+    Ctrl-C for the seconds in which its libraries load (then `hear_ctrl_c`), a pipe to the end.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if hasattr(signal, "SIGPIPE"):  # not on Windows

@@ -209,7 +209,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     name_the_user()
     if options.test:
-        return run_tests()
+        try:
+            return run_tests()
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            return 130
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while the libraries load
     from study.run.running import again, plan_study, run_study
 

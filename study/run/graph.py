@@ -102,12 +102,17 @@ def _wait(command: list[str], environment: dict[str, str], held: int) -> int:
         try:
             return child.wait()
         except KeyboardInterrupt:
+            # A second one, before the end of this, would leave kernels behind.
+            both = (signal.SIGINT, signal.SIGTERM)
+            heard = [signal.signal(number, signal.SIG_IGN) for number in both]
             tree = psutil.Process(child.pid).children(recursive=True)
             _signal(child, signal.SIGINT)  # Snakemake also cancels its jobs on a cluster then
             for process in tree:
                 _signal(process, signal.SIGTERM)
             for process in psutil.wait_procs(tree, timeout=20)[1]:
                 _signal(process, signal.SIGKILL)
+            for number, handler in zip(both, heard, strict=True):
+                signal.signal(number, handler)
             raise
 
 

@@ -238,7 +238,8 @@ def _nearly_full(folder: Path) -> str:
 
 def again(options: Namespace) -> str:
     """The command that goes on where this one ended."""
-    forgets = options.retrain and options.is_default_out
+    # Ctrl-C may come before the options are resolved.
+    forgets = options.retrain and getattr(options, "is_default_out", False)
     return "the command without --retrain" if forgets else "the same command"
 
 
