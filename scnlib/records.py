@@ -85,7 +85,8 @@ class Record:
         path = self.folder / "predictions.h5"
         if not path.exists():
             raise ValueError(
-                f"{path}: not there; this run kept no predictions: train it again elsewhere (--out)"
+                f"{path}: not there, this run kept no predictions: train it again by "
+                "./run_all.sh --out"
             )
         # Of its bytes: HDF5 would lock the file, which not every file system can.
         with h5py.File(io.BytesIO(path.read_bytes()), "r") as file:

@@ -79,7 +79,7 @@ def load_weights(path: Path) -> tuple[Run, tuple[str, ...], dict[str, Tensor]]:
         raise ValueError(f"{path}: does not name its classes; train it again with this version")
     if about.get("sha256") != sum_of(said_of(about), weights):
         raise ValueError(
-            f"{path}: changed since it was saved; restore it, or train again elsewhere (--out)"
+            f"{path}: changed since it was saved; restore it, or train again by ./run_all.sh --out"
         )
     weights = {k: v.float() if v.dtype == torch.half else v for k, v in weights.items()}
     return run, tuple(names), weights
@@ -89,7 +89,7 @@ def _why_absent(folder: Path) -> str:
     if (folder / "record.json").exists():  # training there anew would find it done
         return (
             "the record of this run is there and its weights are not; restore them, or train again "
-            "elsewhere (--out)"
+            "by ./run_all.sh --out"
         )
     return (
         "no weights there; train scn with seed 0 on this data set first, or give the --profile and "

@@ -70,8 +70,8 @@ def parse_layout(path: Path, fault: Fault) -> Layout | None:
 
 
 Name = Annotated[str, Field(pattern=r"\S")]
-# The keys of a table are strings in TOML.
 IN_32_BITS = Field(ge=-(2**31), lt=2**31)  # what a label map can be written with
+# The keys of a table are strings in TOML.
 ValueMap = dict[Annotated[int, Strict(False), IN_32_BITS], Name]
 MAPS = "must map whole numbers to names in classes"
 
@@ -86,11 +86,9 @@ class Entries(BaseModel, extra="forbid", strict=True, frozen=True):
     )
     label_map: ValueMap | None = Field(None, description=MAPS)
     scribble_map: ValueMap | None = Field(None, description=MAPS)
-    unlabelled: int = Field(
+    unlabelled: Annotated[int, IN_32_BITS] = Field(
         default_factory=lambda known: len(known["classes"]),
         validate_default=True,
-        ge=-(2**31),
-        lt=2**31,
         description="must be a whole number that is no class's value in scribbles",
     )
     slice_axis: int = Field(2, ge=0, le=2, description="must be 0, 1 or 2")

@@ -29,7 +29,14 @@ from study.report.titles import (
     title,
 )
 from study.report.uneven import odd_means
-from study.report.verdicts import ahead_of_scn, interval, proven_leads, tests_against_scn
+from study.report.verdicts import (
+    ahead_of_scn,
+    interval,
+    interval_with_seeds,
+    p_text,
+    proven_leads,
+    tests_against_scn,
+)
 from study.report.worth import LITTLE, PUBLIC, Effect, whole_effects
 
 CLOSE = 1.0  # points of Dice
@@ -69,12 +76,13 @@ def claims_told(found: Sequence[Claim], where: str = "At this size") -> str:
     """How many claims hold `where`, of each kind, in a sentence; "" without one."""
     verbs = (("holds", "hold"), ("does not", "do not"), ("is undecided", "are undecided"))
     said = []
-    kinds = (("the paper's", "claims on how high Dice is", True), ("its", "comparisons", False))
-    for whose, kind, level in kinds:
+    whose = "the paper's"
+    for kind, level in (("claimed level", True), ("comparison", False)):
         judged = [claim.holds for claim in found if claim.level == level]
         counts = zip([judged.count(holds) for holds in VERDICTS], verbs, strict=True)
         each = ", ".join(f"{n} {verb[n != 1]}" for n, verb in counts)
-        said += [f"of {whose} {len(judged)} {kind} {each}"] if judged else []
+        name = f"{len(judged)} {kind}{'s' * (len(judged) > 1)}"
+        said += [f"of {'its' if said else whose} {name} {each}"] if judged else []
     return f"{where}, {'; '.join(said)}." if said else ""
 
 
@@ -208,7 +216,8 @@ def _gains(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
         both = [r for r in records if r.run.dataset == "acdc" and r.run.method in (one, two)]
         both = [r for r in both if r.run.seed in step.seeds]
         (row,) = compare(both, one, metrics=["dice"]).to_dict("records")
-        decided = row["verdict"] in ("better", "worse")
+        sign = {"better": 1, "worse": -1}.get(row["verdict"], 0)  # of the ranks
+        decided = sign * step.gain > 0
         each = ", ".join(f"{100 * (dice[two][s] - dice[one][s]):+.2f}" for s in step.seeds)
         which = seeds_text(step.seeds) + (f": {each}" if len(step.seeds) > 1 else "")
         found.append(
@@ -216,8 +225,9 @@ def _gains(records: Sequence[Record], fine: Sequence[Record]) -> list[Claim]:
                 f"{step.two} is {'above' if step.printed > 0 else 'below'} {step.one} on ACDC "
                 f"({step.printed:+.2f} points)",
                 f"{step.gain:+.2f} points ({which}); over patients {interval(row, 100, 'points')}, "
-                f"p {row['p_holm']:.3f}" + _step_at_printed_size(sized.get((step.one, step.two))),
-                (row["verdict"] == "better") == (step.printed > 0) if decided else None,
+                f"{p_text(row['p_holm'])}{interval_with_seeds(row, 100)}"
+                + _step_at_printed_size(sized.get((step.one, step.two))),
+                sign * step.printed > 0 if decided else None,
                 "the printed gain is smaller than what seeds differ by here"
                 if abs(step.printed) < CLOSE
                 else "",

@@ -68,6 +68,7 @@ def filled(effect: Effect) -> str:
     """One method's means in words, and its seeds' changes where there are several."""
     (before, after), changes = effect.means, effect.changes
     each = f" (by seed {', '.join(f'{c:+.1f}' for c in changes)})" if len(changes) > 1 else ""
+    each = each or f" ({seeds_text(effect.seeds)})" * (effect.seeds != [0])
     return f"{title(effect.method)} {before:.1f} to {after:.1f}{each}"
 
 

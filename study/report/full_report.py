@@ -84,7 +84,7 @@ tables above, or background. {why}
 _ODD = """## Rows of unlike parts
 
 Where seeds, or structures, of a row lie far apart (mean test Dice, percent){experiment}.
-Notebook 04b, section 3, shows them.
+Notebook 04b, section 3, shows those that kept their predictions.
 
 {table}
 

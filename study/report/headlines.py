@@ -72,7 +72,9 @@ def _open_choices(short: Sequence[Record]) -> str:
     """Whether another choice of what the paper leaves open is better, at the finest grid tried."""
     found = worth.effects(short)
     grids = sensitivity.grids_of(found)
-    return sensitivity.beyond_chance(found, grids[0]) if grids else ""
+    if not grids or len(sensitivity.default_dice(sensitivity.open_choices(found, grids[0]))) < 2:
+        return ""
+    return sensitivity.beyond_chance(found, grids[0])
 
 
 def rows_ahead(records: Sequence[Record], full: bool = True) -> str:
@@ -126,8 +128,8 @@ def corners(
         return ""
     what = "; ".join(told) if told else f"short runs on ACDC: {_moved(brief)}"
     text = (
-        "**To label a rotation's empty corners as background** (as S2L's public code does) changes "
-        f"validation Dice: {what}."
+        "**To label a rotation's empty corners as background** (S2L's public code does, this study "
+        f"doesn't) changes validation Dice: {what}."
     )
     left = any(r.run.method in SHARED and r.run.variant == worth.FILL for r in variants)
     text += " The rows (Adam) are in the full report." * (full and left and bool(told))

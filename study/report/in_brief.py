@@ -71,7 +71,7 @@ def _at_both_sizes(records: Sequence[Record], fine: Sequence[Record]) -> str:
         return ""
     dice = _by_set([(p.dataset, p.method, p.dice) for p in pairs], "%")
     far = [(p.dataset, p.method, p.hd95) for p in pairs if p.method in ("scn", "full")]
-    brackets = f"in brackets at 128x128, {resolution.length(records, fine)}"
+    brackets = f"in brackets at 128x128, {resolution.length(records, fine)}; the same seeds"
     distances = f"; 95HD {_by_set(far)}" if far else ""
     return f"**At 256x256** ({brackets}) Dice is {dice}{distances}."
 

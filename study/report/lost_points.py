@@ -29,7 +29,7 @@ from scnlib.data.cases import Case
 from scnlib.evaluation import dice
 from scnlib.files import replace_text
 from scnlib.records import Record
-from study.report.means import seeds_count
+from study.report.means import seeds_count, seeds_text
 from study.report.statistics import compare
 from study.report.titles import in_order, title
 from study.report.verdicts import interval
@@ -257,17 +257,23 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
         f"{scn['Dice']:.1f}). Of PCE {seeds_count(int(row['seeds']))}, of SCN "
         f"{row['reference_seeds']}. Difference by patients {interval(row, 100)}, "
         f"p = {row['p_holm']:.2g} with Holm's adjustment: {row['verdict']}.",
-        *_to_full(table),
+        *_beside_full(rows, dataset),
     ]
 
 
-def _to_full(table: pd.DataFrame) -> list[str]:
-    """What SCN loses more than full supervision, fault by fault; nothing without the latter."""
-    if title("full") not in table.index:
+def _beside_full(rows: pd.DataFrame, dataset: str) -> list[str]:
+    """Full supervision's points to SCN, and how many more SCN loses by each fault, over the seeds
+    of both; nothing without such."""
+    mine: Any = _of(rows, dataset)
+    scns, fulls = (set(mine.loc[mine["method"] == name, "seed"]) for name in ("scn", "full"))
+    seeds = sorted(scns & fulls)
+    if not seeds:
         return []
+    shared: Any = rows[rows["seed"].isin(seeds)]
+    table = losses(shared, dataset)
     scn, full = table.loc[title("scn")], table.loc[title("full")]
     each = ", ".join(f"{name} {scn[name] - full[name]:+.1f}" for name in MENDINGS)
     return [
-        f"To full supervision SCN lacks {full['Dice'] - scn['Dice']:.1f} points: {each} (of SCN "
-        f"{seeds_count(int(scn['seeds']))}, of full supervision {full['seeds']:.0f})."
+        f"Full supervision has {full['Dice'] - scn['Dice']:+.1f} points to SCN "
+        f"({seeds_text(seeds)}); so much more does SCN lose by each fault: {each}."
     ]

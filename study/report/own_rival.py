@@ -16,7 +16,7 @@ from study.report.findings import run_key
 from study.report.means import best_dice, mean_dice, seeds_count
 from study.report.statistics import compare
 from study.report.titles import data_title
-from study.report.verdicts import interval
+from study.report.verdicts import interval, interval_with_seeds, p_text
 
 
 def rival_told(records: Sequence[Record], lost: pd.DataFrame, fine: Sequence[Record] = ()) -> str:
@@ -36,13 +36,13 @@ def rival_told(records: Sequence[Record], lost: pd.DataFrame, fine: Sequence[Rec
 def rival_in_brief(
     records: Sequence[Record], lost: pd.DataFrame, fine: Sequence[Record] = ()
 ) -> str:
-    """The same without the means, which the tables have; "" where the rival has not been run."""
+    """The same without means, seeds, and intervals of one part kept; "" where it has not run."""
     tests = compare(records).to_dict("records")
     if not (apart := _listed(tests, seeds=False)):
         return ""
     kept = ", ".join(
         f"{100 * row['mean_difference']:+.2f} on {data_title(row['dataset'])} "
-        f"(p {row['p_holm']:.3f}{_verdict(row)})"
+        f"({p_text(row['p_holm'])}{_verdict(row)})"
         for row in _of(_kept(lost), "box", "dice")
     )
     part = f" With one part kept in both: {kept}." if kept else ""
@@ -81,7 +81,7 @@ def _listed(tests: Sequence[Any], short: bool = True, unit: str = "", seeds: boo
     """The rival's points to SCN, each with interval, p and `seeds`; these `short` or not."""
     return ("; " if unit else ", ").join(
         f"{interval(row, 100, unit)} on {data_title(row['dataset'])} "
-        f"(p {row['p_holm']:.3f}{_verdict(row)}{f', {_seeds(row, short)}' * seeds})"
+        f"({p_text(row['p_holm'])}{_verdict(row)}{f', {_seeds(row, short)}' * seeds})"
         for row in _of(tests, "box", "dice")
     )
 
@@ -90,7 +90,7 @@ def _distance(fine: Sequence[Any], seeds: bool = True) -> str:
     """Where tests at the printed size tell the two apart by 95HD; "" where none does."""
     told = [row for row in _of(fine, "box", "hd95_voxel") if row["verdict"] in ("better", "worse")]
     each = [
-        f"{row['verdict']} on {data_title(row['dataset'])} (p {row['p_holm']:.3f}"
+        f"{row['verdict']} on {data_title(row['dataset'])} ({p_text(row['p_holm'])}"
         f"{f', {_seeds(row)}' * seeds})"
         for row in told
     ]
@@ -147,10 +147,11 @@ def _beside(records: Sequence[Record], method: str, tests: Sequence[Any], full: 
     parts = []
     for row in _of(tests, method, "dice"):
         ours = 100 * mean_dice(records, row["dataset"])[method]
-        verdict = f"p {row['p_holm']:.3f}: {row['verdict']}, " if full else ""
+        verdict = f"{p_text(row['p_holm'])}: {row['verdict']}, " if full else ""
         if not full and row["verdict"] != "not significant":
             verdict = f"{row['verdict']}, "
-        apart = f"{interval(row, 100, 'points')} to SCN ({verdict}{_seeds(row)})"
+        seeds = _seeds(row) + (interval_with_seeds(row, 100) if full else "")
+        apart = f"{interval(row, 100, 'points')} to SCN ({verdict}{seeds})"
         parts.append(f"{ours:.2f}% on {data_title(row['dataset'])}, {apart}")
     return parts
 
@@ -191,7 +192,7 @@ def _in_full(records: Sequence[Record], tests: Sequence[Any]) -> str:
     """The rival's 95HD, what the two have on validation subjects, and how they were computed."""
     apart = [
         f"{interval(row, 1, 'voxels')} on {data_title(row['dataset'])} "
-        f"(p {row['p_holm']:.3f}{_verdict(row)})"
+        f"({p_text(row['p_holm'])}{_verdict(row)})"
         for row in _of(tests, "box", "hd95_voxel")
     ]
     text = f" In 95HD it is {'; '.join(apart)}. It is tested apart from the paper's rows."

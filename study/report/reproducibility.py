@@ -38,14 +38,15 @@ Written from the records by `python -m study.report.readme`.
 
 - a mean within {close} of the print, and of a row of several methods each of them;
 - a gain, whatever its size, over the seeds that both have, with the printed sign and significant
-  (p < 0.05, signed-rank test over patients: one comparison, not adjusted);
+  (p < 0.05, signed-rank test over patients: one comparison, not adjusted), by mean and by ranks;
 - the best mean, where no rival has a better one; a lead, where it is significant (the same test,
   with Holm's adjustment over the paper's rows).
 
 Undecided: a gain that is not significant; a best mean where rivals lead, none of them
 significantly; a mean whose seeds lie over {spread} apart with the print between them, and a lone
 seed of a method whose seeds lie so far apart on the other data set. Chance between seeds is in no
-interval and no p.{patients}
+p, and in those intervals alone that are "over patients and seeds" (both drawn with replacement; of
+so few seeds rather too narrow).{patients}
 
 {claims}
 
@@ -87,7 +88,7 @@ how fast these run, in percent of a product of large matrices in the same type.
 
 {steps}
 
-How much longer SCN's step takes without a part of the fast one (`scnlib/kernels.py`), in percent:
+How much longer SCN's step takes without a part of the fast one (`study.speed.parts`), in percent:
 
 {parts}
 

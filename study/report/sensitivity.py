@@ -84,14 +84,14 @@ def beyond_chance(found: Sequence[Effect], grid: str) -> str:
     ranked = open_choices(found, grid)
     usual = default_dice(ranked)
     beyond = [one for one in ranked if abs(one.beside) > chance(usual, len(one.apart))]
-    said = [f"`{one.choice}` {_words(one)}" for one in reversed(beyond)]
+    said = [f"`{one.choice}` ({MEANING[one.choice]}) {_words(one)}" for one in reversed(beyond)]
     counts = sorted({len(one.apart) for one in ranked})
     widths = [f"{chance(usual, n):.1f} ({seeds_count(n)})" for n in counts]
     return (
-        f"**SCN's open choices, in short runs of {GRIDS[grid]}**: the default has "
-        f"{np.mean(usual):.1f}% over {len(usual)} seeds. By chance the mean of others of its runs "
-        f"lies within {' or '.join(widths)} points of that: a 95% prediction interval, so that "
-        f"about {0.05 * len(ranked):.1f} of {len(ranked)} choices lie beyond it by chance. "
+        f"**SCN's open choices, in short runs of {GRIDS[grid]}** (ACDC, validation): the default "
+        f"has {np.mean(usual):.1f}% over {len(usual)} seeds. By chance the mean of others of its "
+        f"runs lies within {' or '.join(widths)} points of that: a 95% prediction interval, so "
+        f"that about {0.05 * len(ranked):.1f} of {len(ranked)} choices lie beyond it by chance. "
         f"Beyond it: {', '.join(said) or 'none'}."
     )
 

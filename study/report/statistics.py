@@ -24,8 +24,10 @@ LOWER_IS_BETTER = {"hd95_voxel", "hd95_mm"}
 ALPHA = 0.05
 COLUMNS = (
     *("dataset", "metric", "method", "seeds", "reference_seeds", "patients", "dropped"),
-    *("mean_difference", "low", "high", "seeds_apart", "by_ranks", "p", "p_holm", "verdict"),
+    *("mean_difference", "low", "high", "low_seeds", "high_seeds", "seeds_apart"),
+    *("by_ranks", "p", "p_holm", "verdict"),
 )
+FEW_SEEDS = 3  # fewer are not drawn from: of one there is nothing to draw, two tell next to nothing
 # What `compare` was asked and has found: a page asks for the same resamples in many places. Of the
 # rows only the sha256 is kept, and an answer is a small table, so that this may grow.
 _KNOWN: dict[tuple[str, ...], pd.DataFrame] = {}
@@ -85,6 +87,34 @@ def bootstrap_mean(
     return mean, float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
+def bootstrap_with_seeds(
+    part: pd.DataFrame, reference: pd.DataFrame, metric: str, n: int = 10_000, seed: int = 0
+) -> tuple[float, float]:
+    """(low, high): 95% percentile bootstrap of a mean difference, patients and seeds both drawn.
+
+    Rows of one method each. The seeds of each are drawn by themselves, as they are trainings of
+    their own; of as few as there are, the interval is rather too narrow. Both are nan where one has
+    under `FEW_SEEDS`, or where no patient has all values.
+    """
+    mine, theirs = (
+        pd.DataFrame({s: patient_values(one, metric) for s, one in rows.groupby("seed")})
+        for rows in (part, reference)
+    )
+    subjects = mine.dropna().index.intersection(theirs.dropna().index)
+    if not len(subjects) or min(mine.shape[1], theirs.shape[1]) < FEW_SEEDS:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(seed)
+    shares = rng.multinomial(len(subjects), np.full(len(subjects), 1 / len(subjects)), n)
+    drawn = []  # (n, patients): each patient's mean over the seeds drawn
+    for values in (mine.loc[subjects].to_numpy(), theirs.loc[subjects].to_numpy()):
+        count = values.shape[1]
+        seeds = rng.multinomial(count, np.full(count, 1 / count), n)
+        drawn.append(seeds / count @ values.T)
+    means = ((drawn[0] - drawn[1]) * shares).sum(axis=1) / len(subjects)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
 def signed_rank(differences: Sequence[float] | np.ndarray | pd.Series) -> float:
     """Two-sided p of Wilcoxon's signed-rank test of paired differences.
 
@@ -126,11 +156,12 @@ def compare(
 
     `records`, or a frame as `long_frame` makes it. Columns: dataset, metric, method, seeds,
     reference_seeds, patients (pairs tested), dropped, mean_difference (method minus reference) with
-    low and high (95% bootstrap), seeds_apart (how far the differences of single seeds, each to
-    each, lie apart; nan with one on either side), by_ranks (`by_ranks`), p, p_holm (within one data
-    set and metric, over the paper's rows; over full supervision and the footnotes apart; any other
-    row, of the study's own or of a user's, is a question of its own, and its p stays as it is),
-    verdict (`judge`). Dice is a fraction. A data set without a run of the reference gives no rows.
+    low and high (95% bootstrap), low_seeds and high_seeds (`bootstrap_with_seeds`), seeds_apart
+    (how far the differences of single seeds, each to each, lie apart; nan with one on either side),
+    by_ranks (`by_ranks`), p, p_holm (within one data set and metric, over the paper's rows; over
+    full supervision and the footnotes apart; any other row, of the study's own or of a user's, is a
+    question of its own, and its p stays as it is), verdict (`judge`). Dice is a fraction. A data
+    set without a run of the reference gives no rows.
     """
     rows = records if isinstance(records, pd.DataFrame) else long_frame(records)
     content = hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()
@@ -213,6 +244,7 @@ def _comparison(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> dic
     # Rounded: means taken in another order differ in the last digit, and would be no ties.
     difference = (pairs["a"] - pairs["b"]).dropna().round(9).to_numpy()
     mean, low, high = bootstrap_mean(difference)
+    low_seeds, high_seeds = bootstrap_with_seeds(part, reference, metric)
     return {
         "seeds": part["seed"].nunique(),
         "reference_seeds": reference["seed"].nunique(),
@@ -221,6 +253,8 @@ def _comparison(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> dic
         "mean_difference": mean,
         "low": low,
         "high": high,
+        "low_seeds": low_seeds,
+        "high_seeds": high_seeds,
         "seeds_apart": _seeds_apart(part, reference, metric),
         "by_ranks": by_ranks(difference, metric),
         "p": signed_rank(difference),

@@ -107,7 +107,7 @@ def _parted(tests: pd.DataFrame) -> list[str]:
             continue
         quantity, factor, unit = UNITS[row["metric"]]
         many = row["p"] < ALPHA <= row["p_holm"]
-        why = f"p {row['p']:.3f}, {row['p_holm']:.3f} after Holm" if many else f"p {row['p']:.3f}"
+        why = p_text(row["p"]) + f", {row['p_holm']:.3f} after Holm" * many
         where = f"{row_title(1, row['method'])} on {data_title(row['dataset'])}, {quantity}"
         found.append(f"{where} {interval(row, factor, unit)}, {why}")
     if not found:
@@ -140,10 +140,21 @@ def _by_seed(records: Sequence[Record], tests: pd.DataFrame) -> list[str]:
     return [f"{told}{'; '.join(found)}."] if found else []
 
 
+def p_text(p: float) -> str:
+    """A p-value with three decimals, in words: "p 0.042", or "p < 0.001"."""
+    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
+
+
 def interval(row: Any, factor: float, unit: str = "") -> str:
     """A row of `compare` in words: the mean difference with its 95% bootstrap interval."""
     mean, low, high = (factor * float(row[name]) for name in ("mean_difference", "low", "high"))
     return f"{mean:+.2f}{' ' * bool(unit)}{unit} [{low:+.2f}, {high:+.2f}]"
+
+
+def interval_with_seeds(row: Any, factor: float) -> str:
+    """A row's interval over patients and seeds in words, after a comma; "" for few seeds."""
+    low, high = (factor * float(row[name]) for name in ("low_seeds", "high_seeds"))
+    return "" if np.isnan(low) else f", over patients and seeds [{low:+.2f}, {high:+.2f}]"
 
 
 def _titles(methods: Sequence[str]) -> str:

@@ -38,6 +38,15 @@ def test_a_gain_is_undecided_where_the_test_is_though_the_interval_is_on_one_sid
     assert gain.holds is None and "[-10.00, -4.50], p 0.062" in gain.here
 
 
+def test_a_gain_is_undecided_where_ranks_and_mean_part() -> None:
+    runs = [record("cale", 0.7), record("scn", 0.7)]
+    for n, points in enumerate((1, 2, 3, 4, 5, -30)):
+        runs[1].metrics.loc[runs[1].metrics["subject"] == f"p{n}", "dice"] += points / 100
+    runs[1].summary["dice"]["mean"] += -15 / 600  # as the patients' mean
+    (gain,) = (c for c in claims(runs) if "is above" in c.claim)
+    assert gain.holds is None and gain.here.startswith("-2.50 points")
+
+
 def test_a_gains_seeds_are_told_where_there_are_several() -> None:
     runs = [record("pce", dice, seed) for seed, dice in enumerate((0.4, 0.1))]
     found = claims([*runs, *(record("cale", 0.7, seed) for seed in (0, 1))])
@@ -93,11 +102,12 @@ def test_the_verdicts_are_counted():
     holding = [claim.holds for claim in found]
     assert [holding.count(holds) for holds in (True, False, None)] == [1, 3, 3]
     assert claims_told(found) == (
-        "At this size, of the paper's 2 claims on how high Dice is 0 hold, 2 do not, 0 are "
-        "undecided; of its 5 comparisons 1 holds, 1 does not, 3 are undecided."
+        "At this size, of the paper's 2 claimed levels 0 hold, 2 do not, 0 are undecided; "
+        "of its 5 comparisons 1 holds, 1 does not, 3 are undecided."
     )
-    alone = "1 claims on how high Dice is 0 hold, 1 does not, 0 are undecided."
+    alone = "1 claimed level 0 hold, 1 does not, 0 are undecided."
     assert claims_told(found[:1]) == f"At this size, of the paper's {alone}"
+    assert claims_told(found[2:]).startswith("At this size, of the paper's 5 comparisons 1 holds")
 
 
 def test_without_records_nothing_is_claimed():

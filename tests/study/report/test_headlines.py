@@ -102,7 +102,7 @@ def test_in_brief_a_finding_keeps_its_first_numbers():
         in level(runs, fine)
     )
     assert sizes == (
-        "**At 256x256** (in brackets at 128x128, 3,000 steps in place of 6,000) "
+        "**At 256x256** (in brackets at 128x128, 3,000 steps in place of 6,000; the same seeds) "
         "Dice is on ACDC PCE 78.3% (43.3%), SCN 78.3% (73.3%); 95HD on ACDC SCN 4.3 (5.3)."
     )
     assert parts == (

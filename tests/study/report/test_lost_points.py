@@ -200,6 +200,28 @@ def test_the_axis_ends_where_the_longest_bar_does() -> None:
     assert bars(table.assign(**{"with heart": [69.0]}), "").axes[0].get_xlim() == (0, 40)
 
 
+def test_what_scn_lacks_to_full_supervision_is_of_the_seeds_of_both() -> None:
+    steps = ("dice", "far", "absent", "missed", "border")
+    values = {
+        ("scn", 0): (0.1, 0.1, 0.1, 0.1, 0.1),  # full supervision has no such seed
+        ("scn", 1): (0.8, 0.85, 0.86, 0.88, 0.95),
+        ("full", 1): (0.9, 0.92, 0.95, 0.95, 0.99),
+        ("pce", 1): (0.5, 0.6, 0.7, 0.8, 0.9),
+    }
+    rows = pd.DataFrame(
+        {"dataset": "acdc", "method": method, "seed": seed, "structure": "RV", "subject": "p1"}
+        | {"frame": "ED", "volume": "p1_ED", "heart": 0.9, "parts": 0.9}
+        | dict(zip(steps, found, strict=True))
+        for (method, seed), found in values.items()
+    )
+    assert lost_points.sentences(rows, "acdc")[-1] == (
+        "Full supervision has +10.0 points to SCN (seed 1); so much more does SCN lose by each "
+        "fault: far +3.0, absent -2.0, missed +2.0, border +3.0, rest +4.0."
+    )
+    without: Any = rows[rows["method"] != "full"]
+    assert "Full supervision" not in " ".join(lost_points.sentences(without, "acdc"))
+
+
 def test_names_are_read_as_they_were_written(tmp_path: Path) -> None:
     rows = pd.DataFrame(lost_points.read_rows(RESULTS / "cpu").head(2))
     rows["dataset"], rows["subject"], rows["volume"] = "clinic", ["001", "NA"], ["001", "NA"]

@@ -49,7 +49,7 @@ def test_what_chance_may_do_is_a_prediction_interval() -> None:
     runs += [*short("scn", "short+stride4+norsr", 0.6), *short("scn", "short+stride4+warm", 0.65)]
     text = told_of_choices(effects(runs))
     assert "the default has 72.0% over 3 seeds" in text and "9.9 (1 seed) points" in text
-    assert text.endswith("Beyond it: `norsr` -12.0 (1 seed).")
+    assert text.endswith("Beyond it: `norsr` (without RSR's term) -12.0 (1 seed).")
 
 
 PRINTED = [
@@ -73,8 +73,12 @@ def test_two_grids_stand_beside_each_other_the_printed_one_first() -> None:
         "| `nopap` | without PAP's term | +0.0 | +1.5 (-1.0, +4.0) |",
     ]
     text = told_of_choices(found)
-    assert "of 128 px, 32 x 32 cells**: the default has 61.0% over 2 seeds" in text
-    assert "of 64 px, 16 x 16 cells**: the default has 72.0% over 2 seeds" in text
+    assert (
+        "of 128 px, 32 x 32 cells** (ACDC, validation): the default has 61.0% over 2 seeds" in text
+    )
+    assert (
+        "of 64 px, 16 x 16 cells** (ACDC, validation): the default has 72.0% over 2 seeds" in text
+    )
     assert "Of the 3 choices tried at both grids" in text and "of -0.50 (Spearman" in text
     warm = short("scn", "short+stride4+warm", 0.75)
     page = report_text([], [], "cpu", short=[*RUNS, *PRINTED, *warm])

@@ -206,6 +206,33 @@ def test_seeds_apart_are_of_each_seed_to_each(
     assert found == pytest.approx(apart, nan_ok=True)
 
 
+def test_an_interval_over_patients_and_seeds_by_hand() -> None:
+    """Patients that are alike: three drawn of seeds at -0.1, 0, 0.1 are all the lowest in 1/27."""
+    runs = [record("pce", {"a": d, "b": d}, s) for s, d in enumerate((0.5, 0.6, 0.7))]
+    runs += [record("scn", {"a": 0.6, "b": 0.6}, seed) for seed in range(3)]
+    (row,) = compare(runs, metrics=["dice"]).to_dict("records")
+    assert (row["low_seeds"], row["high_seeds"]) == pytest.approx((-0.1, 0.1))
+    assert (row["low"], row["high"]) == pytest.approx((0, 0))
+    for few in (runs[1:], runs[:-1]):  # two seeds on one side
+        assert np.isnan(compare(few, metrics=["dice"])["low_seeds"].item())
+
+
+def test_an_interval_over_patients_and_seeds_is_of_patients_where_seeds_are_alike() -> None:
+    dice = {f"p{n}": 0.4 + 0.01 * n for n in range(20)}
+    runs = [record("pce", dice, seed) for seed in range(3)]
+    runs += [record("scn", dict.fromkeys(dice, 0.5), seed) for seed in range(4)]
+    (row,) = compare(runs, metrics=["dice"]).to_dict("records")
+    assert row["low_seeds"] == pytest.approx(row["low"], abs=0.002)
+    assert row["high_seeds"] == pytest.approx(row["high"], abs=0.002)
+
+
+def test_a_patient_without_a_value_is_left_out_of_it() -> None:
+    runs = [record("pce", {"a": d, "b": np.nan}, s) for s, d in enumerate((0.5, 0.5, 0.5))]
+    runs += [record("scn", {"a": 0.6, "b": 0.6}, seed) for seed in range(3)]
+    (row,) = compare(runs, metrics=["dice"]).to_dict("records")
+    assert (row["low_seeds"], row["high_seeds"]) == pytest.approx((-0.1, -0.1))
+
+
 def test_without_the_reference_there_is_nothing_to_compare() -> None:
     for runs in ([], [record("pce", patients([0.5]))]):
         table: Any = compare(runs)
