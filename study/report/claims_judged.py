@@ -77,7 +77,7 @@ def claims_told(found: Sequence[Claim], where: str = "At this size") -> str:
     verbs = (("holds", "hold"), ("does not", "do not"), ("is undecided", "are undecided"))
     said = []
     whose = "the paper's"
-    for kind, level in (("claimed level", True), ("comparison", False)):
+    for kind, level in (("claimed Dice level", True), ("comparison", False)):
         judged = [claim.holds for claim in found if claim.level == level]
         counts = zip([judged.count(holds) for holds in VERDICTS], verbs, strict=True)
         each = ", ".join(f"{n} {verb[n != 1]}" for n, verb in counts)

@@ -102,10 +102,10 @@ def test_the_verdicts_are_counted():
     holding = [claim.holds for claim in found]
     assert [holding.count(holds) for holds in (True, False, None)] == [1, 3, 3]
     assert claims_told(found) == (
-        "At this size, of the paper's 2 claimed levels 0 hold, 2 do not, 0 are undecided; "
+        "At this size, of the paper's 2 claimed Dice levels 0 hold, 2 do not, 0 are undecided; "
         "of its 5 comparisons 1 holds, 1 does not, 3 are undecided."
     )
-    alone = "1 claimed level 0 hold, 1 does not, 0 are undecided."
+    alone = "1 claimed Dice level 0 hold, 1 does not, 0 are undecided."
     assert claims_told(found[:1]) == f"At this size, of the paper's {alone}"
     assert claims_told(found[2:]).startswith("At this size, of the paper's 5 comparisons 1 holds")
 
