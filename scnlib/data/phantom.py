@@ -64,6 +64,7 @@ class Anatomy:
     great: tuple[Blob, ...]  # aortic root, pulmonary trunk and atrium
 
     def centre(self, t: float) -> np.ndarray:
+        """Row and column of the heart's centre, pixels, at `t` from 0 (base) to 1 (apex)."""
         return self.base + t * self.drift
 
     def radii(self, angle: np.ndarray, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -47,6 +47,7 @@ def seeds_count(count: int) -> str:
 
 
 def seeds_text(seeds: Sequence[int]) -> str:
+    """Which seeds, in words: "seed 0", "seeds 0, 1"."""
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
