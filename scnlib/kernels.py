@@ -38,6 +38,11 @@ def attention(queries: Tensor, keys: Tensor, P: Tensor, scale: float, dtype: tor
     """
     if P.device.type in OWN:
         return _Attention.apply(queries * scale, keys, P, dtype)
+    return torchs_attention(queries, keys, P, scale)
+
+
+def torchs_attention(queries: Tensor, keys: Tensor, P: Tensor, scale: float) -> Tensor:
+    """The same by the library alone, on any device; arguments as in `attention`."""
     q, k, v = (x[:, None] for x in (queries, keys, P.transpose(1, 2)))  # one head
     return F.scaled_dot_product_attention(q, k, v, scale=scale)[:, 0].transpose(1, 2)
 

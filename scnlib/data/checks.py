@@ -142,11 +142,9 @@ def _whole(
         if all(len(values) == 1 for values in near):
             return np.array([k for (k,) in near])[places].reshape(array.shape)
     if not np.isfinite(array).all():
-        raise ValueError(
-            f"{source}: {kind} holds nan or infinite values: write the value of unlabelled there"
-            if kind == "scribble"
-            else f"{source}: {kind} holds nan or infinite values: export it again"
-        )
+        scribbled = kind == "scribble"
+        do = "write the value of unlabelled there" if scribbled else "export it again"
+        raise ValueError(f"{source}: {kind} holds nan or infinite values: {do}")
     raise ValueError(
         f"{source}: {kind} holds values that are not whole numbers: "
         "resample label maps by nearest neighbour"

@@ -162,7 +162,7 @@ def _explain(error: ValidationError, given: Mapping[str, Any]) -> dict[str, str]
         if fault["type"] == "default_factory_not_called":
             continue  # for want of classes, which are told
         if fault["type"] == "extra_forbidden":
-            hint = f", perhaps {_nearest(entry)}" if _nearest(entry) else ""
+            hint = f", perhaps {near}" if (near := _nearest(entry)) else ""
             known = sorted(Entries.model_fields)
             wrong[entry] = f"unknown entry {entry}{hint}: known are {known}"
             continue

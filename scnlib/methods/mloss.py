@@ -37,8 +37,8 @@ class MLoss(PCE):
         pce = partial_cross_entropy(logits, batch.scribble)
         form, P = self.run.compared.mloss_form, logits.softmax(dim=1)
         length = batch.image.shape[2] / 256 if form in ("original", "swapped, with length") else 0.0
-        arguments = {"valid": batch.valid, "length": length, "swapped": form.startswith("swapped")}
-        shape = mumford_shah(P, batch.image, **arguments)
+        swapped = form.startswith("swapped")
+        shape = mumford_shah(P, batch.image, valid=batch.valid, length=length, swapped=swapped)
         return pce + WEIGHT * shape, {"pce": pce.detach(), "mumford_shah": shape.detach()}
 
 

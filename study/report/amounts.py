@@ -88,10 +88,7 @@ def _of_faults(found: Sequence[Effect]) -> str:
     told = []
     for choice, words in FAULTS.items():
         ways = [(effects[choice], _common(effects)) for effects in grouped if choice in effects]
-        each = [
-            f"{title(one.method)} {_mean(one.after, seeds) - _mean(one.before, seeds):+.1f}"
-            for one, seeds in ways
-        ]
+        each = [f"{title(one.method)} {_points(one, seeds):+.1f}" for one, seeds in ways]
         told += [f" With {words}: {', '.join(each)} points."] if each else []
     return "".join(told)
 
@@ -109,7 +106,7 @@ def amounts_picture(found: Sequence[Effect], heading: str) -> Figure:
         kept += [(PERCENT[c], _mean(effects[c].after, seeds)) for c in PERCENT if c in effects]
         share.plot(*zip(*kept, strict=True), label=title(method), **look)
         lost = [(c, effects[c]) for c in faults if c in effects]
-        points = [_mean(one.after, seeds) - _mean(one.before, seeds) for _, one in lost]
+        points = [_points(one, seeds) for _, one in lost]
         apart = 0.16 * (number - (len(grouped) - 1) / 2)  # or one mark hides another
         fault.plot(points, [faults.index(c) + apart for c, _ in lost], ls="", ms=8, **look)
     share.set_xscale("log")
@@ -147,6 +144,11 @@ def _whole(effects: dict[str, Effect]) -> dict[int, float]:
 def _from_to(one: Effect, seeds: Sequence[int]) -> str:
     before, after = (_mean(dice, seeds) for dice in (one.before, one.after))
     return f"{title(one.method)} {before:.1f} to {after:.1f}"
+
+
+def _points(one: Effect, seeds: Sequence[int]) -> float:
+    """What the choice adds to the mean of these seeds."""
+    return _mean(one.after, seeds) - _mean(one.before, seeds)
 
 
 def _mean(dice: dict[int, float], seeds: Sequence[int]) -> float:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from scnlib.records import Record
 from study.report.lost_points import FAR, against_scn, losses
-from study.report.means import difference, per_seed, seeds_text
+from study.report.means import difference, per_seed, seeds_count, seeds_text
 from study.report.statistics import compare
 from study.report.titles import NAMES, data_title, in_print, title
 from study.report.verdicts import tests_against_scn
@@ -133,7 +133,7 @@ def of_all_seeds(records: Sequence[Record], found: Sequence[Gain]) -> dict[str, 
 
 
 def _which(seeds: Sequence[int]) -> str:
-    return f"{len(seeds)} seeds" if len(seeds) > 1 else seeds_text(seeds)
+    return seeds_count(len(seeds)) if len(seeds) > 1 else seeds_text(seeds)
 
 
 def ruined(rows: pd.DataFrame) -> tuple[list[str], int]:

@@ -41,8 +41,7 @@ def rival_in_brief(
     if not (apart := _listed(tests, seeds=False)):
         return ""
     kept = ", ".join(
-        f"{100 * row['mean_difference']:+.2f} on {data_title(row['dataset'])} "
-        f"({p_text(row['p_holm'])}{_verdict(row)})"
+        _tested(row, f"{100 * row['mean_difference']:+.2f}")
         for row in _of(_kept(lost), "box", "dice")
     )
     part = f" With one part kept in both: {kept}." if kept else ""
@@ -80,9 +79,15 @@ def _numbers(seeds: Iterable[int]) -> str:
 def _listed(tests: Sequence[Any], short: bool = True, unit: str = "", seeds: bool = True) -> str:
     """The rival's points to SCN, each with interval, p and `seeds`; these `short` or not."""
     return ("; " if unit else ", ").join(
-        f"{interval(row, 100, unit)} on {data_title(row['dataset'])} "
-        f"({p_text(row['p_holm'])}{_verdict(row)}{f', {_seeds(row, short)}' * seeds})"
+        _tested(row, interval(row, 100, unit), f", {_seeds(row, short)}" * seeds)
         for row in _of(tests, "box", "dice")
+    )
+
+
+def _tested(row: Any, points: str, more: str = "") -> str:
+    """A row's points to SCN, on which data set, its p, and a verdict where there is one."""
+    return (
+        f"{points} on {data_title(row['dataset'])} ({p_text(row['p_holm'])}{_verdict(row)}{more})"
     )
 
 
@@ -190,11 +195,7 @@ def _validated(records: Sequence[Record]) -> dict[str, float]:
 
 def _in_full(records: Sequence[Record], tests: Sequence[Any]) -> str:
     """The rival's 95HD, what the two have on validation subjects, and how they were computed."""
-    apart = [
-        f"{interval(row, 1, 'voxels')} on {data_title(row['dataset'])} "
-        f"({p_text(row['p_holm'])}{_verdict(row)})"
-        for row in _of(tests, "box", "hd95_voxel")
-    ]
+    apart = [_tested(row, interval(row, 1, "voxels")) for row in _of(tests, "box", "hd95_voxel")]
     text = f" In 95HD it is {'; '.join(apart)}. It is tested apart from the paper's rows."
     kinds: dict[str, list[str]] = {}
     for rival, scn in _pairs(records):

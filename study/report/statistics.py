@@ -87,19 +87,20 @@ def bootstrap_mean(
     return mean, float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
+def values_by_seed(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """`patient_values` of each seed: subjects as rows, seeds as columns."""
+    return pd.DataFrame({seed: patient_values(one, metric) for seed, one in rows.groupby("seed")})
+
+
 def bootstrap_with_seeds(
-    part: pd.DataFrame, reference: pd.DataFrame, metric: str, n: int = 10_000, seed: int = 0
+    mine: pd.DataFrame, theirs: pd.DataFrame, n: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
     """(low, high): 95% percentile bootstrap of a mean difference, patients and seeds both drawn.
 
-    Rows of one method each. The seeds of each are drawn by themselves, as they are trainings of
-    their own; of as few as there are, the interval is rather too narrow. Both are nan where one has
-    under `FEW_SEEDS`, or where no patient has all values.
+    `values_by_seed` of one method each. The seeds of each are drawn by themselves, as they are
+    trainings of their own; of as few as there are, the interval is rather too narrow. Both are nan
+    where one has under `FEW_SEEDS`, or where no patient has all values.
     """
-    mine, theirs = (
-        pd.DataFrame({s: patient_values(one, metric) for s, one in rows.groupby("seed")})
-        for rows in (part, reference)
-    )
     subjects = mine.dropna().index.intersection(theirs.dropna().index)
     if not len(subjects) or min(mine.shape[1], theirs.shape[1]) < FEW_SEEDS:
         return float("nan"), float("nan")
@@ -227,13 +228,10 @@ def by_ranks(differences: np.ndarray, metric: str) -> float:
     return float(sign * np.sign(differences) @ ranks / ranks.sum()) if ranks.size else float("nan")
 
 
-def _seeds_apart(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> float:
+def _seeds_apart(mine: pd.DataFrame, theirs: pd.DataFrame) -> float:
     """The range of the mean difference over patients, of each seed to each of the reference."""
-    by_seed = [
-        [patient_values(one, metric) for _, one in rows.groupby("seed")]
-        for rows in (part, reference)
-    ]
-    apart = [float((mine - theirs).mean()) for mine, theirs in product(*by_seed)]
+    pairs = product(mine.items(), theirs.items())
+    apart = [float((one - other).mean()) for (_, one), (_, other) in pairs]
     return max(apart) - min(apart) if len(apart) > 1 else float("nan")
 
 
@@ -244,7 +242,8 @@ def _comparison(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> dic
     # Rounded: means taken in another order differ in the last digit, and would be no ties.
     difference = (pairs["a"] - pairs["b"]).dropna().round(9).to_numpy()
     mean, low, high = bootstrap_mean(difference)
-    low_seeds, high_seeds = bootstrap_with_seeds(part, reference, metric)
+    mine, theirs = (values_by_seed(rows, metric) for rows in (part, reference))
+    low_seeds, high_seeds = bootstrap_with_seeds(mine, theirs)
     return {
         "seeds": part["seed"].nunique(),
         "reference_seeds": reference["seed"].nunique(),
@@ -255,7 +254,7 @@ def _comparison(part: pd.DataFrame, reference: pd.DataFrame, metric: str) -> dic
         "high": high,
         "low_seeds": low_seeds,
         "high_seeds": high_seeds,
-        "seeds_apart": _seeds_apart(part, reference, metric),
+        "seeds_apart": _seeds_apart(mine, theirs),
         "by_ranks": by_ranks(difference, metric),
         "p": signed_rank(difference),
         "differences": difference,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from scnlib.kernels import ElementDropout
+from scnlib.kernels import ElementDropout, torchs_attention
 
 # Part -> what stands in its place where it is left out.
 FAST_PARTS = {
@@ -40,8 +40,7 @@ def left_out(part: str) -> Iterator[None]:
 def _attention(
     queries: Tensor, keys: Tensor, P: Tensor, scale: float, dtype: torch.dtype
 ) -> Tensor:
-    q, k, v = (x[:, None] for x in (queries, keys, P.transpose(1, 2)))
-    return F.scaled_dot_product_attention(q, k, v, scale=scale)[:, 0].transpose(1, 2)
+    return torchs_attention(queries, keys, P, scale)
 
 
 def _twice_as_large(x: Tensor) -> Tensor:
