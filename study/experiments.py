@@ -76,6 +76,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     # Does the map's grid hold SCN back (at 128 pixels, stride 4 has the cells that stride 8 has at
     # 256), or PAP's labels, which this grid blurs along the borders?
     "stride4": {"scn": {"stride": 4}},
+    "stride16": {"scn": {"stride": 16}},
     "nopap": {"scn": {"lambda2": 0.0}},
     "softpap": {"scn": {"pap_target": "soft"}},
     "confidentpap": {"scn": {"pap_pixels": "confident"}},
@@ -91,6 +92,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "detachedmap": {"scn": {"detach_propagated": True}},
     # which shapes are drawn, and where they may vote (Eq. 4 to 8),
     "allrows": {"scn": {"rows": 0}},
+    "masks03": {"scn": {"mask_threshold": 0.3}},
+    "masks07": {"scn": {"mask_threshold": 0.7}},
     "taumasks": {"scn": {"mask_threshold": None}},
     # no value of a row lies above its largest: no shape, RSR's term is CGTM's self-training alone
     "noshape": {"scn": {"mask_threshold": 1.0}},
@@ -101,14 +104,21 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     # CGTM's threshold (Eq. 12),
     "tau07": {"scn": {"tau": 0.7}},
     "tau095": {"scn": {"tau": 0.95}},
+    "momentum099": {"scn": {"tau_momentum": 0.99}},
+    "momentum09999": {"scn": {"tau_momentum": 0.9999}},
     "fixedtau": {"scn": {"tau_momentum": 1.0}},
     # CACL (Eq. 13 to 17), and the sum of losses (Eq. 18 and 19).
+    "cold": {"scn": {"temperature": 0.07}},
     "warm": {"scn": {"temperature": 0.5}},
     "unnormalised": {"scn": {"normalise": False}},
     "detachedmeans": {"scn": {"detach_means": True}},
     "classmean": {"scn": {"contrast_mean": "classes"}},
     "nocacl": {"scn": {"lambda4": 0.0}},
     "pcesum": {"scn": {"pce_sum": True}},
+    # One term alone beside PCE's.
+    "onlypap": {"scn": {"lambda3": 0.0, "lambda4": 0.0}},
+    "onlyrsr": {"scn": {"lambda2": 0.0, "lambda4": 0.0}},
+    "onlycacl": {"scn": {"lambda2": 0.0, "lambda3": 0.0}},
 }
 
 

@@ -129,8 +129,9 @@ def default_dice(found: Sequence[Effect]) -> list[float]:
 
 
 def told_of_left_out(found: Sequence[Effect]) -> str:
-    """What SCN has without one of its losses in short runs; "" where none was so run."""
-    names = ("nopap", "norsr", "nocacl")
+    """What SCN has in short runs without one of CALE's and CACL's losses, or with one of them alone
+    beside PCE; "" where none was so run."""
+    names = ("nopap", "norsr", "nocacl", "onlypap", "onlyrsr", "onlycacl")
     parts = []
     for grid in grids_of(found):
         chosen = [one for one in open_choices(found, grid) if one.choice in names]

@@ -43,6 +43,7 @@ OF_OTHERS = {
 MEANING = {
     "allrows": "all rows of C vote, not 128",
     "classmean": "CACL: mean over classes",
+    "cold": "CACL: T = 0.07",
     "confidentpap": "PAP at sure pixels only",
     "connected": "masks: the part around the row's cell",
     "detachedmap": "PAP: no gradient through P",
@@ -52,11 +53,18 @@ MEANING = {
     "imagemeans": "CACL: means of an image",
     "logits": "PAP spreads logits",
     "maskmean": "RSR: divided by the pixels of M",
+    "masks03": "masks cut at 0.3, not 0.5",
+    "masks07": "masks cut at 0.7, not 0.5",
+    "momentum099": "tau moves ten times as fast",
+    "momentum09999": "tau moves a tenth as fast",
     "nearest": "scribbles resized by nearest",
     "nocacl": "without CACL's term",
     "nopap": "without PAP's term",
     "norsr": "without RSR's term",
     "noshape": "no masks vote",
+    "onlycacl": "CACL's term alone",
+    "onlypap": "PAP's term alone",
+    "onlyrsr": "RSR's term alone",
     "outside": "scale C after the softmax",
     "overwrite": "votes replace sure labels",
     "pcesum": "PCE summed, not averaged",
@@ -148,7 +156,9 @@ def effects(short: Sequence[Record], dataset: str = "acdc") -> list[Effect]:
             base, _, choice = variant.rpartition("+")
             before, after = (best_by_seed(short, dataset, method, name) for name in (base, variant))
             effect = Effect(method, base, choice, before, after)
-            coarse = base == SHORT and choice != "stride4" and (method, COARSE_GRID) in runs
+            coarse = (
+                base == SHORT and not choice.startswith("stride") and (method, COARSE_GRID) in runs
+            )
             found += [effect] if variant and effect.seeds and not coarse else []
     return found
 
