@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from IPython.display import Markdown, display  # pyright: ignore[reportPrivateImportUsage]
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, withStroke
@@ -78,12 +79,12 @@ def legend_below(figure: Figure, columns: int, **look: Any) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure to a PNG file, whole or not at all; its folder is made.
+    """Write a figure to a PNG file, or to an SVG by the path's suffix; its folder is made.
 
-    Raises `ValueError` as `scnlib.files.replace_bytes`.
+    Whole or not at all. Raises `ValueError` as `scnlib.files.replace_bytes`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_bytes(path, _png(figure, dpi=130))
+    replace_bytes(path, _svg(figure) if path.suffix == ".svg" else _png(figure, dpi=130))
 
 
 def show(figure: Figure, alt: str, caption: str = "", photo: bool = False) -> Any:
@@ -136,6 +137,14 @@ def _png(figure: Figure, dpi: int) -> bytes:
     few = open_image(png).convert("RGB").quantize(256, method=Quantize.FASTOCTREE)
     few.save(small, format="png", optimize=True)
     return small.getvalue()
+
+
+def _svg(figure: Figure) -> bytes:
+    """The figure as an SVG, its text as text and its images within; the same bytes each time."""
+    svg = io.BytesIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "figure"}):
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+    return svg.getvalue()
 
 
 def _jpeg(picture: Image) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -380,6 +381,19 @@ def test_a_kept_picture_has_the_classes_colours_on_a_photo_too(tmp_path: Path) -
     for colour in colours:
         wanted = 255 * np.array(to_rgb(colour))
         assert np.abs(kept - wanted).max(axis=1).min() < 30
+
+
+def test_a_figure_is_kept_as_vectors_where_its_name_asks_for_them(tmp_path: Path) -> None:
+    figure = Figure(figsize=(2, 2))
+    figure.add_subplot(title="Apex & base").imshow(np.eye(3))
+    paths = [tmp_path / name for name in ("one.svg", "two.svg")]
+    for path in paths:
+        display.save_figure(figure, path)
+    root = ElementTree.fromstring(paths[0].read_bytes())
+    assert root.tag.endswith("}svg")
+    assert "Apex & base" in [(part.text or "").strip() for part in root.iter()]  # can be searched
+    assert any(part.tag.endswith("}image") for part in root.iter())
+    assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 def test_a_full_disk_keeps_the_picture_before(
