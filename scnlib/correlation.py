@@ -14,11 +14,7 @@ from scnlib.kernels import attention
 
 
 def correlation_map(
-    f: Tensor,
-    other: Tensor | None = None,
-    *,
-    rows: Tensor | None = None,
-    scale_inside: bool = True,
+    f: Tensor, other: Tensor | None = None, *, rows: Tensor | None = None, scale_inside: bool = True
 ) -> Tensor:
     r"""Eq. 1: how alike every two cells are, C = softmax_j(f_i . f_j / sqrt(D)).
 

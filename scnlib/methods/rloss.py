@@ -57,11 +57,7 @@ class RLoss(PCE):
         pce = partial_cross_entropy(logits, batch.scribble)
         radius, sigma_xy = window(batch.image.shape[2])
         crf = gated_crf(
-            logits.softmax(dim=1),
-            batch.image,
-            valid=batch.valid,
-            radius=radius,
-            sigma_xy=sigma_xy,
+            logits.softmax(dim=1), batch.image, valid=batch.valid, radius=radius, sigma_xy=sigma_xy
         )
         weight = WEIGHT
         if self.run.compared.rloss_weight == "compensated":

@@ -8,12 +8,7 @@ from torch import Tensor, nn
 from scnlib.confidence import ConfidenceThreshold, Pseudo, confident_pixels
 from scnlib.config import Run
 from scnlib.correlation import correlation_map, propagate_features, to_grid, to_image
-from scnlib.losses import (
-    contrastive_loss,
-    partial_cross_entropy,
-    propagation_loss,
-    refinement_loss,
-)
+from scnlib.losses import contrastive_loss, partial_cross_entropy, propagation_loss, refinement_loss
 from scnlib.methods.base import Batch, Losses, Now
 from scnlib.methods.pce import PCE
 from scnlib.propagation import connected_parts, refine_image, shape_masks
