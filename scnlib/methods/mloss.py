@@ -62,33 +62,17 @@ def masked(
     return torch.where(used, probabilities, 0), torch.where(used, image, 0), used.to(image.dtype)
 
 
-def level_set(probabilities: Tensor, image: Tensor, *, valid: Tensor | None = None) -> Tensor:
+def level_set(
+    probabilities: Tensor, image: Tensor, *, valid: Tensor | None = None, swapped: bool = False
+) -> Tensor:
     r"""Sum over pixels and classes of (I - m_c)^2 P_c, m_c an image's P_c-weighted mean of I.
 
-    Source: Kim and Ye 2020. It is 0 where every class is of one brightness. Arguments as in
-    `mumford_shah`.
+    Source: Kim and Ye 2020. It is 0 where every class is of one brightness. With `swapped` it is
+    of I (P_c - m_c)^2, m_c an image's I-weighted mean of P_c, as WSL4MIS calls it: with the image
+    for the prediction and the prediction for the image. Arguments as in `mumford_shah`.
     """
     P, image, _ = masked(probabilities, image, valid)
-    return _scatter(P, image)
-
-
-def swapped_level_set(
-    probabilities: Tensor, image: Tensor, *, valid: Tensor | None = None
-) -> Tensor:
-    r"""Sum over pixels and classes of I (P_c - m_c)^2, m_c an image's I-weighted mean of P_c.
-
-    Source: the call in WSL4MIS, which gives the functional the image for the prediction and the
-    prediction for the image. Arguments as in `mumford_shah`.
-    """
-    P, image, _ = masked(probabilities, image, valid)
-    return _scatter(image, P)
-
-
-def _scatter(weight: Tensor, value: Tensor) -> Tensor:
-    """Sum of w (v - m)^2, m the w-weighted mean of v in each channel of each image.
-
-    Both (B, K, H, W) or (B, 1, H, W).
-    """
+    weight, value = (image, P) if swapped else (P, image)
     with torch.no_grad():  # the sum is smallest at the means, so that their gradient is 0 anyway
         size = weight.sum(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(weight.dtype).tiny)
         means = (weight * value).sum(dim=(2, 3), keepdim=True) / size  # (B, K, 1, 1)
@@ -125,8 +109,8 @@ def mumford_shah(
         image: (B, 1, H, W) float; another shape is a `ValueError` (see `scnlib.methods.mloss`).
         valid: (B, H, W) bool.
         length: weight of the variation term.
-        swapped: whether the level set is `swapped_level_set`.
+        swapped: whether the level set is WSL4MIS's (`level_set`).
     """
     N = probabilities[:, 0].numel() if valid is None else valid.sum().clamp(min=1)
-    level = (swapped_level_set if swapped else level_set)(probabilities, image, valid=valid)
+    level = level_set(probabilities, image, valid=valid, swapped=swapped)
     return (level + length * total_variation(probabilities, valid=valid)) / N

@@ -32,7 +32,8 @@ def no_length(P: Tensor, given: Batch) -> Tensor:
 
 
 def swapped(P: Tensor, given: Batch) -> Tensor:
-    return 0.786432 * mloss.swapped_level_set(P, given.image, valid=given.valid) / count(given)
+    level = mloss.level_set(P, given.image, valid=given.valid, swapped=True)
+    return 0.786432 * level / count(given)
 
 
 def swapped_with_length(P: Tensor, given: Batch) -> Tensor:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from scnlib.methods.dice import soft_dice
 from scnlib.methods.meloss import entropy
-from scnlib.methods.mloss import WEIGHT, level_set, mumford_shah, swapped_level_set, total_variation
+from scnlib.methods.mloss import WEIGHT, level_set, mumford_shah, total_variation
 from scnlib.methods.rloss import boundary_cost, gated_crf, window
 from tests.drawn import P, check, pixels, row
 
@@ -94,16 +94,16 @@ def test_swapped_arguments_would_not_see_the_prediction() -> None:
 
 def test_swapped_level_set_by_hand() -> None:
     """Bright pixels (2 x 2 of the right half) are to agree, and nobody asks the dark ones."""
-    check(swapped_level_set(FITTED, BRIGHT), 0)  # all bright pixels say class 1
+    check(level_set(FITTED, BRIGHT, swapped=True), 0)  # all bright pixels say class 1
     P = FITTED.clone()
     P[:, :, :, 0] = 0.5  # dark
-    check(swapped_level_set(P, BRIGHT), 0)
+    check(level_set(P, BRIGHT, swapped=True), 0)
     P[0, :, 0, 3] = torch.tensor([1.0, 0.0])  # bright: one of four says class 0, so 3/4 is the mean
-    check(swapped_level_set(P, BRIGHT), 2 * (3 * (1 / 4) ** 2 + (3 / 4) ** 2))
+    check(level_set(P, BRIGHT, swapped=True), 2 * (3 * (1 / 4) ** 2 + (3 / 4) ** 2))
     check(mumford_shah(P, BRIGHT, length=0, swapped=True), 2 * 12 / 16 / 8)
     valid = torch.ones(1, 2, 4, dtype=torch.bool)
     valid[0, 0, 3] = False
-    check(swapped_level_set(P, BRIGHT, valid=valid), 0)
+    check(level_set(P, BRIGHT, valid=valid, swapped=True), 0)
 
 
 def test_mumford_shah_equals_loops_over_pixels() -> None:
@@ -247,7 +247,7 @@ def test_all_valid_equals_none_and_nothing_valid_gives_zero(name: str) -> None:
 # Gradients
 
 GRADIENTS: dict[str, Callable[..., Tensor]] = {
-    "swapped": lambda P, image, valid: swapped_level_set(P, image, valid=valid),
+    "swapped": lambda P, image, valid: level_set(P, image, valid=valid, swapped=True),
     "entropy": lambda P, image, valid: entropy(P, valid=valid),
     "mumford-shah": lambda P, image, valid: mumford_shah(P, image, valid=valid, length=0.5),
     "crf": lambda P, image, valid: gated_crf(P, image, valid=valid, radius=1, sigma_intensity=0.5),
