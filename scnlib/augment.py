@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from scnlib.errors import check_choice
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -115,12 +117,10 @@ def warp_training(
 
     Raises `ValueError` for another padding.
     """
-    if padding not in ("unlabelled", "background"):
-        raise ValueError(f"{padding!r}: choose one of unlabelled, background")
     grid = sampling_grid(theta, *image.shape[2:])
     valid = within_frame(grid)
     marks = sample_labels(labels, grid, unlabelled)
-    if padding == "background":
+    if check_choice(padding, "unlabelled", "background") == "background":
         beyond = (grid.abs() > 1 + 1e-4).any(dim=3)  # its centre is
         marks, valid = marks.masked_fill(beyond, 0), valid | beyond
     return sample_image(image, grid), marks, valid

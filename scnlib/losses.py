@@ -26,6 +26,7 @@ from torch.nn import functional as F
 
 from scnlib.confidence import one_hot
 from scnlib.config import SCNOptions
+from scnlib.errors import check_choice
 from scnlib.kernels import SHORTEST, by_hand, cosines
 
 # Losses of compared methods, and the file of each.
@@ -41,13 +42,6 @@ def __getattr__(name: str) -> Any:
     if name not in _ELSEWHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"scnlib.methods.{_ELSEWHERE[name]}"), name)
-
-
-def check_choice(value: str, *choices: str) -> str:
-    """The value; ValueError unless it is one of the choices (a typing error would pass for one)."""
-    if value not in choices:
-        raise ValueError(f"{value!r}: choose one of {', '.join(choices)}")
-    return value
 
 
 def mean_over(values: Tensor, mask: Tensor | None) -> Tensor:
