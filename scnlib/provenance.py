@@ -44,18 +44,15 @@ def of_processes(processes: Sequence[dict[str, Any]], iterations: int) -> dict[s
 
 def changes(processes: Sequence[dict[str, Any]]) -> list[str]:
     """Notes on what was another thing in one process than in the next."""
-    found = []
-    for name in ("hardware", "dtype", "threads"):
-        if len(values := dict.fromkeys(str(part[name]) for part in processes)) > 1:
-            found.append(f"{name} changed on the way: {' then '.join(values)}")
-    told: dict[str, dict[str, None]] = {}  # old processes tell of fewer packages, or of none
+    told: dict[str, dict[str, None]] = {}
     for part in processes:
-        for name, version in (part.get("versions") or {}).items():
-            told.setdefault(name, {})[version] = None
-    for name, values in told.items():
-        if len(known := [version for version in values if version != UNTOLD]) > 1:
-            found.append(f"{name} changed on the way: {' then '.join(known)}")
-    return found
+        facts = {name: str(part[name]) for name in ("hardware", "dtype", "threads")}
+        facts |= part.get("versions") or {}  # old processes tell of fewer packages, or of none
+        for name, value in facts.items():
+            if value != UNTOLD:
+                told.setdefault(name, {})[value] = None
+    changed = {name: " then ".join(values) for name, values in told.items() if len(values) > 1}
+    return [f"{name} changed on the way: {values}" for name, values in changed.items()]
 
 
 def code_version() -> str:
