@@ -115,6 +115,15 @@ def hardware(device: torch.device) -> str:
     return f"{name}, {capability}{amx}, {torch.get_num_threads()} threads"
 
 
+def bf16_supported(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 faster than in float32 (AMX or AVX512-BF16; GPU)."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 def peak_memory_mb(device: torch.device) -> float:
     """Largest memory in use so far, in MB: the GPU's allocations, or the whole process's."""
     if device.type == "cuda":

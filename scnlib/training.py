@@ -28,7 +28,6 @@ from scnlib.optimiser import make_optimiser
 from scnlib.paths import WEIGHTS
 from scnlib.records import finished
 from scnlib.step import make_step
-from scnlib.unet import bf16_supported
 from scnlib.weights import save_weights
 
 LOG_EVERY = 10  # iterations that a row of the curve averages
@@ -109,7 +108,7 @@ class Training:
 
         torch.manual_seed(run.seed)
         self.generator = torch.Generator().manual_seed(run.seed)
-        bf16 = run.profile.bf16 and bf16_supported(device)
+        bf16 = run.profile.bf16 and provenance.bf16_supported(device)
         self.method: Method = kind(run, self.data.classes, bf16).to(device)
         self.optimiser, self.schedule = make_optimiser(self.method, run.profile)
         self.step = make_step(step, self.method, self.data, self.optimiser)

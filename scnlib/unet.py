@@ -19,15 +19,6 @@ class Output(NamedTuple):
     last: Tensor  # (B, 16, H, W), the last decoder block's features
 
 
-def bf16_supported(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16 faster than in float32 (AMX or AVX512-BF16; GPU)."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu":
-        return False
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
 def block(inside: int, outside: int, dropout: float, kind: str) -> nn.Sequential:
     """Two 3x3 convolutions with BatchNorm and LeakyReLU, dropout between them."""
     drop = {"channel": nn.Dropout2d, "element": ElementDropout}[kind](dropout)

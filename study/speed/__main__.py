@@ -21,7 +21,7 @@ import torch
 from scnlib import provenance
 from scnlib.files import replace_text
 from scnlib.paths import REPOSITORY, RESULTS, to_path
-from scnlib.unet import bf16_supported
+from scnlib.provenance import bf16_supported
 from study.commands import described
 from study.report.display import save_figure
 from study.speed.figure import draw_growth, draw_steps

@@ -14,7 +14,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from scnlib import provenance
-from scnlib.unet import bf16_supported
+from scnlib.provenance import bf16_supported
 from study.speed.steps import Action, by_kernel, method_step, timed
 
 CPU_BATCH = 12  # slices a step, as of the profile cpu
@@ -25,7 +25,7 @@ CONVOLUTION = ("conv", "cudnn", "dgrad", "wgrad", "fprop")  # in the name of an 
 def matrix_rate(device: torch.device, seconds: float = 2.0) -> float:
     """Billions of operations a second of a product of two matrices, the best of its repeats.
 
-    In bfloat16 where `scnlib.unet.bf16_supported`, in float32 elsewhere.
+    In bfloat16 where `scnlib.provenance.bf16_supported`, in float32 elsewhere.
     """
     dtype = torch.bfloat16 if bf16_supported(device) else torch.float32
     a, b = (torch.rand(SIDE, SIDE, device=device).to(dtype) for _ in range(2))

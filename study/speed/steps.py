@@ -23,8 +23,9 @@ from scnlib.data.phantom import draw_subject
 from scnlib.kernels import ElementDropout
 from scnlib.methods import Now, get_method
 from scnlib.optimiser import make_optimiser
+from scnlib.provenance import bf16_supported
 from scnlib.step import StaticStep, make_step
-from scnlib.unet import UNet, bf16_supported
+from scnlib.unet import UNet
 from study.experiments import make_run
 
 PLAIN = "plain"

@@ -11,7 +11,7 @@ import numpy as np
 from scnlib import records
 from scnlib.config import Run
 from scnlib.files import sha256
-from scnlib.unet import bf16_supported
+from scnlib.provenance import bf16_supported
 from scnlib.weights import load_weights
 from tests.campaign.kills import finish
 from tests.tiny_runs import CPU, cases, tiny

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from scnlib.correlation import correlation_map
 from scnlib.kernels import ElementDropout
 from scnlib.losses import partial_cross_entropy
-from scnlib.unet import CHANNELS, Encoder, UNet, bf16_supported
+from scnlib.provenance import bf16_supported
+from scnlib.unet import CHANNELS, Encoder, UNet
 
 K = 4
 CPU = torch.device("cpu")
