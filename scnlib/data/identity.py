@@ -32,11 +32,8 @@ def identify(images: Iterable[Path], pattern: str = "", fault: Fault = stop) -> 
             continue
         other = volumes.setdefault(f"{subject}_{frame}", path)
         if other is not path:
-            fault(
-                ValueError(
-                    f"{path}: subject {subject}, frame {frame}, as {other.name} is: rename one"
-                )
-            )
+            alike = f"subject {subject}, frame {frame}, as {other.name} is"
+            fault(ValueError(f"{path}: {alike}: rename one"))
         names[path] = subject, frame
     return names
 

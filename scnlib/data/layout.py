@@ -42,12 +42,8 @@ def parse_layout(path: Path, fault: Fault) -> Layout | None:
     None if what the values mean is not known; other entries fall back to their defaults.
     """
     if not path.is_file():
-        fault(
-            FileNotFoundError(
-                f"{path}: no such file: write one, such as {EXAMPLE} (a line each; unlabelled is "
-                "the value where nobody drew)"
-            )
-        )
+        what = f"{EXAMPLE} (a line each; unlabelled is the value where nobody drew)"
+        fault(FileNotFoundError(f"{path}: no such file: write one, such as {what}"))
         return None
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows adds a mark

@@ -221,7 +221,8 @@ def _files(folder: Path, fault: Fault) -> dict[str, Path]:
         if not is_nifti(path):
             strays.append(path.name)
             continue
-        if not _is_utf8(path.name):  # neither a sum nor a table could hold it
+        # Neither a sum nor a table could hold it.
+        if path.name.encode(errors="replace").decode() != path.name:
             fault(ValueError(f"{folder}/{path.name!a}: its name is not UTF-8: rename it"))
         if stem(path) in files:
             other = files[stem(path)].name
@@ -233,14 +234,6 @@ def _files(folder: Path, fault: Fault) -> dict[str, Path]:
     if not files:
         fault(FileNotFoundError(f"{folder}: holds no NIfTI file: unpack the data set again"))
     return files
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _counterparts(name: str, labels: dict[str, Path], split: str) -> dict[Annotation, Path]:
@@ -263,15 +256,11 @@ def _check_left_over(
     for name, path in labels.items():
         if path in used:
             continue
-        if not any(name == image or name.startswith(f"{image}_") for image in images):
-            fault(
-                FileNotFoundError(
-                    f"{path}: its image is missing: add it, name the file after its image "
-                    "(IMAGE_scribble, IMAGE_manual), or remove it"
-                )
-            )
+        if any(name == image or name.startswith(f"{image}_") for image in images):
+            log.warning("%s: left aside, not a scribble or mask of this layout", path)
             continue
-        log.warning("%s: left aside, not a scribble or mask of this layout", path)
+        do = "add it, name the file after its image (IMAGE_scribble, IMAGE_manual), or remove it"
+        fault(FileNotFoundError(f"{path}: its image is missing: {do}"))
 
 
 def _other_splits(folder: Path, split: str, layout: Layout) -> dict[str, Names]:
