@@ -97,12 +97,10 @@ def targets_of(images: Sequence[Path], out: Path) -> dict[Path, Path | str]:
     found: dict[Path, Path | str] = {}
     for name, paths in by_stem.items():
         target = out / f"{name}{SUFFIX}.nii.gz"
-        taken = target.resolve() in sources
         for path in paths:
-            rival = next((other for other in paths if other != path), None)
-            if rival:
+            if rival := next((other for other in paths if other != path), None):
                 found[path] = f"{path}: {rival} would be written to {target} too; use two --out"
-            elif taken:
+            elif target.resolve() in sources:
                 found[path] = f"{path}: {target} is one of the images; choose another --out"
             else:
                 found[path] = target
