@@ -6,7 +6,7 @@
 beside them), of which `headlines` tells, and `in_brief` in short; `field` (what others published);
 `both_lengths` (short runs beside whole ones), `left_undone`, `stated` and `costs` (parts of the
 report); `sensitivity_figures` and `fill_curves` (what notebook 05 draws);
-`figures`, `figure2`, `comparison_figures` and `failures`, `display` (colours; figures in a
+`figures`, `figure2`, `comparison_figures` and `what_fails`, `display` (colours; figures in a
 notebook); `full_report`, `reproducibility` and `readme`, which writes these pages and the README's
 blocks.
 """

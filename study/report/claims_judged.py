@@ -55,7 +55,7 @@ class Claim(NamedTuple):
     level: bool = False  # of how high Dice is; else it compares methods
 
 
-def claims(
+def judge_claims(
     records: Sequence[Record], fine: Sequence[Record] = (), variants: Sequence[Record] = ()
 ) -> list[Claim]:
     """The paper's claims that the runs at hand can answer.

@@ -13,12 +13,12 @@ from matplotlib.lines import Line2D
 from scnlib.data.cases import Case
 from scnlib.records import Record
 from study.report.display import key, legend_below, plain
-from study.report.failures import what_went_wrong, worst_slice, worst_volumes
 from study.report.figures import heart_box, make_grid, note_outside, share_outside
 from study.report.glance import colour_in, truth_border, whole_slice
 from study.report.scores import SPREAD, seeds_mark
 from study.report.statistics import ALPHA
 from study.report.titles import data_title, in_order, title
+from study.report.what_fails import what_went_wrong, worst_slice, worst_volumes
 
 # Label and factor to the unit shown, for each metric.
 _AXES = {"dice": ("mean Dice (points)", 100.0), "hd95_voxel": ("95HD (voxels)", 1.0)}

@@ -93,7 +93,7 @@ def _inside(name: str) -> str:
 def _parts(records: Sequence[Record], variants: Sequence[Record]) -> str:
     """What SCN's parts add beside the print, and what is lost without one."""
     steps = headlines.gains_by_part(ablation_steps(records), digits=1)
-    costs = left_out.costs(records, variants, "acdc")
+    costs = left_out.part_costs(records, variants, "acdc")
     shapes = left_out.without_shapes(costs)
     each = [
         f"{c.name.removesuffix(TERM)} {c.points:+.1f}" + " (one seed)" * (len(c.seeds) < 2)

@@ -39,7 +39,7 @@ class Cost(NamedTuple):
         return f"{self.name} {self.points:+.2f}{several} ({seeds})"
 
 
-def costs(records: Sequence[Record], variants: Sequence[Record], dataset: str) -> list[Cost]:
+def part_costs(records: Sequence[Record], variants: Sequence[Record], dataset: str) -> list[Cost]:
     """The parts left out, the largest loss first; those without a seed that SCN has are absent."""
     found = [_cost(name, [*records, *variants], dataset, *run) for name, run in LEFT_OUT.items()]
     return sorted((cost for cost in found if cost), key=lambda cost: cost.points)
@@ -81,7 +81,7 @@ def best_by_seed(
 
 def told(records: Sequence[Record], variants: Sequence[Record]) -> str:
     """Markdown, of ACDC: which part costs most when left out, which nothing, and what else."""
-    found = costs(records, variants, "acdc")
+    found = part_costs(records, variants, "acdc")
     if not found:
         return "No run without a part of SCN has been validated beside SCN."
     once = [cost for cost in found if len(cost.seeds) < 2]
@@ -104,7 +104,7 @@ def told(records: Sequence[Record], variants: Sequence[Record]) -> str:
 
 def in_short(records: Sequence[Record], variants: Sequence[Record]) -> str:
     """The parts' costs on ACDC in a line, the dearest first; "" where none was left out."""
-    found = costs(records, variants, "acdc")
+    found = part_costs(records, variants, "acdc")
     if not found:
         return ""
     shapes = without_shapes(found)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from scnlib.paths import SHORT
 from scnlib.records import Record
 from study.places import FINE
-from study.report.left_out import best_by_seed, costs, other_costs
+from study.report.left_out import best_by_seed, other_costs, part_costs
 from study.report.means import difference, mean_dice, per_seed, seeds_text
 from study.report.titles import OF_RIVALS, OWN_RIVALS, ROWS, SHARED, data_title, in_order, title
 
@@ -94,7 +94,7 @@ def _one_seed(records: Sequence[Record]) -> str:
 def _best_choices(records: Sequence[Record], variants: Sequence[Record]) -> str:
     """Whether any open choice of SCN's would make a better row of its own."""
     seeds = list(best_by_seed(records, "acdc", "scn", "").values())
-    tried = [*costs(records, variants, "acdc"), *other_costs(variants, records, "acdc")]
+    tried = [*part_costs(records, variants, "acdc"), *other_costs(variants, records, "acdc")]
     if len(seeds) < 2 or not tried:
         return ""
     apart = max(seeds) - min(seeds)

@@ -14,7 +14,7 @@ from scnlib.paths import RESULTS
 from study.collected import KINDS, collect
 from study.places import FINE, README
 from study.report import lost_points, markdown
-from study.report.claims_judged import claims, claims_told
+from study.report.claims_judged import claims_told, judge_claims
 from study.report.full_report import measured_times, phantom_line, report_text, training_time
 from study.report.headlines import headlines
 from study.report.in_brief import in_brief, level
@@ -51,7 +51,7 @@ def blocks(results: Path = RESULTS) -> dict[str, str]:
     records = collect(results, "cpu")
     lost, fine = lost_points.read_rows(results / "cpu"), collect(results, FINE)
     short, variants = collect(results, "cpu", "sensitivity"), collect(results, "cpu", "variants")
-    judged = claims(records, fine, variants)
+    judged = judge_claims(records, fine, variants)
     told = [claims_told(judged, SIZE), level(records, fine)]
     told += [] if collect(results, "paper") else ["The paper's whole training has not been run."]
     return {

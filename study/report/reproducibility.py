@@ -17,7 +17,7 @@ from scnlib.paths import REPOSITORY
 from scnlib.records import Record
 from study.experiments import RECIPES
 from study.report import field, markdown
-from study.report.claims_judged import CLOSE, VERDICTS, Claim, claims, claims_told
+from study.report.claims_judged import CLOSE, VERDICTS, Claim, claims_told, judge_claims
 from study.report.costs import costs_told
 from study.report.forecast import forecast, parts_told, steps_told
 from study.report.left_undone import left_undone
@@ -144,7 +144,7 @@ def reproducibility_text(
     profile), those at the printed resolution, `reliability_lines`, the folder that `study.speed`
     writes to, and `headlines`."""
     return _PAGE.format(
-        told=claims_told(found := claims(records, fine, variants)),
+        told=claims_told(found := judge_claims(records, fine, variants)),
         claims=_claims_table(found),
         findings=_FINDINGS.format(markdown.numbered(findings)) if findings else "",
         field=_beside_the_field(folds),

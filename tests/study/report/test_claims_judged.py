@@ -2,13 +2,13 @@
 
 import pytest
 
-from study.report.claims_judged import Claim, claims, claims_told
+from study.report.claims_judged import Claim, claims_told, judge_claims
 from tests.study.report.test_tables import record
 from tests.study.report.test_worth import short
 
 
 def verdicts(records: list) -> dict[str, bool | None]:
-    return {claim.claim: claim.holds for claim in claims(records)}
+    return {claim.claim: claim.holds for claim in judge_claims(records)}
 
 
 def test_a_level_holds_within_a_point_of_the_print():
@@ -21,7 +21,7 @@ def test_a_level_holds_within_a_point_of_the_print():
 
 @pytest.mark.parametrize(("scn", "holds"), [(0.71, True), (0.69, False), (0.70, None)])
 def test_a_gain_is_decided_by_its_sign_where_it_is_significant(scn: float, holds):
-    found = claims([record("pce", 0.4), record("cale", 0.7), record("scn", scn)])
+    found = judge_claims([record("pce", 0.4), record("cale", 0.7), record("scn", scn)])
     gains = {c.claim: c for c in found if "is above" in c.claim}
     cale = gains["PCE+CALE is above PCE on ACDC (+20.33 points)"]
     over = "over patients +30.00 points [+30.00, +30.00], p 0.031"
@@ -34,7 +34,7 @@ def test_a_gain_is_decided_by_its_sign_where_it_is_significant(scn: float, holds
 def test_a_gain_is_undecided_where_the_test_is_though_the_interval_is_on_one_side() -> None:
     runs = [record("cale", 0.7), record("scn", 0.6)]
     runs[1].metrics.loc[runs[1].metrics["subject"] == "p0", "dice"] += 0.11
-    (gain,) = (c for c in claims(runs) if "is above" in c.claim)
+    (gain,) = (c for c in judge_claims(runs) if "is above" in c.claim)
     assert gain.holds is None and "[-10.00, -4.50], p 0.062" in gain.here
 
 
@@ -43,20 +43,20 @@ def test_a_gain_is_undecided_where_ranks_and_mean_part() -> None:
     for n, points in enumerate((1, 2, 3, 4, 5, -30)):
         runs[1].metrics.loc[runs[1].metrics["subject"] == f"p{n}", "dice"] += points / 100
     runs[1].summary["dice"]["mean"] += -15 / 600  # as the patients' mean
-    (gain,) = (c for c in claims(runs) if "is above" in c.claim)
+    (gain,) = (c for c in judge_claims(runs) if "is above" in c.claim)
     assert gain.holds is None and gain.here.startswith("-2.50 points")
 
 
 def test_a_gains_seeds_are_told_where_there_are_several() -> None:
     runs = [record("pce", dice, seed) for seed, dice in enumerate((0.4, 0.1))]
-    found = claims([*runs, *(record("cale", 0.7, seed) for seed in (0, 1))])
+    found = judge_claims([*runs, *(record("cale", 0.7, seed) for seed in (0, 1))])
     (gain,) = (c for c in found if "above PCE on" in c.claim)
     assert "(seeds 0, 1: +30.00, +60.00)" in gain.here and "256" not in gain.here
 
 
 def test_a_gain_is_told_at_the_printed_size_too_where_it_was_run() -> None:
     fine = [record("cale", 0.8, profile="night"), record("scn", 0.81, profile="night")]
-    found = claims([record("cale", 0.7), record("scn", 0.7)], fine)
+    found = judge_claims([record("cale", 0.7), record("scn", 0.7)], fine)
     (gain,) = (c for c in found if "above PCE+CALE on" in c.claim)
     assert gain.here.endswith("; at 256 x 256 (profile `night`) +1.00 points (seed 0)")
 
@@ -71,14 +71,16 @@ def test_a_rival_that_is_close_by_the_printed_optimiser_is_told_beside_the_best_
 
 def test_significance_is_counted_in_dice_as_the_paper_claims_it() -> None:
     runs = [record("scn", 0.8), record("pce", 0.3), record("mloss", 0.9), record("cale", 0.7)]
-    (lead,) = (c for c in claims([*runs, record("full", 0.95)]) if "significant" in c.claim)
+    (lead,) = (c for c in judge_claims([*runs, record("full", 0.95)]) if "significant" in c.claim)
     assert "in 0 of 2 comparisons of Dice (0 of 6 with 95HD and PCE+CALE)" in lead.here
     assert lead.holds is False and "SCN has no lead in 2;" in lead.cause
 
 
 def test_a_significant_lead_is_among_those_that_scn_has_not() -> None:
     (lead,) = (
-        c for c in claims([record("scn", 0.8), record("mloss", 0.9)]) if "significant" in c.claim
+        c
+        for c in judge_claims([record("scn", 0.8), record("mloss", 0.9)])
+        if "significant" in c.claim
     )
     assert "in 0 of 1 comparisons of Dice (0 of 2 with" in lead.here  # p 0.031 for MLoss
     assert "of the 2 others SCN has no lead in 2;" in lead.cause
@@ -93,12 +95,12 @@ def test_one_seed_of_a_method_whose_seeds_lie_far_apart_decides_nothing(
 ) -> None:
     runs = [record("pce", dice, seed) for seed, dice in enumerate(acdc)]
     runs += [record("pce", dice, seed, dataset="mscmr") for seed, dice in enumerate(mscmr)]
-    (there,) = (c for c in claims(runs) if "on MSCMR" in c.claim)
+    (there,) = (c for c in judge_claims(runs) if "on MSCMR" in c.claim)
     assert there.holds is holds and ("chance" in there.cause) == (holds is None)
 
 
 def test_the_verdicts_are_counted():
-    found = claims([record("pce", 0.4), record("cale", 0.7), record("scn", 0.7)])
+    found = judge_claims([record("pce", 0.4), record("cale", 0.7), record("scn", 0.7)])
     holding = [claim.holds for claim in found]
     assert [holding.count(holds) for holds in (True, False, None)] == [1, 3, 3]
     assert claims_told(found) == (
@@ -111,20 +113,22 @@ def test_the_verdicts_are_counted():
 
 
 def test_without_records_nothing_is_claimed():
-    assert claims([]) == [] and claims_told([]) == ""
+    assert judge_claims([]) == [] and claims_told([]) == ""
 
 
 def test_a_level_is_told_at_the_printed_size_too_where_it_was_run():
     runs = [record("scn", 0.7), record("scn", 0.8, seed=1)]
-    first = claims(runs, [record("scn", 0.75, profile="night")])[0]
+    first = judge_claims(runs, [record("scn", 0.75, profile="night")])[0]
     sizes = "at 256 x 256 (profile `night`) 78.33%, seed 0 (the same at 128 x 128: 73.33%)"
     assert first.here.endswith(sizes)
     won = "; all pixels and a tenth of the training add 5.00 of the 15.18 points that lack (seed 0)"
     assert won in first.cause
-    worse, better = (claims(runs, [record("scn", d, profile="night")])[0] for d in (0.65, 0.9))
+    worse, better = (
+        judge_claims(runs, [record("scn", d, profile="night")])[0] for d in (0.65, 0.9)
+    )
     assert "of the training add nothing (-5.00) (seed 0)" in worse.cause
     assert "of the training make up for it (seed 0)" in better.cause
-    assert "256" not in claims(runs)[0].here
+    assert "256" not in judge_claims(runs)[0].here
 
 
 def test_a_gain_and_its_interval_are_of_the_same_seeds():
@@ -132,39 +136,43 @@ def test_a_gain_and_its_interval_are_of_the_same_seeds():
         record(name, dice, seed) for name, dice in (("cale", 0.8), ("scn", 0.79)) for seed in (0, 1)
     ]
     more = [*runs, record("scn", 0.95, seed=2)]  # which CALE has not
-    told = [next(c for c in claims(some) if "PCE+CALE+CACL" in c.claim) for some in (runs, more)]
+    told = [
+        next(c for c in judge_claims(some) if "PCE+CALE+CACL" in c.claim) for some in (runs, more)
+    ]
     assert told[0] == told[1] and "-1.00 points [-1.00, -1.00]" in told[0].here
 
 
 def test_printed_rows_in_doubt_are_named_where_ours_are_compared_with_them():
-    found = claims([record(m, 0.8) for m in ("mloss", "rloss_sgd", "dmpls_sgd")])
+    found = judge_claims([record(m, 0.8) for m in ("mloss", "rloss_sgd", "dmpls_sgd")])
     (cause,) = [row.cause for row in found if "the other rows" in row.claim]
     said = "RLoss (the same in Tables 1 and 2), DMPLS (its own paper's mean of five folds)"
     assert cause.endswith(f"; printed rows in doubt: {said}")
-    (alone,) = claims([record("mloss", 0.8)])
+    (alone,) = judge_claims([record("mloss", 0.8)])
     assert "in doubt" not in alone.cause
 
 
 def test_the_other_rows_stand_to_the_print_with_what_their_means_are_of():
     runs = [record("mloss", 0.83), record("s2l", 0.5), record("s2l", 0.8, seed=1)]
-    (row,) = claims(runs)
+    (row,) = judge_claims(runs)
     assert row.here == "to the print: S2L -13.74, MLoss -0.49" and row.holds is False
     assert row.cause.endswith("means of unlike parts: S2L by seed 53.3, 83.3")
     assert "above" not in row.cause
-    (row,) = claims(runs[:1], [record("mloss", 0.84, profile="night")])
+    (row,) = judge_claims(runs[:1], [record("mloss", 0.84, profile="night")])
     assert row.holds and row.here.endswith(": MLoss +0.51 (-0.49 at 128 x 128, seed 0)")
-    (row,) = claims(runs, [record("mloss", 0.82, profile="night")])
+    (row,) = judge_claims(runs, [record("mloss", 0.82, profile="night")])
     assert "as with SCN, but for MLoss (lower at 256 x 256);" in row.cause
-    (row,) = claims(runs, [record("mloss", 0.5, profile="night")])  # 20 (0.83 - 0.5) voxels more
+    (row,) = judge_claims(
+        runs, [record("mloss", 0.5, profile="night")]
+    )  # 20 (0.83 - 0.5) voxels more
     assert "(lower at 256 x 256: 95HD is 9.3 voxels in place of 2.7, it floods more);" in row.cause
-    (row,) = claims([record("rloss_sgd", 0.8), record("rloss", 0.83)])
+    (row,) = judge_claims([record("rloss_sgd", 0.8), record("rloss", 0.83)])
     assert row.here == "to the print: RLoss -3.58; by Adam, as the paper has it: RLoss -0.58"
-    (row,) = claims([record("ustm", 0.9)])
+    (row,) = judge_claims([record("ustm", 0.9)])
     assert "; far above the print, unexplained: USTM" in row.cause
 
 
 def best(records: list) -> list[Claim]:
-    return [claim for claim in claims(records) if "has the best mean" in claim.claim]
+    return [claim for claim in judge_claims(records) if "has the best mean" in claim.claim]
 
 
 def test_the_best_mean_is_a_claim_for_dice_and_one_for_95hd():
@@ -202,11 +210,11 @@ def test_a_fill_of_corners_that_lifts_a_row_is_among_its_causes():
         *short("s2l", "background", 0.75),
         *short("mloss", "background", 0.51),
     ]
-    level, rows = claims(runs, (), variants)
+    level, rows = judge_claims(runs, (), variants)
     said = "; a rotation's corners, which some public code labels as background (validation: "
     assert level.cause.endswith(f"{said}PCE 40.0 to 60.0% (seed 0))")
     assert f"{said}S2L 50.0 to 75.0% (seed 0))" in rows.cause
-    assert said not in claims(runs)[0].cause
+    assert said not in judge_claims(runs)[0].cause
 
 
 def test_another_way_of_public_code_that_lifts_a_row_is_among_its_causes():
@@ -220,7 +228,7 @@ def test_another_way_of_public_code_that_lifts_a_row_is_among_its_causes():
         *short("mloss", "sgd001", 0.9),  # the recipe is told as such
         *short("mloss", "sgd001+swapped", 0.3),  # beside which this is no row's
     ]
-    (rows,) = claims(runs, (), variants)
+    (rows,) = judge_claims(runs, (), variants)
     said = "; departures of this study (validation): Fddseg 20.0 to 80.0% (seed 0) if no label "
     assert f"{said}where network and superpixels differ, as in public code" in rows.cause
     (told,) = (part for part in rows.cause.split("; ") if part.startswith("departures"))
@@ -232,7 +240,7 @@ def test_a_rival_ahead_on_validation_as_in_its_public_code_is_told_beside_the_be
     for run, dice in zip(runs, (0.8, 0.2, 0.7), strict=True):
         run.validation = short(run.run.method, "", dice)[0].validation
     for after, told in ((0.81, True), (0.79, False)):
-        found = claims(runs, (), short("fddseg", "agreed", after))
+        found = judge_claims(runs, (), short("fddseg", "agreed", after))
         dice, hd95 = (claim for claim in found if "has the best mean" in claim.claim)
         said = "; as in public code, ahead on validation: Fddseg on ACDC 81.0 to SCN's 80.0%"
         assert (f"{said} (seed 0)" in dice.here) == told and said not in hd95.here
@@ -242,7 +250,7 @@ def test_what_a_way_of_public_code_takes_from_a_row_above_the_print_explains_it(
     run = record("ustm", 0.9)
     run.validation = short("ustm", "", 0.9)[0].validation
     for after, explained in ((0.7, True), (0.89, False)):
-        (row,) = claims([run], (), short("ustm", "halframp", after))
+        (row,) = judge_claims([run], (), short("ustm", "halframp", after))
         assert ("USTM 90.0 to 70.0% (seed 0) if consistency weighs 0.29" in row.cause) == explained
         assert ("far above the print, unexplained: USTM" in row.cause) == (not explained)
 
@@ -251,7 +259,9 @@ def test_what_the_printed_size_wins_is_no_longer_unknown():
     runs = [record("scn", 0.8)]
     for fine, holds in ((0.81, False), (0.849, True)):
         (level,) = [
-            c for c in claims(runs, [record("scn", fine, profile="night")]) if "88.51%" in c.claim
+            c
+            for c in judge_claims(runs, [record("scn", fine, profile="night")])
+            if "88.51%" in c.claim
         ]
         assert level.holds is False and ("not known" not in level.cause) == holds
         assert ("% (close to the print), seed 0" in level.here) == holds
@@ -259,5 +269,5 @@ def test_what_the_printed_size_wins_is_no_longer_unknown():
 
 def test_pces_floods_are_the_cause_where_its_seeds_agree():
     runs = [record("pce", dice, seed) for seed, dice in enumerate((0.5, 0.51))]
-    (level,) = claims(runs)
+    (level,) = judge_claims(runs)
     assert level.holds is False and level.cause.startswith("far from every stroke nothing")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from study.report.left_out import costs, in_short, other_costs, told
+from study.report.left_out import in_short, other_costs, part_costs, told
 from tests.study.report.test_tables import record
 
 
@@ -24,12 +24,12 @@ def untested(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cost_is_of_the_same_seeds_and_its_range_is_of_all_pairs() -> None:
     cale = [validated(0.83, "cale"), validated(0.81, "cale", seed=1)]
-    (cost,) = costs([*PROTOCOL, *cale], [], "acdc")
+    (cost,) = part_costs([*PROTOCOL, *cale], [], "acdc")
     assert cost.name == "CACL's term" and cost.seeds == [0, 1]
     # Seed by seed +3 and -1; all pairs from 81 - 82 to 83 - 80.
     assert [cost.points, cost.low, cost.high] == pytest.approx([1.0, -1.0, 3.0])
     lone = [validated(0.5, seed=2), validated(0.99, "cale", seed=3)]
-    assert costs([*PROTOCOL, *cale, *lone], [], "acdc") == [cost], "of the seeds of both alone"
+    assert part_costs([*PROTOCOL, *cale, *lone], [], "acdc") == [cost], "of the seeds of both alone"
 
 
 def both(dice: float, variant: str = "", method: str = "scn") -> list[Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from scnlib.data.cases import Case
 from study.report.comparison_figures import failures
-from study.report.failures import what_went_wrong, worst_slice, worst_volumes
+from study.report.what_fails import what_went_wrong, worst_slice, worst_volumes
 
 CLASSES = {0: "background", 1: "RV", 2: "MYO"}
 
