@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +62,12 @@ def code_version() -> str:
     Their sum alone where the study is no repository of its own: without git, or unpacked inside
     another repository, whose commit would say nothing of it.
     """
-    try:
+    with suppress(OSError, subprocess.CalledProcessError):
         top = _git("rev-parse", "--show-toplevel")
         if Path(top).resolve() == REPOSITORY:  # else the study lies inside another repository
             changed = _git("status", "--porcelain", "--untracked-files=normal", "scnlib")
             head = _git("rev-parse", "HEAD")
             return f"{head}+changed:{_sources_sum()[:12]}" if changed else head
-    except (OSError, subprocess.CalledProcessError):
-        pass
     return f"sha256:{_sources_sum()}"
 
 
@@ -104,12 +103,9 @@ def hardware(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as file:
-            models = [line for line in file if line.startswith("model name")]
-        name = models[0].split(":", 1)[1].strip() if models else name
-    except OSError:
-        pass  # not Linux: the platform's word has to do
+    with suppress(OSError):  # not Linux: the platform's word has to do
+        models = re.findall("(?m)^model name.*?:(.*)", Path("/proc/cpuinfo").read_text())
+        name = models[0].strip() if models else name
     amx = "+AMX" if torch.cpu._is_amx_tile_supported() else ""
     capability = torch.backends.cpu.get_cpu_capability()
     return f"{name}, {capability}{amx}, {torch.get_num_threads()} threads"
