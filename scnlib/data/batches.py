@@ -26,16 +26,14 @@ class TrainingSet:
         profile = run.profile
         scribbles = needs == "scribble"
         require(cases, needs, "training on scribbles" if scribbles else f"method {run.method}")
-        if scribbles:
+        if scribbles and profile.strokes != "all":
             cases = [_redrawn(case, profile.strokes) for case in cases]
         self.batch, self.device, self.padding = profile.batch, device, profile.padding
         data = stack(cases, profile.size, profile.scribble_rule)
         self.names = cases[0].classes
         self.classes = len(self.names)
         self.images = torch.from_numpy(data.image).to(device)
-        marks = data.label if needs == "label" else data.scribble
-        assert marks is not None  # asked for above
-        self.scribbles = torch.from_numpy(marks).to(device)
+        self.scribbles = torch.from_numpy(getattr(data, needs)).to(device)
         if len(self.images) < self.batch:
             raise ValueError(
                 f"{run.dataset}: {len(self.images)} training slices do not fill a batch of "
@@ -75,8 +73,6 @@ class TrainingSet:
 
 
 def _redrawn(case: Case, strokes: Strokes) -> Case:
-    if strokes == "all":
-        return case
     assert case.scribble is not None  # asked for above
     scribble = redrawn(case.scribble, len(case.classes), strokes, case.volume)
     return replace(case, scribble=scribble)
