@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scnlib.config import Run
-from scnlib.differences import differences
+from scnlib.config import Run, differences
 from scnlib.errors import first_line, one_line
 from scnlib.files import replace_bytes, replace_text
 

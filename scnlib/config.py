@@ -8,7 +8,7 @@ says where its value comes from; "paper silent" marks a choice of ours.
 
 import json
 from dataclasses import fields
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -187,3 +187,33 @@ def idle_fields(run: Run) -> set[str]:
         names = [field.name for field in fields(SCNOptions)] if row not in OF_SCN else []
         idle |= {f"scn.{name}" for name in (CACL if row == "cale" else names)}
     return idle
+
+
+def differences(found: Run, asked: Run) -> str:
+    """The fields in which two runs differ, in words: "profile.lr is 0.01, not 0.001"; or "".
+
+    For whoever finds the record or the checkpoint of another run.
+    """
+    changed = changed_fields(found, asked).items()
+    return ", ".join(f"{name} is {old}, not {new}" for name, (old, new) in changed)
+
+
+def changed_fields(found: Run, asked: Run) -> dict[str, tuple[Any, Any]]:
+    """The fields in which two runs differ, "profile.lr" and the like, with both values.
+
+    What has no part in either (`idle_fields`) is not asked: it may have been another when one of
+    the two was written.
+    """
+    idle = idle_fields(found) & idle_fields(asked)
+    old, new = _flat(found), _flat(asked)
+    return {
+        name: (old[name], new[name]) for name in old if name not in idle and old[name] != new[name]
+    }
+
+
+def _flat(run: Run) -> dict[str, Any]:
+    flat = {}
+    for name, value in json.loads(run.to_json()).items():
+        inner = name in PARTS
+        flat |= {f"{name}.{one}": v for one, v in value.items()} if inner else {name: value}
+    return flat

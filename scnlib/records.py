@@ -18,8 +18,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from scnlib import schema
-from scnlib.config import EarlierError, Run
-from scnlib.differences import differences
+from scnlib.config import EarlierError, Run, differences
 from scnlib.files import replace_bytes, replace_text, sha256
 
 FILES = ("curve.csv", "metrics.csv", "predictions.h5")  # what a record's run leaves beside it

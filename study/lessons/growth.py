@@ -27,8 +27,7 @@ import torch
 from torch import Tensor
 
 from scnlib.checkpoint import CHECKPOINT
-from scnlib.config import EarlierError, Run
-from scnlib.differences import differences
+from scnlib.config import EarlierError, Run, differences
 from scnlib.errors import one_line
 from scnlib.files import held, replace_bytes, replace_text, sha256
 from scnlib.methods.scn import SCN

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from scnlib.differences import changed_fields
+from scnlib.config import changed_fields
 from scnlib.records import Record
 from study.experiments import make_run
 from study.report.means import best_dice, difference, typical_step

@@ -46,9 +46,8 @@ import torch
 
 from scnlib import checkpoint, provenance
 from scnlib.commandline import Parser
-from scnlib.config import Run
+from scnlib.config import Run, differences
 from scnlib.data import fingerprint, load_split
-from scnlib.differences import differences
 from scnlib.files import replace_bytes, replace_text
 from scnlib.methods import get_method
 from scnlib.paths import REPOSITORY, RESULTS, run_folder, to_path

@@ -16,10 +16,11 @@ from scnlib.config import (
     Profile,
     Run,
     SCNOptions,
+    changed_fields,
+    differences,
     idle_fields,
 )
 from scnlib.data.phantom import SIZE
-from scnlib.differences import changed_fields, differences
 from scnlib.methods import METHODS, get_method
 from scnlib.paths import RESULTS
 from scnlib.records import finished
