@@ -14,16 +14,16 @@ from scnlib.data.folders import sets_in as sets_in
 
 if TYPE_CHECKING:
     from scnlib.data.acdc import read_acdc as read_acdc
+    from scnlib.data.batches import stack as stack
     from scnlib.data.manifest import fingerprint as fingerprint
     from scnlib.data.nifti import read_nifti as read_nifti
-    from scnlib.data.stacking import stack as stack
 
 # Where a name is whose file loads what not everybody needs.
 _LATER = {
     "fingerprint": "manifest",
     "read_acdc": "acdc",
     "read_nifti": "nifti",
-    "stack": "stacking",
+    "stack": "batches",
 }
 
 

@@ -17,7 +17,7 @@ from scnlib.confidence import Pseudo, confident_pixels
 from scnlib.config import Run
 from scnlib.correlation import correlation_map, to_grid
 from scnlib.data import Case, load_split, stack
-from scnlib.data.stacking import Stack
+from scnlib.data.batches import Stack
 from scnlib.evaluation import dice
 from scnlib.methods.base import Batch, Now
 from scnlib.methods.scn import SCN

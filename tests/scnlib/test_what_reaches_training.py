@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from scnlib.data.batches import TrainingSet
-from scnlib.data.stacking import stack
+from scnlib.data.batches import TrainingSet, stack
 from tests.tiny_runs import CPU, advance, begin, cases, same, tiny
 
 pytestmark = pytest.mark.usefixtures("few_subjects")
