@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from scnlib.records import Record
+from study.report.drawn_sizes import sizes
 from study.report.findings import ablation_steps, run_key
 from study.report.lost_points import MENDINGS, against_scn, losses
 from study.report.means import difference, seeds_text
@@ -156,6 +157,7 @@ def _lost(records: Sequence[Record], lost: pd.DataFrame) -> Iterator[Fact]:
                 continue
             mine = _kept(records, rows)
             table: Any = losses(rows, dataset).drop(columns="seeds")
+            table = table.join(sizes(rows, dataset).add_suffix(", voxels over the true ones (%)"))
             for method, column in product(table.index, table.columns):
                 text = f"lost points of {method} on {dataset}, {of}: {column}"
                 used = [

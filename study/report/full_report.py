@@ -11,6 +11,7 @@ from study.places import FINE
 from study.report import (
     amounts,
     both_lengths,
+    drawn_sizes,
     fill,
     lost_points,
     markdown,
@@ -197,7 +198,7 @@ def _lost_points(lost: pd.DataFrame | None) -> str:
     for dataset in (name for name in NAMES if name in set(lost["dataset"])):
         table = lost_points.losses(lost, dataset).astype({"seeds": int}).astype(object)
         tables.append(f"**{data_title(dataset)}**\n\n{table.to_markdown(floatfmt='.1f')}")
-        sizes = lost_points.sizes(lost, dataset)
+        sizes = drawn_sizes.sizes(lost, dataset)
         if len(sizes):
             head = f"**{data_title(dataset)}**, voxels near the heart, percent over the truth's"
             tables.append(f"{head}\n\n{sizes.to_markdown(floatfmt='+.1f')}")

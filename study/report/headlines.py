@@ -14,6 +14,7 @@ import pandas as pd
 from scnlib.records import Record
 from study.report import fill, left_out, own_rival, resolution, sensitivity, worth
 from study.report.amounts import amounts_told
+from study.report.drawn_sizes import structures_told
 from study.report.findings import AblationStep, ablation_steps
 from study.report.gain import floods
 from study.report.means import difference, mean_dice, seeds_count, seeds_text
@@ -39,6 +40,7 @@ def headlines(
     found = [
         _in_short(records),
         floods(records, lost),
+        structures_told(lost),
         own_rival.rival_told(records, lost, fine),
         left_out.in_short(records, variants),
         corners(short, records, variants, full=True),

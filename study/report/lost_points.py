@@ -29,7 +29,6 @@ from scnlib.data.cases import Case
 from scnlib.evaluation import dice
 from scnlib.files import replace_text
 from scnlib.records import Record
-from study.experiments import RECIPES, without_recipe
 from study.report.means import seeds_count, seeds_text
 from study.report.statistics import compare
 from study.report.titles import in_order, title
@@ -38,7 +37,7 @@ from study.report.verdicts import interval
 FAR = 20.0  # mm
 MENDINGS = ("far", "absent", "missed", "border", "rest")
 PRIORS = ("heart", "parts")
-SIZES = ("voxels", "true_voxels")
+VOXELS = ("voxels", "true_voxels")
 FILE = "lost_points.csv"
 
 
@@ -120,7 +119,7 @@ def points_lost(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
 
     Columns: dataset, method, seed, volume, subject, frame, structure, dice (of the prediction, a
     fraction), a column of Dice after each of `MENDINGS` but the last, Dice with each of `PRIORS`,
-    nan where a structure is in neither mask; and `SIZES`, the structure's voxels in the prediction
+    nan where a structure is in neither mask; and `VOXELS`, the structure's voxels in the prediction
     after the first step (what is far would hide how thick a wall is) and in the truth.
 
     Raises `ValueError` as `Record.prediction` does, and for a case without masks.
@@ -141,7 +140,7 @@ def points_lost(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
             row |= {"structure": structure}
             row |= {name: dice(labels == k, truth == k) for name, labels in volumes.items()}
             counts = (np.count_nonzero(labels == k) for labels in (volumes["far"], truth))
-            row |= dict(zip(SIZES, counts, strict=True))
+            row |= dict(zip(VOXELS, counts, strict=True))
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -160,7 +159,7 @@ def read_rows(folder: Path) -> pd.DataFrame:
         return pd.DataFrame()
     # Names may look like numbers ("001") or like nothing ("NA"); only scores are missing by a gap.
     names = ("dataset", "method", "volume", "subject", "frame", "structure")
-    gaps = {name: [""] for name in ("dice", *MENDINGS[:-1], *PRIORS, *SIZES)}
+    gaps = {name: [""] for name in ("dice", *MENDINGS[:-1], *PRIORS, *VOXELS)}
     return pd.read_csv(path, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=gaps)
 
 
@@ -218,22 +217,6 @@ def losses(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
     return pd.DataFrame(found).T
 
 
-def sizes(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """How much too large (percent; too small: below 0) each structure is near the heart, by method.
-
-    A row a method by title, in the tables' order, a column a structure: all its voxels in all
-    volumes over those of the truth, less 1; means over seeds. Empty for rows kept without `SIZES`.
-    """
-    rows = _of(rows, dataset)
-    if rows.empty or not {*SIZES} <= {*rows.columns}:
-        return pd.DataFrame()
-    total: Any = rows.groupby(["method", "seed", "structure"], sort=False)[[*SIZES]].sum()
-    ratio = 100 * (total["voxels"] / total["true_voxels"] - 1)
-    table: Any = ratio.groupby(["method", "structure"], sort=False).mean().unstack(sort=False)
-    table = table.loc[in_order(set(rows["method"]))]
-    return table.rename(index=title).rename_axis(index=None, columns=None)
-
-
 def _of(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
     found: Any = rows[rows["dataset"] == dataset] if len(rows) else rows
     return found
@@ -253,7 +236,7 @@ def keep(records: Sequence[Record], cases: Mapping[str, Sequence[Case]], folder:
     if len(old):
         new = pd.concat([old[~old["dataset"].isin(list(cases))], new], ignore_index=True)
         # Rows that were kept without sizes leave gaps, which would make all of them fractions.
-        new = new.astype(dict.fromkeys({*SIZES} & {*new.columns}, "Int64"))
+        new = new.astype(dict.fromkeys({*VOXELS} & {*new.columns}, "Int64"))
     folder.mkdir(parents=True, exist_ok=True)
     replace_text(folder / FILE, new.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
     return folder / FILE
@@ -281,7 +264,6 @@ def sentences(rows: pd.DataFrame, dataset: str) -> list[str]:
         f"{row['reference_seeds']}. Difference by patients {interval(row, 100)}, "
         f"p = {row['p_holm']:.2g} with Holm's adjustment: {row['verdict']}.",
         *_beside_full(rows, dataset),
-        *_sizes_told(rows, dataset),
     ]
 
 
@@ -301,30 +283,3 @@ def _beside_full(rows: pd.DataFrame, dataset: str) -> list[str]:
         f"Full supervision has {full['Dice'] - scn['Dice']:+.1f} points to SCN "
         f"({seeds_text(seeds)}); so much more does SCN lose by each fault: {each}.",
     ]
-
-
-def _sizes_told(rows: pd.DataFrame, dataset: str) -> list[str]:
-    """How much too large SCN, full supervision and the others draw; nothing without `SIZES`.
-
-    Others are all that learn from scribbles, of rows by two optimisers the one of the tables.
-    """
-    table = sizes(rows, dataset)
-    by_adam = {title(without_recipe(name)) for name in RECIPES}
-    full = title("full")
-    others = table.drop(index=[title("scn"), full, *by_adam], errors="ignore")
-    if table.empty or len(others) < 2:
-        return []
-    told = {"SCN": _signed(table.loc[title("scn")])}
-    told |= {full: _signed(table.loc[full])} if full in table.index else {}
-    ranges = {f"the {len(others)} others that learn from scribbles": _ranges(others)}
-    each = "; ".join(f"{who} {what}" for who, what in (told | ranges).items())
-    return [f"Near the heart so many more or fewer voxels are drawn than are true: {each}."]
-
-
-def _signed(row: pd.Series) -> str:
-    return ", ".join(f"{name} {percent:+.1f}%" for name, percent in row.items())
-
-
-def _ranges(table: pd.DataFrame) -> str:
-    low, high = table.min(), table.max()
-    return ", ".join(f"{name} {low[name]:+.1f} to {high[name]:+.1f}%" for name in table.columns)

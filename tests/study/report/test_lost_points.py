@@ -15,6 +15,7 @@ from scnlib.evaluation import dice
 from scnlib.paths import RESULTS
 from study.experiments import make_run
 from study.report import lost_points
+from study.report.drawn_sizes import sizes
 from study.report.lost_points import (
     MENDINGS,
     PRIORS,
@@ -24,7 +25,6 @@ from study.report.lost_points import (
     losses,
     mended,
     near_border,
-    sizes,
 )
 from study.report.lost_points_figure import END, bars
 from tests import sample_record
@@ -153,36 +153,6 @@ def test_far_is_in_millimetres_and_a_flood_may_be_the_largest_part(
     assert [row["voxels"], row["true_voxels"]] == [4, 4]  # the flood is not a thick structure
 
 
-def test_sizes_are_of_all_voxels_and_means_over_seeds() -> None:
-    """RV: 12 and 8 drawn of 10 with seed 0, 30 of 10 with seed 1: (0 + 200) / 2 percent more."""
-    each = [("scn", 0, "RV", 4, 8), ("scn", 0, "RV", 16, 12), ("scn", 1, "RV", 60, 20)]
-    each += [("scn", 0, "LV", 0, 5), ("scn", 1, "LV", 5, 5), ("pce", 0, "RV", 3, 4)]
-    names = ["method", "seed", "structure", "voxels", "true_voxels"]
-    rows = pd.DataFrame(each, columns=names).assign(dataset="acdc")
-    table = sizes(rows, "acdc")
-    assert [*table.index] == ["PCE", "SCN"] and [*table.columns] == ["RV", "LV"]
-    assert table.loc["SCN"].tolist() == [100, -50]
-    assert table.loc["PCE", "RV"] == -25 and np.isnan(table.loc["PCE", "LV"])
-    old: Any = rows.drop(columns="voxels")
-    assert sizes(old, "acdc").empty and sizes(rows, "mscmr").empty
-    assert sizes(rows.head(0), "acdc").empty
-
-
-def test_sizes_are_told_of_scn_full_supervision_and_the_range_of_the_others() -> None:
-    drawn = {"scn": 11, "full": 10, "pce": 12, "ustm": 9, "dmpls": 90, "dmpls_sgd": 13, "box": 14}
-    each = [(m, 0, "MYO", v, 10, "001", 0.5, *[0.5] * 6) for m, v in drawn.items()]
-    names = ["method", "seed", "structure", "voxels", "true_voxels", "subject", "dice"]
-    rows = pd.DataFrame(each, columns=[*names, *MENDINGS[:-1], *PRIORS])
-    rows = rows.assign(dataset="acdc", volume="001", frame="ED")
-    told = lost_points.sentences(rows, "acdc")[-1]
-    assert told == (
-        "Near the heart so many more or fewer voxels are drawn than are true: SCN MYO +10.0%; Full "
-        "supervision MYO +0.0%; the 4 others that learn from scribbles MYO -10.0 to +40.0%."
-    )
-    few: Any = rows[rows["method"].isin(["scn", "pce"])]
-    assert "voxels" not in lost_points.sentences(few, "acdc")[-1]
-
-
 def test_masks_are_asked_for() -> None:
     record = next(r for r in committed_runs() if "predictions.h5" in r.files)
     with pytest.raises(ValueError, match="p1: no masks"):
@@ -276,13 +246,13 @@ def test_rows_that_were_kept_without_sizes_leave_the_others_whole_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = lost_points.read_rows(RESULTS / "cpu")
-    old: Any = kept[kept["dataset"] == "mscmr"].drop(columns=[*lost_points.SIZES])
+    old: Any = kept[kept["dataset"] == "mscmr"].drop(columns=[*lost_points.VOXELS])
     old.to_csv(tmp_path / lost_points.FILE, index=False)
     monkeypatch.setattr(lost_points, "score_all", lambda records, cases: kept.head(2))
     lost_points.keep([], {"acdc": []}, tmp_path)
     text = (tmp_path / lost_points.FILE).read_text()
     assert text.splitlines()[-1].endswith(
-        f",{','.join(map(str, kept.loc[1, [*lost_points.SIZES]]))}"
+        f",{','.join(map(str, kept.loc[1, [*lost_points.VOXELS]]))}"
     )
     again = lost_points.read_rows(tmp_path)
     assert sizes(again, "mscmr").isna().all(axis=None) and not sizes(again, "acdc").isna().any(
