@@ -61,7 +61,10 @@ def test_scn_gives_the_numbers_of_the_equations_written_out(
 
 @pytest.mark.parametrize("name", PURE)
 def test_a_step_has_no_break_and_reads_no_number(name: str) -> None:
-    """`fullgraph` fails where a value is read, or a shape depends on one."""
+    """`fullgraph` fails where a value is read, or a shape depends on one.
+
+    `aot_eager` traces the loss's gradients before it runs them, too.
+    """
     method = get_method(name)(make_run("phantom", name), K).train()
     batch = drawn_batch(name)
     slices = torch.arange(6)  # as if they were the training set
@@ -69,7 +72,7 @@ def test_a_step_has_no_break_and_reads_no_number(name: str) -> None:
     batch = replace(batch, index=slices)
     drawn = method.draw(batch.image.shape, Now(0, 10, torch.Generator().manual_seed(0)))
     torch.compiler.reset()
-    compiled = torch.compile(method.objective, fullgraph=True, backend="eager")
+    compiled = torch.compile(method.objective, fullgraph=True, backend="aot_eager")
     torch.manual_seed(3)
     found, parts = compiled(batch, drawn)
     found.backward()
