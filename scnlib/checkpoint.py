@@ -4,22 +4,23 @@ And progress.json: how far a run is, for whoever watches it from outside the not
 """
 
 import hashlib
-import io
 import json
+import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 
 from scnlib.config import Run, differences
 from scnlib.errors import first_line, one_line
-from scnlib.files import replace_bytes, replace_text
+from scnlib.files import replace_file, replace_text
 
 CHECKPOINT = "checkpoint.pt"
+PART = 2**20  # bytes that are read at a time
 
 
 @dataclass
@@ -63,26 +64,38 @@ def save(
         "torch_rng": torch.get_rng_state(),
         "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
-    memory = io.BytesIO()
-    torch.save(content, memory)
-    replace_bytes(folder / CHECKPOINT, sealed(memory.getvalue()))
+    replace_file(folder / CHECKPOINT, lambda beside: write_sealed(content, beside))
 
 
-def sealed(archive: bytes) -> bytes:
-    """A zip archive, as torch saves, with a sha256 of itself as its comment.
+def write_sealed(content: dict[str, Any], path: Path) -> None:
+    """Save to a file, with no copy in memory: a zip archive, a sha256 of itself as its comment.
 
-    torch does not notice a changed byte inside a tensor. The comment's length, 0, comes last.
+    torch does not notice a changed byte inside a tensor. Raises `OSError` if the disk is full.
     """
-    digest = hashlib.sha256(archive[:-2]).digest()
-    return archive[:-2] + len(digest).to_bytes(2, "little") + digest
+    with open(path, "w+b") as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # of closing an archive that lacks what could not be written
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
+        file.seek(-2, os.SEEK_END)  # the comment's length, 0, comes last
+        file.truncate()
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").digest()
+        file.write(len(digest).to_bytes(2, "little") + digest)
 
 
-def unsealed(archive: bytes) -> bytes:
-    """The same archive; `OSError` if it is not as `sealed` left it."""
+def check_seal(file: BinaryIO) -> None:
+    """`OSError` unless all is as `write_sealed` left it; the file is then at its start again."""
     length = hashlib.sha256().digest_size
-    if archive != sealed(archive[: -length - 2] + bytes(2)):
+    left = max(0, file.seek(0, os.SEEK_END) - length - 2)
+    file.seek(0)
+    digest = hashlib.sha256()
+    while left and (part := file.read(min(left, PART))):
+        digest.update(part)
+        left -= len(part)
+    if file.read() != length.to_bytes(2, "little") + digest.digest():
         raise OSError("its own sum is another: it was changed")
-    return archive
+    file.seek(0)
 
 
 def contents(path: Path) -> tuple[Run, State, dict[str, Any]]:
@@ -91,8 +104,9 @@ def contents(path: Path) -> tuple[Run, State, dict[str, Any]]:
     Raises `ValueError` naming the file if it can't be read or is of another version of this code.
     """
     try:
-        archive = io.BytesIO(unsealed(path.read_bytes()))
-        content = torch.load(archive, map_location="cpu", weights_only=True)
+        with open(path, "rb") as file:
+            check_seal(file)
+            content = torch.load(file, map_location="cpu", weights_only=True)
         return Run.from_json(content["run"]), State(**content["state"]), content
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         why = first_line(error)

@@ -3,9 +3,10 @@
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 
 def sha256(path: Path) -> str:
@@ -16,15 +17,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def replace_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old or the new one, never a part.
+def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` make a file so that a reader sees the old or the new one, never a part.
 
-    Raises `ValueError` naming the file if it can't be written (a full disk, no permission): the old
-    one stays, and no part is left.
+    It is given the place beside `path` to write to. Raises `ValueError` naming `path` if it can't
+    (a full disk, no permission): the old file stays, and no part is left.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_bytes(content)
+        write(beside)
         os.replace(beside, path)
     except BaseException as error:
         with suppress(OSError):
@@ -37,13 +38,18 @@ def replace_bytes(path: Path, content: bytes) -> None:
         ) from error
 
 
+def replace_bytes(path: Path, content: bytes) -> None:
+    """`replace_file` with these bytes; raises as it does."""
+    replace_file(path, lambda beside: beside.write_bytes(content))
+
+
 def replace_text(path: Path, text: str) -> None:
     """The same for a text."""
     replace_bytes(path, text.encode())
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what a kill in the middle of `replace_bytes` has left: `.checkpoint.pt.PID`, say."""
+    """Remove what a kill in the middle of `replace_file` has left: `.checkpoint.pt.PID`, say."""
     for path in folder.glob(".*.*"):
         if path.suffix[1:].isdecimal():
             path.unlink(missing_ok=True)

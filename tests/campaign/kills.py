@@ -69,15 +69,15 @@ def work(run: Run, folder: Path, reached: Any, saving: Saving | None) -> None:
 
 
 def _die_in(saving: Saving) -> None:
-    write, count = Path.write_bytes, itertools.count(1)
+    replace, count = os.replace, itertools.count(1)
 
-    def half(path: Path, content: Any) -> int:
-        if path.name.startswith(f".{saving.name}.") and next(count) == saving.count:
-            write(path, content[: int(saving.share * len(content))])
+    def half(source: Any, target: Any) -> None:
+        if Path(source).name.startswith(f".{saving.name}.") and next(count) == saving.count:
+            os.truncate(source, int(saving.share * os.path.getsize(source)))
             os.kill(os.getpid(), signal.SIGKILL)
-        return write(path, content)
+        replace(source, target)
 
-    Path.write_bytes = half  # type: ignore[method-assign]
+    os.replace = half
 
 
 def process(

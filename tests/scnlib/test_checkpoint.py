@@ -1,8 +1,13 @@
 """The checkpoint: what it holds, when it is refused, and what is kept of the best weights."""
 
 import errno
+import hashlib
 import io
 import os
+import resource
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from scnlib import checkpoint, files, records, training
-from scnlib.checkpoint import sealed
+from scnlib.checkpoint import write_sealed
 from scnlib.config import ComparedOptions, Run
 from scnlib.files import held
 from scnlib.methods.base import Losses
@@ -68,23 +73,48 @@ def test_a_turned_bit_in_a_checkpoint_is_found(tmp_path: Path) -> None:
     assert begin(run, tmp_path).state.iteration == 0
 
 
-def test_a_full_disk_keeps_the_checkpoint_before_and_leaves_no_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_checkpoint_is_the_archive_and_its_sum_and_never_in_memory_as_a_whole(
+    tmp_path: Path,
 ) -> None:
+    path, archive = tmp_path / "checkpoint.pt", io.BytesIO()
+    begin(tiny(), tmp_path).save()
+    content = torch.load(path, weights_only=True)
+    torch.save(content, archive)
+    bare = archive.getvalue()[:-2]
+    assert path.read_bytes() == bare + b"\x20\0" + hashlib.sha256(bare).digest()
+    for action in (lambda: write_sealed(content, path), lambda: checkpoint.contents(path)):
+        tracemalloc.start()  # which counts bytes objects, and no tensors
+        action()
+        assert tracemalloc.get_traced_memory()[1] < len(bare) / 2
+        tracemalloc.stop()
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file of this process can grow beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9999])
+def test_a_full_disk_keeps_the_checkpoint_before_and_leaves_no_part(
+    share: float, tmp_path: Path
+) -> None:
+    """Also where torch, on its way out, says something else of the part that it has written."""
     begun = begin(tiny(), tmp_path)
     begun.save()
     before = (tmp_path / "checkpoint.pt").read_bytes()
     begun.advance()
 
-    def full(path: Path, content: bytes) -> int:
-        with path.open("wb") as file:
-            file.write(content[:100])
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
-        with pytest.raises(ValueError, match=r"checkpoint\.pt: can't be written \(No space left"):
-            begun.save()
+    with (
+        room_for(int(share * len(before))),
+        pytest.raises(ValueError, match=r"checkpoint\.pt: can't be written \(File too large"),
+    ):
+        begun.save()
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
     begun.save()
@@ -98,9 +128,7 @@ def test_checkpoint_of_another_version_of_the_code_is_named(part: str, tmp_path:
     content = torch.load(path, weights_only=True)
     unknown = {"colour": "red"}
     content[part] = '{"colour": "red"}' if part == "run" else unknown
-    memory = io.BytesIO()
-    torch.save(content, memory)
-    path.write_bytes(sealed(memory.getvalue()))
+    write_sealed(content, path)
     with pytest.raises(
         ValueError, match=r"checkpoint\.pt: of another version of this code"
     ) as caught:
