@@ -8,6 +8,7 @@ that was killed goes on as if nothing had happened, equal bit for bit on a CPU w
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +103,12 @@ class Training:
         self.names: list[str] = []  # of the loss and its parts,
         self.sums = torch.zeros(0)  # summed over the steps since the curve's last row
         self.counted, self.rate = 0, run.profile.lr
-        train, val = cases or (load_split(run.dataset, root, name) for name in ("train", "val"))
-        kind = get_method(run.method)
-        self.data, self.val_cases = TrainingSet(run, train, device, kind.needs), val
+        kind, read = get_method(run.method), partial(load_split, run.dataset, root)
+        # The largest of what is read is let go before the rest comes.
+        train = cases[0] if cases else read("train")
+        self.data = TrainingSet(run, train, device, kind.needs)
+        del train
+        self.val_cases = cases[1] if cases else read("val")
 
         torch.manual_seed(run.seed)
         self.generator = torch.Generator().manual_seed(run.seed)

@@ -1,5 +1,7 @@
 """The training loop: which batches it draws, and what it refuses before it starts."""
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,32 @@ import pytest
 import torch
 from torch import Tensor
 
-from scnlib.data import batches, stack
+from scnlib import training
+from scnlib.data import Case, batches, stack
 from scnlib.inference import label_volume
 from scnlib.methods.base import Now
 from scnlib.training import Training, train
 from tests.tiny_runs import begin, cases, same, serve, spy_on_batches, tiny, without
 
 pytestmark = pytest.mark.usefixtures("few_subjects")
+
+
+def test_what_was_read_to_train_on_is_let_go_before_more_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[weakref.ref[Case]] = []
+
+    def load_split(dataset: str, root: Path | None, split: str) -> list[Case]:
+        gc.collect()
+        assert not any(case() for case in read)
+        copies = [replace(case) for case in cases(split)]
+        read.extend(weakref.ref(case) for case in copies)
+        return copies
+
+    monkeypatch.setattr(training, "load_split", load_split)
+    begun = begin(tiny(), tmp_path)
+    assert len(read) == len(cases("train")) + len(cases("val"))
+    assert len(begun.val_cases) == len(cases("val"))
 
 
 # Batches
