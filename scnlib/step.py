@@ -19,6 +19,7 @@ way.
 import copy
 import gc
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,6 +33,7 @@ from scnlib.errors import first_line
 from scnlib.methods.base import Method, Now
 
 STEPS = ("auto", "eager", "compiled", "graph")
+ASKED = "SCN_STEP"  # the environment variable that says what "auto" is
 PAYS = 5_000  # iterations from which a compiler's minute is won back
 ALIGNED = 16  # bytes: every place in an `Inbox` starts at a multiple of them
 WARM = 3  # steps before the recording, in which the libraries set themselves up
@@ -243,9 +245,11 @@ def make_step(
 ) -> EagerStep:
     """The step of one of the kinds in `STEPS`.
 
-    "auto" is eager on a CPU; on a GPU a graph, compiled where the run is long enough to pay for it.
+    "auto" is the kind that the environment variable SCN_STEP names. Where it names none: eager on a
+    CPU; on a GPU a graph, compiled where the run is long enough to pay for it.
     Raises `ValueError` for another kind.
     """
+    kind = os.environ.get(ASKED, kind) if kind == "auto" else kind
     if kind not in STEPS:
         raise ValueError(f"unknown step {kind!r}: choose one of {', '.join(STEPS)}")
     if data.device.type == "cpu":

@@ -56,8 +56,8 @@ def train(
         root: the data's folder (None for the phantom).
         report: called every ten iterations and after every validation.
         device: "cpu" or "cuda" (of several the process's current one); a GPU if there is one.
-        step: how a step runs, one of `scnlib.step.STEPS`; by default eager on a CPU and one graph
-            on a GPU. The run is the same but for rounding and dropout's bits.
+        step: how a step runs, of `scnlib.step.STEPS` (`scnlib.step.make_step` says what "auto"
+            is). The run is the same but for rounding and dropout's bits.
 
     Raises:
         ValueError: for bad data, a method that needs masks where there are none, a checkpoint or a

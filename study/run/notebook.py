@@ -15,6 +15,7 @@ from typing import Any
 from scnlib.errors import first_line
 from scnlib.paths import REPOSITORY, to_path
 from study.commands import described, exit_code
+from study.run.command import STEP_KINDS
 from study.run.executed import failure, tidy
 from study.run.lock import lock
 from study.run.parameters import typed
@@ -24,15 +25,20 @@ START_SECONDS = 180  # that a kernel may take to start
 
 
 def run_notebook(
-    notebook: Path, parameters: dict[str, Any], output: Path, watch: Path | None = None, lines=False
+    notebook: Path,
+    parameters: dict[str, Any],
+    output: Path,
+    watch: Path | None = None,
+    lines: bool = False,
+    step: str = "auto",
 ) -> None:
     """Execute `notebook` with this Python's kernel and keep the executed copy in `output`.
 
     `watch` is a training's progress.json, shown as a bar on a terminal and otherwise (or with
-    `lines`) as a line a minute. Raises `ValueError` for wrong parameters, or where `output` is the
-    notebook, before a kernel starts, and `RuntimeError` with one line for an error in a cell, for a
-    kernel that died or did not start in START_SECONDS, or for a full disk; `output` is kept then,
-    and tells of it.
+    `lines`) as a line a minute; `step` is how its steps run (`scnlib.step.STEPS`). Raises
+    `ValueError` for wrong parameters, or where `output` is the notebook, before a kernel starts,
+    and `RuntimeError` with one line for an error in a cell, for a kernel that died or did not start
+    in START_SECONDS, or for a full disk; `output` is kept then, and tells of it.
     """
     parameters = typed(notebook, parameters)
     if output.resolve() == notebook.resolve():
@@ -42,7 +48,7 @@ def run_notebook(
     failed = ""
     try:
         # Trainings alone have something to watch, and a GPU of their own.
-        with _gpu() if watch else nullcontext(), isolated(), shown(output, watch, lines):
+        with _gpu() if watch else nullcontext(), isolated(step), shown(output, watch, lines):
             _execute(notebook, parameters, output)
     except Exception as error:
         failed = _why(error)
@@ -92,17 +98,19 @@ def _unformatted(path: Path) -> str:
 
 
 @contextmanager
-def isolated() -> Iterator[None]:
+def isolated(step: str = "auto") -> Iterator[None]:
     """Kernels started inside see this study's code and nothing of the user's own settings.
 
     A matplotlibrc with LaTeX, an IPython start-up file, warnings made errors or another `python3`
-    kernel would change the figures, or fail a notebook. The environment is as before at the end.
+    kernel would change the figures, or fail a notebook. A training there takes steps of the kind
+    `step`. The environment is as before at the end.
     """
     import matplotlib
 
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="ipython") as folder:
         os.environ["PYTHONPATH"] = str(REPOSITORY)
+        os.environ["SCN_STEP"] = step
         os.environ["IPYTHONDIR"] = folder
         os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
         os.environ["MATPLOTLIBRC"] = str(Path(matplotlib.get_data_path()) / "matplotlibrc")
@@ -139,12 +147,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("output", type=to_path)
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     parser.add_argument("--watch", type=to_path, help="a training's progress.json")
+    parser.add_argument(
+        "--step", choices=STEP_KINDS, default="auto", help="how a training's steps run"
+    )
     parser.add_argument("--lines", action="store_true", help="a line a minute, also on a terminal")
     options = parser.parse_args(arguments)
 
     def action() -> None:
         notebook, output = options.notebook.resolve(), options.output.resolve()
-        run_notebook(notebook, dict(options.p), output, options.watch, options.lines)
+        run_notebook(notebook, dict(options.p), output, options.watch, options.lines, options.step)
 
     try:
         return exit_code(action)

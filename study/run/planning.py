@@ -7,7 +7,7 @@ which are arbitrary on a fresh clone. The Snakefile gets the list and holds the 
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Job:
     parameters: dict[str, Any]
     needs: list[str] = field(default_factory=list)
     watch: Path | None = None  # a training's progress.json
+    step: str = "auto"  # how a training's steps run
 
     def command(self, lines: bool) -> list[str]:
         """The command line that runs it, without any need of quoting."""
@@ -49,6 +50,7 @@ class Job:
         for name, value in self.parameters.items():
             words += ["-p", name, str(value)]
         words += ["--watch", str(self.watch)] if self.watch else []
+        words += ["--step", self.step] if self.step != "auto" else []
         return words + ["--lines"] * lines
 
 
@@ -170,7 +172,8 @@ def _training(options: Namespace, run: Wanted, common: dict[str, Any]) -> Job:
     which = {"dataset": run.dataset, "method": run.method, "seed": run.seed}
     parameters = common | which | {"variant": run.variant, "fp32": options.fp32}
     name = f"{RULES['train']}_{run.name}"
-    return _job(options, "train", name, parameters, [], run.folder / "progress.json")
+    job = _job(options, "train", name, parameters, [], run.folder / "progress.json")
+    return replace(job, step=options.step)
 
 
 def _job(

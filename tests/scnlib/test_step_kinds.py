@@ -204,6 +204,24 @@ def test_only_an_objective_can_be_recorded(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+def test_a_variable_says_how_steps_run_where_the_call_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is the same one: a record that other steps have made is taken as it is."""
+    run = tiny()
+    for asked, called, kind in (("graph", "auto", "compiled graph"), ("graph", "eager", "eager")):
+        monkeypatch.setenv("SCN_STEP", asked)
+        assert Training(run, tmp_path, None, CPU, step=called).step.kind == kind
+    monkeypatch.setenv("SCN_STEP", "fast")
+    with pytest.raises(ValueError, match=r"'fast'.*auto, eager, compiled, graph"):
+        train(run, tmp_path / "new", device="cpu")
+    monkeypatch.setenv("SCN_STEP", "eager")
+    assert train(run, tmp_path / "new", device="cpu").step == "eager"
+    monkeypatch.setenv("SCN_STEP", "graph")
+    monkeypatch.setattr(Training, "advance", None)
+    assert train(run, tmp_path / "new", device="cpu").step == "eager"
+
+
 # The record
 
 

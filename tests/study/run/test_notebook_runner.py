@@ -133,17 +133,31 @@ def test_kernels_do_not_see_the_users_own_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "startup.py"))
     monkeypatch.setenv("PYTHONWARNINGS", "error")
     monkeypatch.setenv("MPLBACKEND", "pdf")
+    monkeypatch.setenv("SCN_STEP", "graph")
     source = """
+import os
 import warnings
 import matplotlib
 warnings.warn("not an error here")
 assert "mine" not in globals()
 assert not matplotlib.rcParams["text.usetex"] and matplotlib.rcParams["lines.linewidth"] == 1.5
-assert "inline" in matplotlib.get_backend()"""
+assert "inline" in matplotlib.get_backend()
+assert os.environ["SCN_STEP"] == "auto"
+"""
     before = dict(os.environ)
     (tmp_path / "book").mkdir()
     run_notebook(write_notebook(tmp_path / "book" / "n.ipynb", source), {}, tmp_path / "out.ipynb")
     assert dict(os.environ) == before
+
+
+def test_a_training_is_told_how_its_steps_run(tmp_path, capsys):
+    source = 'import os\nassert os.environ["SCN_STEP"] == "eager"'
+    book = write_notebook(tmp_path / "n.ipynb", source)
+    out = tmp_path / "out.ipynb"
+    assert main([str(book), str(out), "--step", "eager"]) == 0
+    with pytest.raises(SystemExit):
+        main([str(book), str(out), "--step", "fast"])
+    assert "auto" in capsys.readouterr().err
 
 
 def test_an_executed_notebook_that_is_cut_off_hides_no_cause(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from tests.pretended import METHODS, write_notebook, write_record
         ["--seeds", "-1"],
         ["--seeds", "one"],
         ["--jobs", "two"],
+        ["--step", "fast"],
         ["--prof", "cpu"],
     ],
 )
@@ -26,6 +27,19 @@ def test_wrong_usage_is_one_line(options, capsys):
         command.parse(options)
     assert ended.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_every_kind_of_step_can_be_asked_for_and_a_wrong_one_is_told_them(capsys):
+    from scnlib.step import STEPS  # with torch, which no other test here needs
+
+    assert tuple(command.STEP_KINDS) == STEPS
+    for step in STEPS:
+        assert command.parse(["--step", step]).step == step
+    assert command.parse([]).step == "auto"
+    with pytest.raises(SystemExit):
+        command.parse(["--step", "fast"])
+    said = capsys.readouterr().err
+    assert all(step in said for step in STEPS)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +173,7 @@ def test_notebooks_get_the_parameters_of_the_command_line(start, tmp_path, monke
     assert all(job.parameters == common for job in seen[1:])
     assert seen[0].output == tmp_path / "out/cpu/notebooks/03_training_acdc_scn_seed3.ipynb"
     assert seen[0].watch == tmp_path / "out/cpu/acdc/scn/seed3/progress.json"
+    assert "--step" not in [word for job in seen for word in job.command(True)]
     assert {job.rule: job.needs for job in seen[1:]} == {
         "explore": [],
         "correlation": [],
@@ -170,6 +185,19 @@ def test_notebooks_get_the_parameters_of_the_command_line(start, tmp_path, monke
         "own": [],
         "losses": [seen[0].name],
     }
+
+
+def test_the_kind_of_step_goes_to_what_trains_and_to_no_notebooks_text(
+    start, tmp_path, monkeypatch
+):
+    plans = []
+    monkeypatch.setattr(running, "_run_all", lambda options, jobs, *_: plans.append(jobs))
+    assert start("--methods", "scn") == start("--methods", "scn", "--step", "eager") == 0
+    before, after = plans
+    assert [job.parameters for job in after] == [job.parameters for job in before]
+    for job, other in zip(after, before, strict=True):
+        asked = ["--step", "eager"] if job.rule == "train" else []
+        assert job.command(False) == [*other.command(False), *asked]
 
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"], ["--fp32"]])
