@@ -75,8 +75,8 @@ def write_sealed(content: dict[str, Any], path: Path) -> None:
     with open(path, "w+b") as file:
         try:
             torch.save(content, file)
-        except RuntimeError as error:  # of closing an archive that lacks what could not be written
-            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
+        except RuntimeError as error:  # of closing an archive after a full disk, or Ctrl-C
+            raise (error.__context__ or error) from None
         file.seek(-2, os.SEEK_END)  # the comment's length, 0, comes last
         file.truncate()
         file.seek(0)

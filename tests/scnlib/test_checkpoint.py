@@ -6,7 +6,7 @@ import io
 import os
 import resource
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -89,6 +89,31 @@ def test_a_checkpoint_is_the_archive_and_its_sum_and_never_in_memory_as_a_whole(
         tracemalloc.stop()
 
 
+def test_ctrl_c_in_the_middle_of_a_checkpoint_stays_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch then says of the archive that it closes that something is missing."""
+
+    class Interrupted(io.BufferedRandom):
+        written = 0
+
+        def write(self, content: Any) -> int:
+            self.written += len(content)
+            if self.written > 1_000_000:
+                raise KeyboardInterrupt
+            return super().write(content)
+
+    begun = begin(tiny(), tmp_path)
+    begun.save()
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    opened = lambda path, mode: Interrupted(io.FileIO(path, mode.replace("b", "")))  # noqa: E731
+    monkeypatch.setattr(checkpoint, "open", opened, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        begun.save()
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
 @contextmanager
 def room_for(size: int) -> Iterator[None]:
     """No file of this process can grow beyond so many bytes."""
@@ -100,22 +125,26 @@ def room_for(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.9999])
+@pytest.mark.parametrize("room", [lambda n: 0, lambda n: n // 2, lambda n: n - 34, lambda n: n - 1])
 def test_a_full_disk_keeps_the_checkpoint_before_and_leaves_no_part(
-    share: float, tmp_path: Path
+    room: Callable[[int], int], tmp_path: Path
 ) -> None:
-    """Also where torch, on its way out, says something else of the part that it has written."""
+    """Also where torch, on its way out, says something else of the part that it has written.
+
+    Of the archive's n bytes and its sum's 34 the last is the first that finds no room.
+    """
     begun = begin(tiny(), tmp_path)
+    begun.advance()  # from now on the optimiser has a state, and a checkpoint its full size
     begun.save()
     before = (tmp_path / "checkpoint.pt").read_bytes()
-    begun.advance()
+    begun.state.seconds += 1
 
     with (
-        room_for(int(share * len(before))),
+        room_for(room(len(before))),
         pytest.raises(ValueError, match=r"checkpoint\.pt: can't be written \(File too large"),
     ):
         begun.save()
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert not [*tmp_path.glob(".*")]
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
     begun.save()
     assert begin(tiny(), tmp_path).state.iteration == 1
