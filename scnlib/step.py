@@ -249,9 +249,11 @@ def make_step(
     CPU; on a GPU a graph, compiled where the run is long enough to pay for it.
     Raises `ValueError` for another kind.
     """
-    kind = os.environ.get(ASKED, kind) if kind == "auto" else kind
+    asked = os.environ.get(ASKED) if kind == "auto" else ""
+    kind = asked or kind
     if kind not in STEPS:
-        raise ValueError(f"unknown step {kind!r}: choose one of {', '.join(STEPS)}")
+        where = f"{ASKED}={asked}" if asked else repr(kind)
+        raise ValueError(f"unknown step {where}: choose one of {', '.join(STEPS)}")
     if data.device.type == "cpu":
         keep_freed_memory()
     recorded = kind == "graph" or (kind == "auto" and data.device.type == "cuda")

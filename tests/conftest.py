@@ -18,6 +18,7 @@ from tests.pretended import METHODS, PRETENDED, record_file, write_notebook
 # What an example takes depends on the machine, and on what else it does.
 settings.register_profile("study", deadline=None)
 settings.load_profile("study")
+os.environ.pop("SCN_STEP", None)  # how somebody wants their own trainings to run
 
 
 @pytest.fixture(scope="session")

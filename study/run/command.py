@@ -18,12 +18,7 @@ from scnlib.commandline import Parser, hear_ctrl_c, print_any_name
 from scnlib.paths import REPOSITORY, to_path
 
 DEMO_METHODS = ["pce", "cale", "scn", "full"]
-STEP_KINDS = [
-    "auto",
-    "eager",
-    "compiled",
-    "graph",
-]  # of scnlib.step, whose torch may not be there yet
+STEP_KINDS = ["auto", "eager", "compiled", "graph"]  # as in scnlib.step, which loads torch
 
 DESCRIPTION = """\
 Reproduction of ScribbleCorrNet: trains, evaluates, and makes the tables and figures by running the
@@ -110,8 +105,8 @@ def _add_how(add: Callable[..., Any]) -> None:
         "--step",
         choices=STEP_KINDS,
         default="auto",
-        help="how a training's steps run; eager where a compiler or a GPU's recorded step "
-        "misbehaves; the run is the same (default: auto)",
+        help="how a training's steps run, the same but for rounding; eager where a compiler or a "
+        "GPU's recorded step misbehaves (default: auto, or the variable SCN_STEP)",
     )
     add("--fp32", action="store_true", help="no bfloat16, also where the processor has it")
     add("--dry-run", action="store_true", help="say what would be done")

@@ -21,7 +21,6 @@ import torch
 from scnlib import provenance
 from scnlib.files import replace_text
 from scnlib.paths import REPOSITORY, RESULTS, to_path
-from scnlib.provenance import bf16_supported
 from study.commands import described
 from study.report.display import save_figure
 from study.speed.figure import draw_growth, draw_steps
@@ -76,7 +75,7 @@ def main(words: list[str] | None = None) -> int:
         found = rows(json.loads(report.read_text()))
     content = {
         "machine": provenance.hardware(device),
-        "bf16": bf16_supported(device),
+        "bf16": provenance.bf16_supported(device),
         "load": load,
         "code_version": provenance.code_version(),
         "versions": provenance.versions(),

@@ -14,7 +14,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from scnlib import provenance
-from scnlib.provenance import bf16_supported
 from study.speed.steps import Action, by_kernel, method_step, timed
 
 CPU_BATCH = 12  # slices a step, as of the profile cpu
@@ -27,7 +26,7 @@ def matrix_rate(device: torch.device, seconds: float = 2.0) -> float:
 
     In bfloat16 where `scnlib.provenance.bf16_supported`, in float32 elsewhere.
     """
-    dtype = torch.bfloat16 if bf16_supported(device) else torch.float32
+    dtype = torch.bfloat16 if provenance.bf16_supported(device) else torch.float32
     a, b = (torch.rand(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
     end, best = time.perf_counter() + seconds, float("inf")
     while time.perf_counter() < end:

@@ -213,8 +213,10 @@ def test_a_variable_says_how_steps_run_where_the_call_does_not(
         monkeypatch.setenv("SCN_STEP", asked)
         assert Training(run, tmp_path, None, CPU, step=called).step.kind == kind
     monkeypatch.setenv("SCN_STEP", "fast")
-    with pytest.raises(ValueError, match=r"'fast'.*auto, eager, compiled, graph"):
+    with pytest.raises(ValueError, match=r"SCN_STEP=fast: .*auto, eager, compiled, graph"):
         train(run, tmp_path / "new", device="cpu")
+    monkeypatch.setenv("SCN_STEP", "")
+    assert Training(run, tmp_path, None, CPU).step.kind == "eager"
     monkeypatch.setenv("SCN_STEP", "eager")
     assert train(run, tmp_path / "new", device="cpu").step == "eager"
     monkeypatch.setenv("SCN_STEP", "graph")

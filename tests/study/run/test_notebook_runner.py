@@ -142,7 +142,7 @@ warnings.warn("not an error here")
 assert "mine" not in globals()
 assert not matplotlib.rcParams["text.usetex"] and matplotlib.rcParams["lines.linewidth"] == 1.5
 assert "inline" in matplotlib.get_backend()
-assert os.environ["SCN_STEP"] == "auto"
+assert os.environ["SCN_STEP"] == "graph"
 """
     before = dict(os.environ)
     (tmp_path / "book").mkdir()
