@@ -1,4 +1,4 @@
-"""How large each structure is drawn near the heart, beside the truth: no border says so."""
+"""How large each structure is drawn where it is, beside the truth: no border says so."""
 
 from typing import Any
 
@@ -10,14 +10,18 @@ from study.report.titles import NAMES, data_title, in_order, title
 
 
 def sizes(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """How much too large (percent; too small: below 0) each structure is near the heart, by method.
+    """How much too large (percent; too small: below 0) each structure is drawn, by method.
 
     rows: of `lost_points.read_rows`. A row a method by title, in the tables' order, a column a
-    structure: all its voxels in all volumes over those of the truth, less 1; means over seeds.
-    Empty for rows that were kept without `VOXELS`.
+    structure: all its voxels in all volumes over those of the truth, less 1, without what is over
+    `lost_points.FAR` mm away or in a slice that has none of it; means over seeds. Empty for rows
+    that were kept without `VOXELS`.
     """
-    mine: Any = rows[rows["dataset"] == dataset] if len(rows) else rows
-    if mine.empty or not {*VOXELS} <= {*mine.columns}:
+    if rows.empty or not {*VOXELS} <= {*rows.columns}:
+        return pd.DataFrame()
+    mine: Any = rows[rows["dataset"] == dataset]
+    mine = mine.dropna(subset=[*VOXELS])
+    if mine.empty:
         return pd.DataFrame()
     total: Any = mine.groupby(["method", "seed", "structure"], sort=False)[[*VOXELS]].sum()
     ratio = 100 * (total["voxels"] / total["true_voxels"] - 1)
@@ -29,27 +33,28 @@ def sizes(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
 def structures_told(rows: pd.DataFrame) -> str:
     """What learning from scribbles does to sizes, on each data set with several such methods.
 
-    The range over these, of rows by two optimisers the one of the tables, and full supervision; ""
-    for no data set.
+    The range over these and full supervision; "" for no data set. Of methods with rows by two
+    optimisers that by Adam is left out.
     """
     each = [f"{data_title(name)}, {told}" for name in NAMES if (told := _told(sizes(rows, name)))]
     if not each:
         return ""
     return (
-        "**How large the structures come out near the heart**, in voxels more or fewer than are "
-        f"true: {'; '.join(each)}."
+        "**How large the structures come out**, in voxels more or fewer than are true in the "
+        f"slices that have them, without far floods: {'; '.join(each)}."
     )
 
 
 def _told(table: pd.DataFrame) -> str:
     full = title("full")
-    by_adam = {title(without_recipe(name)) for name in RECIPES}
-    ours = table.drop(index=[full, *by_adam], errors="ignore")
+    twice = [title(without_recipe(name)) for name in RECIPES if title(name) in table.index]
+    ours = table.drop(index=[full, *twice], errors="ignore")
     if len(ours) < 2:
         return ""
     low, high = ours.min(), ours.max()
     ranges = [f"{name} {low[name]:+.1f} to {high[name]:+.1f}%" for name in ours]
-    told = f"{len(ours)} methods that learn from scribbles {', '.join(ranges)}"
+    aside = " (rows (Adam) aside)" * (len(ours) < len(table.drop(index=full, errors="ignore")))
+    told = f"{len(ours)} methods that learn from scribbles{aside} {', '.join(ranges)}"
     if full in table.index:
         its = [f"{name} {percent:+.1f}%" for name, percent in table.loc[full].items()]
         told += f", {full.lower()} {', '.join(its)}"

@@ -200,7 +200,9 @@ def _lost_points(lost: pd.DataFrame | None) -> str:
         tables.append(f"**{data_title(dataset)}**\n\n{table.to_markdown(floatfmt='.1f')}")
         sizes = drawn_sizes.sizes(lost, dataset)
         if len(sizes):
-            head = f"**{data_title(dataset)}**, voxels near the heart, percent over the truth's"
+            head = (
+                f"**{data_title(dataset)}**, voxels over the truth's (%; not the far, the absent)"
+            )
             tables.append(f"{head}\n\n{sizes.to_markdown(floatfmt='+.1f')}")
     return _LOST.format(tables="\n\n".join(tables))
 

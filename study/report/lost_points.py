@@ -120,7 +120,7 @@ def points_lost(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
     Columns: dataset, method, seed, volume, subject, frame, structure, dice (of the prediction, a
     fraction), a column of Dice after each of `MENDINGS` but the last, Dice with each of `PRIORS`,
     nan where a structure is in neither mask; and `VOXELS`, the structure's voxels in the prediction
-    after the first step (what is far would hide how thick a wall is) and in the truth.
+    after the second step (floods would hide how thick a wall is) and in the truth.
 
     Raises `ValueError` as `Record.prediction` does, and for a case without masks.
     """
@@ -139,7 +139,7 @@ def points_lost(record: Record, cases: Sequence[Case]) -> pd.DataFrame:
             row |= {"volume": case.volume, "subject": case.subject, "frame": case.frame}
             row |= {"structure": structure}
             row |= {name: dice(labels == k, truth == k) for name, labels in volumes.items()}
-            counts = (np.count_nonzero(labels == k) for labels in (volumes["far"], truth))
+            counts = (np.count_nonzero(labels == k) for labels in (volumes["absent"], truth))
             row |= dict(zip(VOXELS, counts, strict=True))
             rows.append(row)
     return pd.DataFrame(rows)
@@ -281,5 +281,5 @@ def _beside_full(rows: pd.DataFrame, dataset: str) -> list[str]:
     each = ", ".join(f"{name} {scn[name] - full[name]:+.1f}" for name in MENDINGS)
     return [
         f"Full supervision has {full['Dice'] - scn['Dice']:+.1f} points to SCN "
-        f"({seeds_text(seeds)}); so much more does SCN lose by each fault: {each}.",
+        f"({seeds_text(seeds)}); so much more does SCN lose by each fault: {each}."
     ]

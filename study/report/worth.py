@@ -147,7 +147,7 @@ def effects(short: Sequence[Record], dataset: str = "acdc") -> list[Effect]:
 
     A variant of one name is compared with the runs without a variant, if they are among these.
     Where a method has short runs at stride 4, SCN's default there, what else was changed is told of
-    these alone.
+    these alone (but for the stride itself).
     """
     runs = {(r.run.method, r.run.variant) for r in short if r.run.dataset == dataset}
     found = []
